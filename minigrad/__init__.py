@@ -1,0 +1,1 @@
+"""minigrad: a tiny reverse-mode autodiff engine in NumPy. The public names and nothing else."""

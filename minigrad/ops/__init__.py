@@ -1,0 +1,1 @@
+"""The calculus: one primitive a function, its rules beside its forward."""
