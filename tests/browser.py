@@ -1,7 +1,7 @@
 """A real browser for the tests of pages: headless chromium, driven over the W3C WebDriver protocol.
 
-The protocol is JSON over HTTP, so the standard library is enough. Nothing but the driving belongs here; what a
-page has to show is tested in the file of the module that writes it. Where `chromium` or `chromedriver` is missing,
+The protocol is JSON over HTTP, so the standard library is enough. Only the driving belongs here; what a page
+has to show is tested in the file of the module that writes it. Where `chromium` or `chromedriver` is missing,
 `available` is false and those tests are skipped.
 """
 
@@ -23,7 +23,8 @@ from typing import Any
 
 FLAGS = [
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
-    "--disable-background-networking", "--disable-component-update", "--disable-dev-shm-usage", "--hide-scrollbars",
+    "--disable-background-networking", "--disable-component-update", "--disable-dev-shm-usage",
+    "--hide-scrollbars",
 ]
 KEYS = {"Left": "\ue012", "Right": "\ue014", "Home": "\ue011", "End": "\ue010", "Tab": "\ue004",
         "Enter": "\ue007", "Space": " "}
@@ -120,9 +121,8 @@ def browser(width: int = 1280, height: int = 900) -> Iterator[Page]:
     assert chromium and chromedriver, "chromium and chromedriver are needed"
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
         environment = {**os.environ, "HOME": profile}
-        driver = subprocess.Popen(
-            [chromedriver, "--port=0"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment
-        )
+        driver = subprocess.Popen([chromedriver, "--port=0"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                                  text=True, env=environment)
         assert driver.stdout
         try:
             started = next(line for line in driver.stdout if "started successfully on port" in line)
