@@ -121,8 +121,8 @@ def browser(width: int = 1280, height: int = 900) -> Iterator[Page]:
     assert chromium and chromedriver, "chromium and chromedriver are needed"
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
         environment = {**os.environ, "HOME": profile}
-        driver = subprocess.Popen([chromedriver, "--port=0"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-                                  text=True, env=environment)
+        driver = subprocess.Popen([chromedriver, "--port=0"], stdout=subprocess.PIPE,
+                                  stderr=subprocess.DEVNULL, text=True, env=environment)
         assert driver.stdout
         try:
             started = next(line for line in driver.stdout if "started successfully on port" in line)
