@@ -1,0 +1,223 @@
+"""The worker threads that kernels share their work over: how many there are, and how tasks are run on them.
+
+NumPy lets go of the interpreter lock inside copies, ufuncs and matrix products, so plain threads do run at once.
+While they do, BLAS is held to one thread each. That holds for a single task too: the threads of a BLAS library go
+on spinning for milliseconds after their work is done, and would take the processor from ours (measured with
+OpenBLAS: a kernel right after a two-thread product of 64x1024x10 took 2-3 times as long).
+"""
+
+from __future__ import annotations
+
+import contextvars
+import math
+import os
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Any, TypeVar
+
+__all__ = ["get_num_threads", "one_blas_thread", "run", "set_num_threads"]
+
+T = TypeVar("T")
+
+
+def set_num_threads(count: int) -> None:
+    """Let the kernels use `count` threads, the caller's included (process-wide; 1 starts none)."""
+    if isinstance(count, bool) or not isinstance(count, int) or count < 1:
+        raise ValueError(f"set_num_threads: expected an integer of at least 1, got {count!r}")
+    _settings.count = count
+
+
+def get_num_threads() -> int:
+    """Number of threads that the kernels use: as set, else OMP_NUM_THREADS, else what the process may use."""
+    if _settings.count is None:
+        _settings.count = _default_count()
+    return _settings.count
+
+
+def _default_count() -> int:
+    wish = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
+    return int(wish) if wish.isdecimal() and int(wish) > 0 else _usable_cpus()
+
+
+def _usable_cpus(root: Path = Path("/")) -> int:
+    """Processors that this process may use: its affinity mask, bounded by the quota of its control groups."""
+    cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min([cpus, *(math.ceil(quota) for quota in _cgroup_quotas(root))]))
+
+
+def _cgroup_quotas(root: Path) -> Iterator[float]:
+    """Processors' worth of time that each control group above this process allows it (cgroup v2 and v1)."""
+    try:
+        groups = (root / "proc/self/cgroup").read_text().splitlines()
+    except OSError:  # not Linux
+        return
+    for line in groups:
+        _, controllers, group = line.split(":", 2)
+        if controllers and "cpu" not in controllers.split(","):
+            continue
+        mount = root / "sys/fs/cgroup" / controllers
+        own = mount / group.lstrip("/")
+        # inside a container the group's own path may be missing: the mount's root is then the group itself
+        for folder in (own, *own.parents):
+            if folder.is_relative_to(mount):
+                yield from _quota(folder)
+
+
+def _quota(folder: Path) -> Iterator[float]:
+    try:
+        if (folder / "cpu.max").exists():
+            quota, period = (folder / "cpu.max").read_text().split()
+        else:
+            quota, period = ((folder / f"cpu.cfs_{name}_us").read_text() for name in ("quota", "period"))
+        if quota != "max" and int(quota) > 0:
+            yield int(quota) / int(period)
+    except (OSError, ValueError):  # no such controller, or no limit
+        return
+
+
+def run(task: Callable[[T], object], items: Iterable[T]) -> None:
+    """Call `task(item)` for every item, on up to `get_num_threads()` threads; an error is raised at the end.
+
+    The items are taken up in order, by whichever thread is free: a task must not care which. Calls from several
+    user threads share the workers. A call from inside a task runs where it is.
+    """
+    job = _Job(task, items)
+    with one_blas_thread():
+        helpers = 0 if getattr(_inside, "task", False) else min(get_num_threads(), job.left) - 1
+        for _ in range(helpers):
+            # the caller's context, so that its np.errstate holds in the workers
+            _pool.put(contextvars.copy_context(), job)
+        job.work()
+        job.finished.wait()
+    if job.error is not None:
+        raise job.error
+
+
+_inside = threading.local()  # .task: this thread is inside a task
+
+
+class _Job:
+    """A call of `run`: the items still to be taken up, and how many are not done."""
+
+    def __init__(self, task: Callable[[Any], object], items: Iterable[Any]) -> None:
+        self.task = task
+        self.items = deque(items)
+        self.left = len(self.items)
+        self.error: BaseException | None = None
+        self.lock = threading.Lock()
+        self.finished = threading.Event()
+        if not self.left:
+            self.finished.set()
+
+    def work(self) -> None:
+        """Take up items until there are none."""
+        outer, _inside.task = getattr(_inside, "task", False), True
+        try:
+            while True:
+                try:
+                    item = self.items.popleft()
+                except IndexError:
+                    return
+                try:
+                    if self.error is None:
+                        self.task(item)
+                except BaseException as error:
+                    self.error = error
+                with self.lock:
+                    self.left -= 1
+                    if not self.left:
+                        self.finished.set()
+        finally:
+            _inside.task = outer
+
+
+class _Pool:
+    """Worker threads, started when first needed; they wait for jobs and never keep the process alive."""
+
+    def __init__(self) -> None:
+        self.jobs: SimpleQueue[tuple[contextvars.Context, _Job]] = SimpleQueue()
+        self.lock = threading.Lock()
+        self.workers = 0
+
+    def put(self, context: contextvars.Context, job: _Job) -> None:
+        if self.workers < get_num_threads() - 1:
+            with self.lock:
+                while self.workers < get_num_threads() - 1:
+                    self.workers += 1
+                    name = f"minigrad-{self.workers}"
+                    threading.Thread(target=self.serve, name=name, daemon=True).start()
+        self.jobs.put((context, job))
+
+    def serve(self) -> None:
+        while True:
+            context, job = self.jobs.get()
+            context.run(job.work)
+            del context, job  # do not keep the last job's arrays alive while waiting
+
+
+@contextmanager
+def one_blas_thread() -> Iterator[None]:
+    """Hold BLAS to one thread each; the outermost of these blocks, over all threads, restores the setting."""
+    blas = _blas
+    blas.acquire()
+    try:
+        yield
+    finally:
+        if blas is _blas:  # else this is a child forked inside the block, and the setting is restored already
+            blas.release()
+
+
+class _Blas:
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.depth = 0
+        self.libraries: list[Any] | None = None
+        self.before: list[int] = []
+
+    def acquire(self) -> None:
+        with self.lock:
+            if self.libraries is None:
+                # imported here: it would cost `import minigrad` more than the rest of the library does
+                from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
+
+                self.libraries = ThreadpoolController().select(user_api="blas").lib_controllers
+            if not self.depth:
+                self.before = [library.get_num_threads() for library in self.libraries]
+                for library in self.libraries:
+                    library.set_num_threads(1)
+            self.depth += 1
+
+    def release(self) -> None:
+        with self.lock:
+            self.depth -= 1
+            if not self.depth:
+                self.restore()
+
+    def restore(self) -> None:
+        for library, count in zip(self.libraries or [], self.before, strict=True):
+            if library.get_num_threads() == 1:  # else the user has set another number meanwhile: that holds
+                library.set_num_threads(count)
+
+
+class _Settings:
+    count: int | None = None
+
+
+_settings, _pool, _blas = _Settings(), _Pool(), _Blas()
+
+
+def _after_fork() -> None:
+    """A forked child has none of its parent's threads, and locks that they held: begin anew."""
+    global _pool, _blas
+    outer, _pool, _blas = _blas, _Pool(), _Blas()
+    _inside.task = False
+    if outer.depth:
+        outer.restore()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
