@@ -187,8 +187,7 @@ def photo(rng: np.random.Generator, n: int, split: str) -> tuple[Array, Array]:
     return (patches[y, np.arange(n)] - 0.5).astype(np.float32), y
 
 
-# ------------------------------------------------------------------------------------------------- all of
-them
+# ----------------------------------------------------------------------------------------------- all of them
 
 
 @dataclass(frozen=True)
