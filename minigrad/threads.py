@@ -1,9 +1,9 @@
 """The worker threads that kernels share their work over: how many there are, and how tasks are run on them.
 
-NumPy lets go of the interpreter lock inside copies, ufuncs and matrix products, so plain threads do run at once.
-While they do, BLAS is held to one thread each. That holds for a single task too: the threads of a BLAS library go
-on spinning for milliseconds after their work is done, and would take the processor from ours (measured with
-OpenBLAS: a kernel right after a two-thread product of 64x1024x10 took 2-3 times as long).
+NumPy lets go of the interpreter lock inside copies, ufuncs and matrix products, so plain threads do run at
+once. While they do, BLAS is held to one thread each. That holds for a single task too: the threads of a BLAS
+library go on spinning for milliseconds after their work is done, and would take the processor from ours
+(measured with OpenBLAS: a kernel right after a two-thread product of 64x1024x10 took 2-3 times as long).
 """
 
 from __future__ import annotations
@@ -82,8 +82,8 @@ def _quota(folder: Path) -> Iterator[float]:
 def run(task: Callable[[T], object], items: Iterable[T]) -> None:
     """Call `task(item)` for every item, on up to `get_num_threads()` threads; an error is raised at the end.
 
-    The items are taken up in order, by whichever thread is free: a task must not care which. Calls from several
-    user threads share the workers. A call from inside a task runs where it is.
+    The items are taken up in order, by whichever thread is free: a task must not care which. Calls from
+    several user threads share the workers. A call from inside a task runs where it is.
     """
     job = _Job(task, items)
     with one_blas_thread():
