@@ -1,0 +1,351 @@
+"""Elementwise operations: simple derivatives first, then those with a case distinction, then those without a gradient.
+
+A primitive a function, its rules beside its forward. `g` is the upstream gradient, `out` the result.
+"""
+
+import functools
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from minigrad.autograd import Array, primitive
+
+# ---------------------------------------------------------------------------------------------------- arithmetic
+
+
+@primitive(x=lambda g: g, y=lambda g: g)
+def add(x: Array, y: Array) -> Array:
+    """Sum x + y, broadcasting."""
+    return x + y
+
+
+@primitive(x=lambda g: g, y=lambda g: -g)
+def sub(x: Array, y: Array) -> Array:
+    """Difference x - y, broadcasting."""
+    return np.subtract(x, y)
+
+
+@primitive(x=lambda g, y: g * y, y=lambda g, x: g * x)
+def mul(x: Array, y: Array) -> Array:
+    """Product x · y, broadcasting."""
+    return x * y
+
+
+@primitive(x=lambda g, y: g / y, y=lambda g, out, y: -g * out / y)
+def div(x: Array, y: Array) -> Array:
+    """True quotient x / y, broadcasting; integers give float32."""
+    return np.true_divide(x, y)
+
+
+@primitive(x=lambda g: -g)
+def neg(x: Array) -> Array:
+    """The negative -x."""
+    return np.negative(x)
+
+
+def pow_base(g: Any, x: Any, y: Any) -> Any:
+    if isinstance(y, int | float):
+        return g * 0 if y == 0 else g * (y * x ** (y - 1))
+    zero = y == 0  # x⁰ is constant, whatever x is
+    return where(zero, 0.0, g * y * pow(x, where(zero, 1.0, y) - 1))
+
+
+def pow_exponent(g: Any, x: Any, out: Any) -> Any:
+    positive = x > 0  # 0ʸ is constantly 0; a negative base has no derivative in its exponent
+    rising = g * out * log(where(positive, x, 1.0))
+    return where(positive | (np.equal(x, 0) if isinstance(x, int | float) else x == 0), rising, math.nan)
+
+
+@primitive(x=pow_base, y=pow_exponent)
+def pow(x: Array, y: Array) -> Array:
+    """Power xʸ, broadcasting."""
+    return x**y
+
+
+@primitive(x=lambda g, x: 2 * g * x)
+def square(x: Array) -> Array:
+    """The square x²."""
+    return np.square(x)
+
+
+@primitive(x=lambda g, out: g / (2 * out))
+def sqrt(x: Array) -> Array:
+    """The square root √x."""
+    return np.sqrt(x)
+
+
+@primitive(x=lambda g, out: -g * out**3 / 2)
+def rsqrt(x: Array) -> Array:
+    """The reciprocal of the square root, 1 / √x."""
+    return 1 / np.sqrt(x)
+
+
+@primitive(x=lambda g, out: -g * out * out)
+def reciprocal(x: Array) -> Array:
+    """The reciprocal 1 / x."""
+    return np.true_divide(1, x)
+
+
+# ---------------------------------------------------------------------------------------------------- exp and its kin
+
+
+@primitive(x=lambda g, out: g * out)
+def exp(x: Array) -> Array:
+    """The exponential eˣ."""
+    return np.exp(x)
+
+
+@primitive(x=lambda g, out: g * (out + 1))
+def expm1(x: Array) -> Array:
+    """The exponential less one, eˣ - 1, exact for small x."""
+    return np.expm1(x)
+
+
+@primitive(x=lambda g, x: g / x)
+def log(x: Array) -> Array:
+    """The natural logarithm."""
+    return np.log(x)
+
+
+@primitive(x=lambda g, x: g / (1 + x))
+def log1p(x: Array) -> Array:
+    """The natural logarithm of 1 + x, exact for small x."""
+    return np.log1p(x)
+
+
+@primitive(x=lambda g, x: g * cos(x))
+def sin(x: Array) -> Array:
+    """The sine of x radians."""
+    return np.sin(x)
+
+
+@primitive(x=lambda g, x: -g * sin(x))
+def cos(x: Array) -> Array:
+    """The cosine of x radians."""
+    return np.cos(x)
+
+
+@primitive(x=lambda g, out: g * (1 + out * out))
+def tan(x: Array) -> Array:
+    """The tangent of x radians."""
+    return np.tan(x)
+
+
+@primitive(x=lambda g, out: g * (1 - out * out))
+def tanh(x: Array) -> Array:
+    """The hyperbolic tangent."""
+    return np.tanh(x)
+
+
+@primitive(x=lambda g, out: g * out * (1 - out))
+def sigmoid(x: Array) -> Array:
+    """The logistic function 1 / (1 + e⁻ˣ), which neither overflows nor cancels."""
+    e = np.exp(-np.abs(x))
+    return np.where(np.greater_equal(x, 0), np.ones_like(e), e) / (1 + e)
+
+
+@primitive(x=lambda g, x: g * (2 / math.sqrt(math.pi)) * exp(-x * x))
+def erf(x: Array) -> Array:
+    """The error function 2/√π ∫₀ˣ exp(-t²) dt."""
+    x = np.asarray(x)
+    dtype = x.dtype if x.dtype.kind == "f" else np.dtype(np.float32)
+    size = np.abs(x).astype(dtype)
+    t = 1 / (1 + size / 2)
+    exponent = np.zeros_like(t)
+    for coefficient in erfc_coefficients(12 if dtype.itemsize <= 4 else 30):
+        exponent *= t
+        exponent += dtype.type(coefficient)
+    return np.copysign(1 - t * np.exp(exponent - size * size), x)
+
+
+@functools.cache
+def erfc_coefficients(degree: int) -> tuple[float, ...]:
+    """Polynomial P, highest power first, with erfc(x) = t·exp(P(t) - x²) at t = 1 / (1 + x/2), for x ≥ 0.
+
+    Interpolated at Chebyshev nodes; far out, where erfc underflows, from its asymptotic series (DLMF 7.12.1).
+    """
+
+    def exponent(t: float) -> float:
+        x = 2 / t - 2
+        if x < 10:
+            return math.log(math.erfc(x) / t) + x * x
+        series = sum(
+            (-1) ** m * math.prod(range(1, 2 * m, 2)) / (2 * x * x) ** m for m in range(12)
+        )
+        return math.log(series / (t * x * math.sqrt(math.pi)))
+
+    nodes = (1 + np.polynomial.chebyshev.chebpts1(degree + 1)) / 2
+    fit = np.polynomial.Chebyshev.fit(nodes, [exponent(t) for t in nodes], degree, domain=[0, 1])
+    return tuple(fit.convert(domain=[-1, 1], kind=np.polynomial.Polynomial, window=[-1, 1]).coef[::-1])
+
+
+@primitive(x=lambda g, x, beta, threshold: g * sigmoid(beta * x))
+def softplus(x: Array, beta: float = 1.0, threshold: float = 20.0) -> Array:
+    """Softplus log(1 + exp(beta·x)) / beta, a smooth ReLU; x itself where beta·x > threshold."""
+    scaled = np.multiply(beta, x)
+    return np.where(scaled > threshold, x, np.logaddexp(scaled, np.zeros_like(scaled)) / beta)
+
+
+@primitive(x=lambda g, x: silu_slope(x) * g)
+def silu(x: Array) -> Array:
+    """SiLU, or swish: x·sigmoid(x)."""
+    return x * sigmoid.primitive.forward(x)  # type: ignore[attr-defined]
+
+
+def silu_slope(x: Any) -> Any:
+    s = sigmoid(x)
+    return s * (1 + x * (1 - s))
+
+
+# ---------------------------------------------------------------------------------------------------- with two branches
+
+
+@primitive(x=lambda g, condition: where(condition, g, 0.0), y=lambda g, condition: where(condition, 0.0, g))
+def where(condition: Array, x: Array, y: Array) -> Array:
+    """x where the condition holds, y elsewhere, all three broadcasting."""
+    return np.where(condition, x, y)
+
+
+@primitive(x=lambda g, x: g * sign(x))
+def abs(x: Array) -> Array:
+    """The absolute value; its gradient at 0 is 0."""
+    return np.abs(x)
+
+
+@primitive(x=lambda g: g * 0)
+def sign(x: Array) -> Array:
+    """The sign: -1, 0 or 1."""
+    return np.sign(x)
+
+
+@primitive(x=lambda g, x, y: g * half_on_tie(x, y), y=lambda g, x, y: g * half_on_tie(y, x))
+def maximum(x: Array, y: Array) -> Array:
+    """The larger of x and y, broadcasting; a tie shares the gradient evenly."""
+    return np.maximum(x, y)
+
+
+@primitive(x=lambda g, x, y: g * half_on_tie(y, x), y=lambda g, x, y: g * half_on_tie(x, y))
+def minimum(x: Array, y: Array) -> Array:
+    """The smaller of x and y, broadcasting; a tie shares the gradient evenly."""
+    return np.minimum(x, y)
+
+
+def half_on_tie(winner: Any, loser: Any) -> Any:
+    return gt(winner, loser) + 0.5 * eq(winner, loser)
+
+
+@primitive(
+    x=lambda g, x, min, max: where(inside(x, min, max), g, 0.0),
+    min=lambda g, x, min, max: where(x < min if max is None else (x < min) & (min < max), g, 0.0),
+    max=lambda g, x, min, max: where(x > max if min is None else maximum(x, min) > max, g, 0.0),
+)
+def clamp(x: Array, min: Array | None = None, max: Array | None = None) -> Array:
+    """x held between min and max, each a number, an array or None; the gradient passes at the bounds themselves."""
+    if min is None and max is None:
+        raise ValueError("expected at least one of min and max")
+    x = x if min is None else np.maximum(x, min)
+    return x if max is None else np.minimum(x, max)
+
+
+def inside(x: Any, low: Any, high: Any) -> Any:
+    return x <= high if low is None else x >= low if high is None else (x >= low) & (x <= high)
+
+
+@primitive(x=lambda g, out: where(out > 0, g, 0.0))
+def relu(x: Array) -> Array:
+    """Rectified linear unit max(x, 0); its gradient at 0 is 0."""
+    return np.maximum(x, 0)
+
+
+@primitive(x=lambda g, x, negative_slope: where(x > 0, g, g * negative_slope))
+def leaky_relu(x: Array, negative_slope: float = 0.01) -> Array:
+    """x where positive, negative_slope·x elsewhere."""
+    return np.where(np.greater(x, 0), x, np.multiply(x, negative_slope))
+
+
+@primitive(x=lambda g, x, alpha: g * where(x > 0, 1.0, alpha * exp(minimum(x, 0.0))))
+def elu(x: Array, alpha: float = 1.0) -> Array:
+    """x where positive, alpha·(eˣ - 1) elsewhere."""
+    return np.where(np.greater(x, 0), x, alpha * np.expm1(np.minimum(x, 0)))
+
+
+def gelu(x: Any, approximate: str = "none") -> Any:
+    """x·Φ(x) with Φ the normal distribution function, or its tanh approximation (Hendrycks & Gimpel, arXiv 1606.08415)."""
+    if approximate == "none":
+        return 0.5 * x * (1 + erf(x * math.sqrt(0.5)))
+    if approximate == "tanh":
+        return 0.5 * x * (1 + tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)))
+    raise ValueError(f"gelu: approximate must be 'none' or 'tanh', got {approximate!r}")
+
+
+# ---------------------------------------------------------------------------------------------------- dtype and memory
+
+
+@primitive(x=lambda g: g)  # the engine brings the gradient back to the dtype that x had
+def cast(x: Array, dtype: Any) -> Array:
+    """x in another dtype."""
+    return np.asarray(x).astype(dtype)
+
+
+@primitive(x=lambda g: g)
+def clone(x: Array) -> Array:
+    """A copy in memory of its own, of the same layout."""
+    return np.array(x, order="K")
+
+
+# ---------------------------------------------------------------------------------------------------- without a gradient
+
+
+def without_gradient(name: str, function: Callable[..., Any], doc: str) -> Callable[..., Any]:
+    """The primitive of a NumPy function that is constant almost everywhere or gives no floats."""
+
+    def forward(x: Array) -> Array:
+        return function(x)
+
+    def forward_of_two(x: Array, y: Array) -> Array:
+        return function(x, y)
+
+    chosen = forward_of_two if isinstance(function, np.ufunc) and function.nin == 2 else forward
+    chosen.__name__ = chosen.__qualname__ = name
+    chosen.__doc__ = doc
+    return primitive()(chosen)
+
+
+floor = without_gradient("floor", np.floor, "The largest whole number not above x; no gradient.")
+ceil = without_gradient("ceil", np.ceil, "The smallest whole number not below x; no gradient.")
+trunc = without_gradient("trunc", np.trunc, "x without its fraction; no gradient.")
+isnan = without_gradient("isnan", np.isnan, "Whether x is not a number.")
+isinf = without_gradient("isinf", np.isinf, "Whether x is infinite.")
+isfinite = without_gradient("isfinite", np.isfinite, "Whether x is neither infinite nor not a number.")
+eq = without_gradient("eq", np.equal, "Whether x = y, broadcasting.")
+ne = without_gradient("ne", np.not_equal, "Whether x ≠ y, broadcasting.")
+lt = without_gradient("lt", np.less, "Whether x < y, broadcasting.")
+le = without_gradient("le", np.less_equal, "Whether x ≤ y, broadcasting.")
+gt = without_gradient("gt", np.greater, "Whether x > y, broadcasting.")
+ge = without_gradient("ge", np.greater_equal, "Whether x ≥ y, broadcasting.")
+logical_and = without_gradient("logical_and", np.logical_and, "Whether both are true (not 0).")
+logical_or = without_gradient("logical_or", np.logical_or, "Whether either is true (not 0).")
+logical_xor = without_gradient("logical_xor", np.logical_xor, "Whether just one is true (not 0).")
+logical_not = without_gradient("logical_not", np.logical_not, "Whether x is false (0).")
+bitwise_and = without_gradient("bitwise_and", np.bitwise_and, "x & y for booleans and integers.")
+bitwise_or = without_gradient("bitwise_or", np.bitwise_or, "x | y for booleans and integers.")
+bitwise_xor = without_gradient("bitwise_xor", np.bitwise_xor, "x ^ y for booleans and integers.")
+bitwise_not = without_gradient("bitwise_not", np.invert, "~x for booleans and integers.")
+floor_divide = without_gradient("floor_divide", np.floor_divide, "⌊x / y⌋; no gradient.")
+
+
+@primitive()
+def round(x: Array, decimals: int = 0) -> Array:
+    """x rounded to even on a tie, to this many decimals; no gradient."""
+    return np.round(x, decimals)
+
+
+@primitive(x=lambda g: g, y=lambda g, x, y: -g * floor_divide(x, y))
+def remainder(x: Array, y: Array) -> Array:
+    """x - y·⌊x / y⌋, which has y's sign."""
+    return np.remainder(x, y)
+
+
+subtract, multiply, divide, negative, absolute, clip = sub, mul, div, neg, abs, clamp

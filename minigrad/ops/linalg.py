@@ -1,0 +1,146 @@
+"""Linear algebra: products of matrices and, with `einsum`, of anything."""
+
+from typing import Any
+
+import numpy as np
+
+from minigrad.autograd import Array, primitive
+from minigrad.ops.elementwise import mul
+from minigrad.ops.reductions import sum
+from minigrad.ops.shape import expand, getitem, permute, transpose, unsqueeze
+
+
+def matrix_transpose(x: Any) -> Any:
+    """The last two dimensions exchanged."""
+    return transpose(x, -2, -1)
+
+
+# A vector on the left is a row, one on the right a column: g gets back the dimension that the product dropped.
+
+
+def matmul_left(g: Any, x_shape: tuple[int, ...], y: Any) -> Any:
+    if y.ndim == 1:
+        g, y = unsqueeze(g, -1), unsqueeze(y, -1)
+    if len(x_shape) == 1:
+        return getitem(unsqueeze(g, -2) @ matrix_transpose(y), (..., 0, slice(None)))
+    return g @ matrix_transpose(y)
+
+
+def matmul_right(g: Any, x: Any, y_shape: tuple[int, ...]) -> Any:
+    if x.ndim == 1:
+        g, x = (g if len(y_shape) == 1 else unsqueeze(g, -2)), unsqueeze(x, 0)
+    if len(y_shape) == 1:
+        return getitem(matrix_transpose(x) @ unsqueeze(unsqueeze(g, -1) if g.ndim == 0 else g, -1), (..., 0))
+    return matrix_transpose(x) @ g
+
+
+@primitive(x=matmul_left, y=matmul_right)
+def matmul(x: Array, y: Array) -> Array:
+    """The matrix product over the last two dimensions, the others broadcast: (…, n, k) @ (…, k, m) -> (…, n, m).
+
+    A one-dimensional x is a row and a one-dimensional y a column; that dimension is dropped from the result.
+    """
+    return np.matmul(x, y)
+
+
+def outer(x: Any, y: Any) -> Any:
+    """The outer product of two vectors: (n), (m) -> (n, m)."""
+    if x.ndim != 1 or y.ndim != 1:
+        raise ValueError(f"outer: expected two vectors, got shapes {tuple(x.shape)} and {tuple(y.shape)}")
+    return mul(unsqueeze(x, 1), y)
+
+
+# ---------------------------------------------------------------------------------------------------- einsum
+
+
+@primitive(
+    x=lambda g, y, a, b, out: contract(g, y, out, b, a),
+    y=lambda g, x, a, b, out: contract(g, x, out, a, b),
+)
+def contract(x: Array, y: Array, a: str, b: str, to: str) -> Array:
+    """The sum of products over the letters that `to` leaves out. Each letter of a is in b or `to`, and so for b."""
+    return np.einsum(f"{a},{b}->{to}", x, y, optimize=True)
+
+
+def einsum(equation: str, *operands: Any) -> Any:
+    """Einstein summation: products of elements of the operands, summed over the letters that the output leaves out.
+
+    Letters may repeat within an operand (its diagonal), `...` stands for dimensions that broadcast, and without `->`
+    the output has the letters that come once, in alphabetical order. Contracted pair by pair from the left.
+
+    >>> import minigrad as mg
+    >>> mg.einsum("ik,kj->ij", mg.ones(2, 3), mg.ones(3, 1))
+    tensor([[3.],
+            [3.]])
+    """
+    if len(operands) == 1 and isinstance(operands[0], list | tuple):
+        operands = tuple(operands[0])
+    terms, output = spelled_out(equation, [x.ndim for x in operands])
+    sizes: dict[str, int] = {}
+    for term, x in zip(terms, operands, strict=True):
+        for letter, n in zip(term, x.shape, strict=True):
+            if sizes.setdefault(letter, n) not in (n, 1) and n != 1:
+                raise ValueError(f"einsum {equation!r}: {letter!r} has lengths {sizes[letter]} and {n}")
+            sizes[letter] = n if sizes[letter] == 1 else sizes[letter]
+
+    left, x = "", None
+    for i, (term, operand) in enumerate(zip(terms, operands, strict=True)):
+        needed = set(output).union(*terms[i + 1 :])
+        letters, y = simplified(operand, term, needed | set(left), sizes)
+        if x is None:
+            left, x = letters, y
+        else:
+            to = "".join(c for c in dict.fromkeys(left + letters) if c in needed)
+            left, x = to, contract(x, y, left, letters, to)
+    letters, x = simplified(x, left, set(output), sizes)
+    if set(letters) != set(output):
+        raise ValueError(f"einsum {equation!r}: the output names letters that no operand has")
+    return permute(x, tuple(letters.index(c) for c in output))
+
+
+def spelled_out(equation: str, ndims: list[int]) -> tuple[list[str], str]:
+    """The letters of each operand and of the output, with letters of their own for `...`."""
+    left, arrow, output = equation.replace(" ", "").partition("->")
+    terms = left.split(",")
+    if len(terms) != len(ndims):
+        raise ValueError(f"einsum {equation!r}: {len(terms)} operands are named, {len(ndims)} given")
+    plain = [term.replace("...", "") for term in terms]
+    for term, letters, ndim in zip(terms, plain, ndims, strict=True):
+        if not (letters == "" or (letters.isascii() and letters.isalpha())):
+            raise ValueError(f"einsum {equation!r}: expected letters, got {term!r}")
+        if len(letters) > ndim or ("..." not in term and len(letters) < ndim):
+            raise ValueError(f"einsum {equation!r}: {term!r} does not fit an operand of {ndim} dimensions")
+    used = set("".join(plain)) | set(output)
+    spare = [c for c in "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz" if c not in used]
+    most = max((n - len(p) for n, p, t in zip(ndims, plain, terms, strict=True) if "..." in t), default=0)
+    rest = "".join(spare[:most])
+    full = [
+        t.replace("...", rest[most - (n - len(p)) :]) for t, p, n in zip(terms, plain, ndims, strict=True)
+    ]
+    if not arrow:
+        once = "".join(plain)
+        output = "..." + "".join(sorted(c for c in set(once) if once.count(c) == 1))
+    output = output.replace("...", rest)
+    if len(set(output)) != len(output):
+        raise ValueError(f"einsum {equation!r}: the output names a letter twice")
+    return full, output
+
+
+def simplified(x: Any, letters: str, needed: set[str], sizes: dict[str, int]) -> tuple[str, Any]:
+    """x with each letter once (diagonals taken), without those that nobody else needs (summed), at full length."""
+    while len(set(letters)) < len(letters):
+        letter = next(c for c in letters if letters.count(c) > 1)
+        i = letters.index(letter)
+        j = letters.index(letter, i + 1)
+        if x.shape[i] != x.shape[j]:
+            raise ValueError(f"einsum: the lengths {x.shape[i]} and {x.shape[j]} of {letter!r} have no diagonal")
+        order = (i, j, *(k for k in range(x.ndim) if k not in (i, j)))
+        n = np.arange(x.shape[i])
+        x = getitem(permute(x, order), (n, n))
+        letters = letter + "".join(c for k, c in enumerate(letters) if k not in (i, j))
+    alone = tuple(k for k, c in enumerate(letters) if c not in needed)
+    if alone:
+        x = sum(x, alone)
+    letters = "".join(c for c in letters if c in needed)
+    full = tuple(sizes[c] for c in letters)
+    return letters, x if tuple(x.shape) == full else expand(x, full)  # a length of 1 broadcasts

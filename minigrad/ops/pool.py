@@ -1,0 +1,218 @@
+"""Pooling: the largest or the mean of each window. Each pooling has a transpose, and is the rule of it in turn."""
+
+from typing import Any
+
+import numpy as np
+
+from minigrad import kernels
+from minigrad.autograd import Array, primitive
+from minigrad.ops.conv import IntOrPair, Pair, pair
+from minigrad.ops.linalg import matmul, matrix_transpose
+from minigrad.ops.reductions import max, mean
+from minigrad.ops.shape import flatten, getitem, reshape, squeeze, stack, unsqueeze
+
+# Where a window's first maximum stands is read off x and out again, so the graph keeps no indices.
+
+
+@primitive(
+    x=lambda g, x, out, kernel, stride, padding, dilation: max_pool_scatter(
+        g, x, out, kernel, stride, padding, dilation
+    )
+)
+def max_pool(
+    x: Array, kernel: Pair, stride: Pair, padding: Pair, dilation: Pair, ceil_mode: bool
+) -> Array:
+    """(N, C, H, W) -> (N, C, P, Q): the largest element of each window."""
+    return kernels.max_pool2d(x, kernel, stride, padding, dilation, ceil_mode)
+
+
+@primitive(
+    y=lambda g, x, out_, kernel, stride, padding, dilation: max_pool_gather(
+        g, x, out_, kernel, stride, padding, dilation
+    )
+)
+def max_pool_scatter(
+    y: Array, x: Array, out_: Array, kernel: Pair, stride: Pair, padding: Pair, dilation: Pair
+) -> Array:
+    """(N, C, P, Q) -> (N, C, H, W): each window's y to the place of its first maximum in x."""
+    return kernels.max_pool2d_input(y, x, out_, kernel, stride, padding, dilation)
+
+
+@primitive(
+    v=lambda g, x, out_, kernel, stride, padding, dilation: max_pool_scatter(
+        g, x, out_, kernel, stride, padding, dilation
+    )
+)
+def max_pool_gather(
+    v: Array, x: Array, out_: Array, kernel: Pair, stride: Pair, padding: Pair, dilation: Pair
+) -> Array:
+    """(N, C, H, W) -> (N, C, P, Q): v at the place of each window's first maximum in x."""
+    return kernels.max_pool2d_gather(v, x, out_, kernel, stride, padding, dilation)
+
+
+@primitive(
+    x=lambda g, x_shape, kernel, stride, padding, ceil_mode, count_include_pad, divisor: avg_pool_spread(
+        g, x_shape[2:], kernel, stride, padding, ceil_mode, count_include_pad, divisor
+    )
+)
+def avg_pool(
+    x: Array,
+    kernel: Pair,
+    stride: Pair,
+    padding: Pair,
+    ceil_mode: bool,
+    count_include_pad: bool,
+    divisor: int | None,
+) -> Array:
+    """(N, C, H, W) -> (N, C, P, Q): the mean of each window."""
+    return kernels.avg_pool2d(x, kernel, stride, padding, ceil_mode, count_include_pad, divisor)
+
+
+@primitive(
+    y=lambda g, kernel, stride, padding, ceil_mode, count_include_pad, divisor: avg_pool(
+        g, kernel, stride, padding, ceil_mode, count_include_pad, divisor
+    )
+)
+def avg_pool_spread(
+    y: Array,
+    size: Pair,
+    kernel: Pair,
+    stride: Pair,
+    padding: Pair,
+    ceil_mode: bool,
+    count_include_pad: bool,
+    divisor: int | None,
+) -> Array:
+    """(N, C, P, Q) -> (N, C, *size): each window's y shared among its elements."""
+    return kernels.avg_pool2d_input(y, size, kernel, stride, padding, ceil_mode, count_include_pad, divisor)
+
+
+# ---------------------------------------------------------------------------------------------------- public names
+
+
+def windows(
+    name: str, input: Any, kernel_size: IntOrPair, stride: IntOrPair | None, padding: IntOrPair, dilation: IntOrPair = 1
+) -> tuple[Pair, Pair, Pair, Pair]:
+    """The options of a pooling as pairs, checked against each other and against the image."""
+    kernel = pair(name, "kernel_size", kernel_size, 1)
+    strides = kernel if stride is None or stride == [] else pair(name, "stride", stride, 1)
+    margins, dilations = pair(name, "padding", padding, 0), pair(name, "dilation", dilation, 1)
+    if input.ndim != 4:
+        raise ValueError(f"{name}: expected an input (N, C, H, W) or (C, H, W), got shape {tuple(input.shape)}")
+    if any(2 * p > k for p, k in zip(margins, kernel, strict=True)):
+        raise ValueError(f"{name}: padding {margins} must be at most half of kernel_size {kernel}")
+    for n, p, d, k in zip(input.shape[2:], margins, dilations, kernel, strict=True):
+        if n + 2 * p < d * (k - 1) + 1:
+            raise ValueError(
+                f"{name}: windows of {kernel} with dilation {dilations} do not fit an image of "
+                f"{tuple(input.shape[2:])} with padding {margins}"
+            )
+    return kernel, strides, margins, dilations
+
+
+def max_pool2d(
+    input: Any,
+    kernel_size: IntOrPair,
+    stride: IntOrPair | None = None,
+    padding: IntOrPair = 0,
+    dilation: IntOrPair = 1,
+    ceil_mode: bool = False,
+    return_indices: bool = False,
+) -> Any:
+    """The largest element of each window: (N, C, H, W) or (C, H, W) -> (N, C, P, Q) or (C, P, Q).
+
+    stride: kernel_size unless given. padding: of -inf. ceil_mode: keep a last window that overhangs.
+    return_indices: also give where each maximum stands in its image of H·W elements. A tie goes to the first.
+    """
+    if input.ndim == 3:
+        out = max_pool2d(
+            unsqueeze(input, 0), kernel_size, stride, padding, dilation, ceil_mode, return_indices
+        )
+        return (squeeze(out[0], 0), squeeze(out[1], 0)) if return_indices else squeeze(out, 0)
+    options = windows("max_pool2d", input, kernel_size, stride, padding, dilation)
+    out = max_pool(input, *options, ceil_mode)
+    if not return_indices:
+        return out
+    h, w = input.shape[2:]
+    places = np.broadcast_to(np.arange(h * w, dtype=np.int64).reshape(h, w), tuple(input.shape))
+    return out, max_pool_gather(places, input.detach(), out.detach(), *options)
+
+
+def avg_pool2d(
+    input: Any,
+    kernel_size: IntOrPair,
+    stride: IntOrPair | None = None,
+    padding: IntOrPair = 0,
+    ceil_mode: bool = False,
+    count_include_pad: bool = True,
+    divisor_override: int | None = None,
+) -> Any:
+    """The mean of each window: (N, C, H, W) or (C, H, W) -> (N, C, P, Q) or (C, P, Q).
+
+    stride: kernel_size unless given. count_include_pad: whether zeros of the padding count among the elements.
+    divisor_override: divide by this instead of the number of elements.
+    """
+    if input.ndim == 3:
+        args = (kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override)
+        return squeeze(avg_pool2d(unsqueeze(input, 0), *args), 0)
+    if divisor_override == 0:
+        raise ValueError("avg_pool2d: divisor_override must not be 0")
+    kernel, strides, margins, _ = windows("avg_pool2d", input, kernel_size, stride, padding)
+    return avg_pool(input, kernel, strides, margins, ceil_mode, count_include_pad, divisor_override)
+
+
+def output_pair(name: str, input: Any, output_size: Any) -> Pair:
+    """The output size of an adaptive pooling; None keeps the input's."""
+    sizes = (output_size, output_size) if isinstance(output_size, int | None) else tuple(output_size)
+    if input.ndim not in (3, 4) or len(sizes) != 2:
+        raise ValueError(
+            f"{name}: expected an input (N, C, H, W) or (C, H, W) and a size or pair of sizes, got shape "
+            f"{tuple(input.shape)} and {output_size!r}"
+        )
+    return pair(name, "output_size", tuple(n if s is None else s for s, n in zip(sizes, input.shape[-2:], strict=True)), 1)
+
+
+def bins(n: int, count: int) -> list[tuple[int, int]]:
+    """Start and end of each of `count` bins over n elements; neighbours overlap where count does not divide n."""
+    return [(i * n // count, -(-(i + 1) * n // count)) for i in range(count)]
+
+
+def adaptive_avg_pool2d(input: Any, output_size: Any) -> Any:
+    """The mean over bins, as many as asked for: (N, C, H, W) or (C, H, W) -> (N, C, *output_size) or (C, *output_size)."""
+    rows, columns = output_pair("adaptive_avg_pool2d", input, output_size)
+    h, w = input.shape[-2:]
+    if (rows, columns) == (1, 1):
+        return mean(input, (-2, -1), keepdim=True)
+    if input.ndim == 4 and h % rows == 0 and w % columns == 0:
+        return avg_pool2d(input, (h // rows, w // columns))
+    # Averaging over bins is linear and separable: a matrix for the rows, one for the columns.
+    return matmul(matmul(averaging(h, rows, input.dtype), input), matrix_transpose(averaging(w, columns, input.dtype)))
+
+
+def averaging(n: int, count: int, dtype: Any) -> Any:
+    """The (count, n) matrix that averages over bins."""
+    matrix = np.zeros((count, n), dtype)
+    for i, (start, end) in enumerate(bins(n, count)):
+        matrix[i, start:end] = 1 / (end - start)
+    return matrix
+
+
+def adaptive_max_pool2d(input: Any, output_size: Any, return_indices: bool = False) -> Any:
+    """The largest element of each of as many bins as asked for; shapes as for adaptive_avg_pool2d.
+
+    return_indices: also give where each maximum stands in its image of H·W elements. A tie goes to the first.
+    """
+    rows, columns = output_pair("adaptive_max_pool2d", input, output_size)
+    h, w = input.shape[-2:]
+    if h % rows == 0 and w % columns == 0:
+        return max_pool2d(input, (h // rows, w // columns), return_indices=return_indices)
+    values, places = [], []
+    for top, bottom in bins(h, rows):
+        for left, right in bins(w, columns):
+            value, index = max(flatten(getitem(input, (..., slice(top, bottom), slice(left, right))), -2), -1)
+            width = right - left
+            values.append(value)
+            places.append((top + index.data // width) * w + left + index.data % width)
+    shape = (*input.shape[:-2], rows, columns)
+    out = reshape(stack(values, -1), shape)
+    return (out, reshape(stack(places, -1), shape)) if return_indices else out

@@ -1,0 +1,320 @@
+"""Shape: the same elements elsewhere. Views first, then copies, then indexing. Most are derived from a few primitives."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from minigrad.autograd import Array, primitive
+from minigrad.ops.elementwise import where
+
+Shape = Sequence[int]
+
+
+def position(dim: int, ndim: int, name: str) -> int:
+    """`dim` counted from the front; an IndexError that says what there is if there is no such dimension."""
+    if not -ndim <= dim < ndim:
+        raise IndexError(f"{name}: dimension {dim} is out of range [{-ndim}, {ndim - 1}]")
+    return dim % ndim
+
+
+# ---------------------------------------------------------------------------------------------------- views
+
+
+@primitive(x=lambda g, x_shape: reshape(g, x_shape))
+def reshape(x: Array, shape: Shape) -> Array:
+    """The same elements in row-major order in another shape; one length may be -1."""
+    return np.reshape(x, shape)
+
+
+@primitive(x=lambda g, dims: permute(g, tuple(int(i) for i in np.argsort([d % len(dims) for d in dims]))))
+def permute(x: Array, dims: Sequence[int]) -> Array:
+    """The dimensions in another order: dimension i of the result is dimension dims[i] of x."""
+    return np.transpose(x, dims)
+
+
+@primitive(x=lambda g: g)  # the engine undoes broadcasting
+def expand(x: Array, shape: Shape) -> Array:
+    """x repeated, without a copy, along dimensions of length 1 and new leading ones; -1 keeps a length."""
+    lead = len(shape) - np.ndim(x)
+    return np.broadcast_to(x, tuple(x.shape[i - lead] if n == -1 and i >= lead else n for i, n in enumerate(shape)))
+
+
+def broadcast_to(x: Any, shape: Shape) -> Any:
+    """x broadcast to `shape`, without a copy."""
+    return expand(x, tuple(shape))
+
+
+def transpose(x: Any, dim0: int, dim1: int) -> Any:
+    """Two dimensions exchanged."""
+    order = list(range(x.ndim))
+    a, b = position(dim0, x.ndim, "transpose"), position(dim1, x.ndim, "transpose")
+    order[a], order[b] = order[b], order[a]
+    return permute(x, tuple(order))
+
+
+def movedim(x: Any, source: int, destination: int) -> Any:
+    """One dimension at another place, the others in their order."""
+    order = list(range(x.ndim))
+    order.insert(position(destination, x.ndim, "movedim"), order.pop(position(source, x.ndim, "movedim")))
+    return permute(x, tuple(order))
+
+
+def flatten(x: Any, start_dim: int = 0, end_dim: int = -1) -> Any:
+    """Dimensions start_dim to end_dim, both included, as one."""
+    if x.ndim == 0:
+        return reshape(x, (1,))
+    start, end = position(start_dim, x.ndim, "flatten"), position(end_dim, x.ndim, "flatten")
+    if start > end:
+        raise ValueError(f"flatten: start_dim {start_dim} comes after end_dim {end_dim}")
+    merged = int(np.prod(x.shape[start : end + 1]))  # spelt out, as -1 has no answer for an empty array
+    return reshape(x, (*x.shape[:start], merged, *x.shape[end + 1 :]))
+
+
+def unflatten(x: Any, dim: int, sizes: Shape) -> Any:
+    """Dimension `dim` as several, of these lengths; one may be -1."""
+    dim = position(dim, x.ndim, "unflatten")
+    return reshape(x, (*x.shape[:dim], *sizes, *x.shape[dim + 1 :]))
+
+
+def squeeze(x: Any, dim: int | Sequence[int] | None = None) -> Any:
+    """x without its dimensions of length 1, or without those of them that are in `dim`."""
+    dims = range(x.ndim) if dim is None else (dim,) if isinstance(dim, int) else dim
+    gone = {position(d, x.ndim, "squeeze") for d in dims} if x.ndim else set()
+    return reshape(x, tuple(n for i, n in enumerate(x.shape) if n != 1 or i not in gone))
+
+
+def unsqueeze(x: Any, dim: int) -> Any:
+    """x with a new dimension of length 1 at `dim`."""
+    dim = position(dim, x.ndim + 1, "unsqueeze")
+    return reshape(x, (*x.shape[:dim], 1, *x.shape[dim:]))
+
+
+# ---------------------------------------------------------------------------------------------------- copies
+
+
+@primitive(x=lambda g, dims: flip(g, dims))
+def flip(x: Array, dims: Sequence[int]) -> Array:
+    """The elements in reverse along `dims`."""
+    return np.flip(x, dims if isinstance(dims, int) else tuple(dims))
+
+
+@primitive(x=lambda g, shifts, dims: roll(g, opposite(shifts), dims))
+def roll(x: Array, shifts: int | Sequence[int], dims: int | Sequence[int] | None = None) -> Array:
+    """The elements moved along `dims`, those that leave at the end come back at the start."""
+    return np.roll(x, shifts if isinstance(shifts, int) else tuple(shifts), dims if isinstance(dims, int | None) else tuple(dims))
+
+
+def opposite(shifts: int | Sequence[int]) -> int | tuple[int, ...]:
+    return -shifts if isinstance(shifts, int) else tuple(-s for s in shifts)
+
+
+def repeat(x: Any, sizes: Shape) -> Any:
+    """x tiled: sizes[i] copies along dimension i, counted from the last; more sizes than dimensions make new ones."""
+    if len(sizes) < x.ndim:
+        raise ValueError(f"repeat: expected at least {x.ndim} sizes for shape {x.shape}, got {tuple(sizes)}")
+    shape = (1,) * (len(sizes) - x.ndim) + tuple(x.shape)
+    apart = reshape(x, tuple(n for length in shape for n in (1, length)))
+    tiled = expand(apart, tuple(n for pair in zip(sizes, shape, strict=True) for n in pair))
+    return reshape(tiled, tuple(s * n for s, n in zip(sizes, shape, strict=True)))
+
+
+def tile(x: Any, dims: Shape) -> Any:
+    """x repeated dims[i] times along dimension i, missing ones taken as 1."""
+    return repeat(x, (1,) * (x.ndim - len(dims)) + tuple(dims))
+
+
+@primitive(
+    x=lambda g, x_shape, dim: getitem(g, between(dim, 0, x_shape[dim])),
+    y=lambda g, x_shape, dim: getitem(g, between(dim, x_shape[dim], None)),
+)
+def join(x: Array, y: Array, dim: int) -> Array:
+    """x and then y along `dim`, which counts from the front."""
+    return np.concatenate((x, y), axis=dim)
+
+
+def between(dim: int, start: int, stop: int | None) -> tuple[slice, ...]:
+    """The index of start ≤ i < stop along `dim`."""
+    return (slice(None),) * dim + (slice(start, stop),)
+
+
+def cat(tensors: Sequence[Any], dim: int = 0) -> Any:
+    """The tensors one after another along `dim`; they agree in all other dimensions."""
+    parts = list(tensors)
+    if not parts:
+        raise ValueError("cat: expected at least one tensor")
+    dim = position(dim, parts[0].ndim, "cat")
+    while len(parts) > 1:  # in pairs, so that no element is copied more than log₂ n times
+        parts = [join(*parts[i : i + 2], dim) if i + 1 < len(parts) else parts[i] for i in range(0, len(parts), 2)]
+    return parts[0]
+
+
+def stack(tensors: Sequence[Any], dim: int = 0) -> Any:
+    """The tensors, all of one shape, along a new dimension."""
+    if len({tuple(t.shape) for t in tensors}) > 1:
+        raise ValueError(f"stack: expected tensors of one shape, got {[tuple(t.shape) for t in tensors]}")
+    return cat([unsqueeze(t, dim) for t in tensors], dim if dim >= 0 else dim)
+
+
+def split(x: Any, split_size_or_sections: int | Sequence[int], dim: int = 0) -> tuple[Any, ...]:
+    """Pieces along `dim`: each of a given length, the last perhaps shorter, or of the lengths in a list."""
+    dim = position(dim, x.ndim, "split")
+    total, sections = x.shape[dim], split_size_or_sections
+    if isinstance(sections, int):
+        if sections <= 0:
+            raise ValueError(f"split: expected a positive length, got {sections}")
+        sections = [min(sections, total - i) for i in range(0, total, sections)] or [0]
+    elif sum(sections) != total:
+        raise ValueError(f"split: lengths {list(sections)} do not add up to {total}, the length of dimension {dim}")
+    ends = np.cumsum(sections).tolist()
+    return tuple(getitem(x, between(dim, end - n, end)) for n, end in zip(sections, ends, strict=True))
+
+
+def chunk(x: Any, chunks: int, dim: int = 0) -> tuple[Any, ...]:
+    """At most this many pieces of equal length along `dim`, the last perhaps shorter."""
+    if chunks <= 0:
+        raise ValueError(f"chunk: expected a positive number of chunks, got {chunks}")
+    return split(x, max(1, -(-x.shape[position(dim, x.ndim, "chunk")] // chunks)), dim)
+
+
+def unbind(x: Any, dim: int = 0) -> tuple[Any, ...]:
+    """The slices along `dim`, without it."""
+    dim = position(dim, x.ndim, "unbind")
+    return tuple(getitem(x, (slice(None),) * dim + (i,)) for i in range(x.shape[dim]))
+
+
+def pad(x: Any, pad: Sequence[int], mode: str = "constant", value: float = 0.0) -> Any:
+    """x with a margin: (left, right) of the last dimension, then of the one before it, and so on.
+
+    mode: constant (`value`), reflect (the edge not repeated), replicate (the edge repeated) or circular. A negative
+    margin crops, in constant mode.
+    """
+    if len(pad) % 2 or len(pad) > 2 * x.ndim:
+        raise ValueError(f"pad: expected pairs for at most {x.ndim} dimensions, got {tuple(pad)}")
+    margins = [(0, 0)] * (x.ndim - len(pad) // 2) + [(pad[i], pad[i + 1]) for i in range(len(pad) - 2, -1, -2)]
+    if mode == "constant":
+        return pad_constant(x, tuple(margins), value)
+    numpy_mode = {"reflect": "reflect", "replicate": "edge", "circular": "wrap"}.get(mode)
+    if numpy_mode is None:
+        raise ValueError(f"pad: mode must be constant, reflect, replicate or circular, got {mode!r}")
+    for dim, (n, margin) in enumerate(zip(x.shape, margins, strict=True)):
+        most = n - 1 if mode == "reflect" else n if mode == "circular" else max(margin)
+        if min(margin) < 0 or max(margin) > most or n == 0 < max(margin):
+            raise ValueError(f"pad: mode {mode!r} cannot give a margin of {margin} to dimension {dim} of length {n}")
+        if margin != (0, 0):
+            sources = np.pad(np.arange(n), margin, mode=numpy_mode)  # type: ignore[call-overload]
+            x = index_select(x, dim, sources)
+    return x
+
+
+@primitive(x=lambda g, margins: pad_constant(g, tuple((-a, -b) for a, b in margins), 0.0))
+def pad_constant(x: Array, margins: tuple[tuple[int, int], ...], value: float) -> Array:
+    """x with margins filled with `value`, in order of the dimensions; negative ones crop."""
+    shape = [n + a + b for n, (a, b) in zip(x.shape, margins, strict=True)]
+    if min(shape, default=0) < 0:
+        raise ValueError(f"margins {margins} crop more than there is")
+    out = np.full(shape, value, x.dtype)
+    target = tuple(slice(max(a, 0), n - max(b, 0)) for n, (a, b) in zip(shape, margins, strict=True))
+    source = tuple(slice(max(-a, 0), n - max(-b, 0)) for n, (a, b) in zip(x.shape, margins, strict=True))
+    out[target] = x[source]
+    return out
+
+
+@primitive(x=lambda g, diagonal: tril(g, diagonal))
+def tril(x: Array, diagonal: int = 0) -> Array:
+    """The lower triangle of the last two dimensions, zeros above the given diagonal."""
+    return np.tril(x, diagonal)
+
+
+@primitive(x=lambda g, diagonal: triu(g, diagonal))
+def triu(x: Array, diagonal: int = 0) -> Array:
+    """The upper triangle of the last two dimensions, zeros below the given diagonal."""
+    return np.triu(x, diagonal)
+
+
+def masked_fill(x: Any, mask: Any, value: Any) -> Any:
+    """x with `value` wherever the mask, which broadcasts to x's shape, is true."""
+    return where(mask, value, x)
+
+
+# ---------------------------------------------------------------------------------------------------- indexing
+
+
+@primitive(x=lambda g, x_shape, index: place(g, x_shape, index))
+def getitem(x: Array, index: Any) -> Array:
+    """x[index] as NumPy has it: numbers, slices, None, ..., boolean masks and integer arrays."""
+    return x[index]
+
+
+@primitive(g=lambda g, index: getitem(g, index))
+def place(g: Array, shape: Shape, index: Any) -> Array:
+    """Zeros of `shape` with g added at `index`: the transpose of getitem. An index that comes twice counts twice."""
+    out = np.zeros(shape, g.dtype)
+    if is_basic(index):
+        out[index] = g
+    else:
+        np.add.at(out, index, g)
+    return out
+
+
+def is_basic(index: Any) -> bool:
+    """Whether an index can meet no element twice: numbers, slices, None and `...` only."""
+    parts = index if isinstance(index, tuple) else (index,)
+    return all(p is None or p is Ellipsis or isinstance(p, int | np.integer | slice) for p in parts)
+
+
+def index_select(x: Any, dim: int, index: Any) -> Any:
+    """The slices of x at the numbers in `index` along `dim`."""
+    dim = position(dim, x.ndim, "index_select")
+    return getitem(x, (slice(None),) * dim + (whole_numbers(index, "index_select"),))
+
+
+def gather(x: Any, dim: int, index: Any) -> Any:
+    """out[i][j][k] = x[index[i][j][k]][j][k] for dim 0, and so on; `index` is nowhere longer than x but along `dim`."""
+    array = whole_numbers(index, "gather")
+    if array.ndim != x.ndim:
+        raise ValueError(f"gather: index has {array.ndim} dimensions, the tensor {x.ndim}")
+    dim = position(dim, x.ndim, "gather")
+    for i, (n, most) in enumerate(zip(array.shape, x.shape, strict=True)):
+        if i != dim and n > most:
+            raise ValueError(f"gather: index of shape {array.shape} is longer than {tuple(x.shape)} in dimension {i}")
+    grid = list(np.ogrid[tuple(slice(n) for n in array.shape)])
+    grid[dim] = array
+    return getitem(x, tuple(grid))
+
+
+def take_along_dim(x: Any, indices: Any, dim: int | None = None) -> Any:
+    """The elements of x at `indices` along `dim`, both broadcast in the other dimensions; None: of x flattened."""
+    array = whole_numbers(indices, "take_along_dim")
+    if dim is None:
+        return getitem(flatten(x), array.reshape(-1))
+    if x.ndim == 0:
+        return x
+    dim = position(dim, x.ndim, "take_along_dim")
+    if array.ndim != x.ndim:
+        raise ValueError(f"take_along_dim: indices have {array.ndim} dimensions, the tensor {x.ndim}")
+    others = [1 if i == dim else n for i, n in enumerate(x.shape)]
+    shape = np.broadcast_shapes(tuple(others), tuple(1 if i == dim else n for i, n in enumerate(array.shape)))
+    grid = list(np.ogrid[tuple(slice(n) for n in shape)])
+    grid[dim] = array
+    rest = tuple(n if i != dim else x.shape[dim] for i, n in enumerate(shape))
+    return getitem(x if tuple(x.shape) == rest else expand(x, rest), tuple(grid))
+
+
+def whole_numbers(index: Any, name: str) -> np.ndarray:
+    """An index as an array of integers."""
+    array = np.asarray(index.data if hasattr(index, "node") else index)
+    if array.dtype.kind not in "iu" and array.size:
+        raise TypeError(f"{name}: expected integer indices, got {array.dtype}")
+    return array.astype(np.int64, copy=False)
+
+
+def unfold(x: Any, dimension: int, size: int, step: int) -> Any:
+    """Windows of `size` elements every `step` along a dimension; a new last dimension runs inside each window."""
+    dim = position(dimension, x.ndim, "unfold")
+    if not 0 < size <= x.shape[dim] or step <= 0:
+        raise ValueError(
+            f"unfold: windows of {size} every {step} do not fit dimension {dim} of length {x.shape[dim]}"
+        )
+    starts = np.arange(0, x.shape[dim] - size + 1, step)
+    return movedim(index_select(x, dim, starts[:, None] + np.arange(size)), dim + 1, -1)
