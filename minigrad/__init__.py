@@ -2,7 +2,7 @@
 
 import numpy as _np
 
-from minigrad import autograd, kernels, ops, random
+from minigrad import autograd, func, kernels, ops, random
 from minigrad.autograd import (
     enable_grad,
     grad,
@@ -11,6 +11,7 @@ from minigrad.autograd import (
     primitive,
     set_grad_enabled,
 )
+from minigrad.checks import detect_anomaly, gradcheck, gradgradcheck
 from minigrad.ops.conv import conv1d, conv2d, conv_transpose2d
 from minigrad.ops.elementwise import (
     abs,

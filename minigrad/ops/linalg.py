@@ -54,8 +54,8 @@ def outer(x: Any, y: Any) -> Any:
 
 
 @primitive(
-    x=lambda g, y, a, b, out: contract(g, y, out, b, a),
-    y=lambda g, x, a, b, out: contract(g, x, out, a, b),
+    x=lambda g, y, a, b, to: contract(g, y, to, b, a),
+    y=lambda g, x, a, b, to: contract(g, x, to, a, b),
 )
 def contract(x: Array, y: Array, a: str, b: str, to: str) -> Array:
     """The sum of products over the letters that `to` leaves out. Each letter of a is in b or `to`, and so for b."""

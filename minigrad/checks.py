@@ -1,0 +1,163 @@
+"""Is the calculus right, and where did the numbers go wrong? gradcheck, gradgradcheck and detect_anomaly."""
+
+import linecache
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import numpy as np
+
+from minigrad.autograd import Node, enable_grad, grad, no_grad, observe
+from minigrad.tensor import Tensor, tensor, zeros_like
+
+
+class GradcheckError(RuntimeError):
+    """A derivative that does not agree with a difference quotient."""
+
+
+def gradcheck(
+    func: Callable[..., Any],
+    inputs: Tensor | Sequence[Any],
+    eps: float = 1e-6,
+    atol: float = 1e-5,
+    rtol: float = 1e-3,
+    raise_exception: bool = True,
+    seed: int = 0,
+) -> bool:
+    """Whether func's gradients are right at `inputs`: for each input that requires one, compare vᵀJ·u, for a random
+    direction u and random upstream gradients v, with the central difference (f(x + εu) - f(x - εu)) / 2ε weighted by v.
+
+    Inputs that require gradients must be float64: in float32 a difference quotient is noise. Raises GradcheckError,
+    which names the input and both numbers, or returns False without `raise_exception`.
+
+    >>> import minigrad as mg
+    >>> gradcheck(mg.sin, mg.tensor(1.0, dtype=mg.float64, requires_grad=True))
+    True
+    """
+    points = as_inputs("gradcheck", inputs)
+    source = np.random.default_rng(seed)
+    outputs = differentiable(func(*points))
+    if not outputs:
+        raise ValueError("gradcheck: no output of the function requires a gradient")
+    weights = [tensor(source.standard_normal(o.shape)) for o in outputs]
+    checked = [x for x in points if isinstance(x, Tensor) and x.requires_grad]
+    gradients = grad(outputs, checked, weights, allow_unused=True)
+    for g, x in zip(gradients, checked, strict=True):
+        direction = source.standard_normal(x.shape)
+        analytic = 0.0 if g is None else float(np.sum(g.data * direction))
+        numeric = 0.0
+        for sign in (1, -1):
+            moved = [tensor(p.data + sign * eps * direction) if p is x else p for p in points]
+            with no_grad():
+                values = [o for o in as_tuple(func(*moved)) if isinstance(o, Tensor) and o.dtype.kind == "f"]
+            for value, weight in zip(values, weights, strict=True):
+                numeric += sign * float(np.sum(value.data * weight.data)) / (2 * eps)
+        if not abs(analytic - numeric) <= atol + rtol * abs(numeric):
+            if not raise_exception:
+                return False
+            i = next(i for i, p in enumerate(points) if p is x)
+            raise GradcheckError(
+                f"gradcheck: along a random direction the gradient of input {i} (shape {x.shape}) gives "
+                f"{analytic:.9g}, the difference quotient {numeric:.9g}"
+            )
+    return True
+
+
+def gradgradcheck(
+    func: Callable[..., Any],
+    inputs: Tensor | Sequence[Any],
+    eps: float = 1e-6,
+    atol: float = 1e-5,
+    rtol: float = 1e-3,
+    raise_exception: bool = True,
+    seed: int = 0,
+) -> bool:
+    """Whether func's second derivatives are right: gradcheck of its gradient, as a function of inputs and upstream."""
+    points = as_inputs("gradgradcheck", inputs)
+    source = np.random.default_rng(seed + 1)
+    outputs = differentiable(func(*points))
+    if not outputs:
+        raise ValueError("gradgradcheck: no output of the function requires a gradient")
+    weights = [tensor(source.standard_normal(o.shape), requires_grad=True) for o in outputs]
+    count = len(points)
+
+    @enable_grad()  # gradcheck evaluates differences without recording; a gradient needs it all the same
+    def gradient(*arguments: Any) -> tuple[Tensor, ...]:
+        given = [
+            a if isinstance(a, Tensor) and a.requires_grad or not (isinstance(p, Tensor) and p.requires_grad)
+            else a.requires_grad_()
+            for a, p in zip(arguments[:count], points, strict=True)
+        ]
+        sources = [x for x, p in zip(given, points, strict=True) if isinstance(p, Tensor) and p.requires_grad]
+        from_here = differentiable(func(*given))
+        found = grad(from_here, sources, list(arguments[count:]), create_graph=True, allow_unused=True)
+        return tuple(zeros_like(x) * 1 if g is None else g for g, x in zip(found, sources, strict=True))
+
+    if not any(g.requires_grad for g in gradient(*points, *weights)):
+        return True  # the gradient is constant in everything
+    return gradcheck(gradient, [*points, *weights], eps, atol, rtol, raise_exception, seed)
+
+
+def as_inputs(name: str, inputs: Any) -> list[Any]:
+    points = list(inputs) if isinstance(inputs, list | tuple) else [inputs]
+    checked = [x for x in points if isinstance(x, Tensor) and x.requires_grad]
+    if not checked:
+        raise ValueError(f"{name}: no input requires a gradient")
+    for i, x in enumerate(points):
+        if isinstance(x, Tensor) and x.requires_grad and x.dtype != np.float64:
+            raise TypeError(f"{name}: input {i} is {x.dtype}; differences need float64")
+    return points
+
+
+def as_tuple(outputs: Any) -> tuple[Any, ...]:
+    return tuple(outputs) if isinstance(outputs, list | tuple) else (outputs,)
+
+
+def differentiable(outputs: Any) -> list[Tensor]:
+    return [o for o in as_tuple(outputs) if isinstance(o, Tensor) and o.requires_grad]
+
+
+# ---------------------------------------------------------------------------------------------------- anomalies
+
+LIBRARY = str(Path(__file__).parent)
+
+
+@contextmanager
+def detect_anomaly() -> Iterator[None]:
+    """Stop at the first gradient that is not finite, and say where it came from.
+
+    Named is the first operation whose forward was not finite, if there was one, else the operation whose rule gave the
+    gradient; either with the line of your code that called it. Slow: every result is looked at.
+    """
+    places: WeakKeyDictionary[Node, str] = WeakKeyDictionary()
+    first: list[str] = []
+
+    def on_forward(node: Node | None, name: str, args: tuple[Any, ...], out: Tensor) -> None:
+        if node is not None:
+            places[node] = calling_line()
+        if not first and out.dtype.kind == "f" and not np.isfinite(out.data).all():
+            first.append(f"the first operation whose result was not finite is {name}, called at {calling_line()}")
+
+    def on_contribution(node: Node, argument: str, parent: Node, g: Tensor) -> None:
+        if not np.isfinite(g.data).all():
+            place = places.get(node, "a place outside of detect_anomaly")
+            cause = first[0] if first else "all results of operations were finite"
+            raise FloatingPointError(
+                f"the rule of {node.name} for {argument!r} gave a gradient that is not finite; {node.name} was called "
+                f"at {place}; {cause}"
+            )
+
+    with observe(on_forward, on_contribution):
+        yield
+
+
+def calling_line() -> str:
+    """File, line and source of the innermost frame outside this library."""
+    frame = sys._getframe(1)
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(LIBRARY):
+        frame = frame.f_back
+    source = linecache.getline(frame.f_code.co_filename, frame.f_lineno).strip()
+    return f"{frame.f_code.co_filename}:{frame.f_lineno}: {source}"
