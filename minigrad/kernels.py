@@ -276,7 +276,7 @@ def conv2d_input(
 def _scatter(g: Array, w: Array, size: Pair, stride: Pair, padding: Pair, dilation: Pair) -> Array:
     """The input gradient as matrix products added onto the pixels that each window saw (col2im).
 
-    w: (G, O / G, C / G, kh, kw). A task owns some rows of the result, and goes over the windows that touch them.
+    w: (G, O / G, C / G, kh, kw). A task owns some rows of the result, and takes the windows that touch them.
     """
     groups, o, c, kh, kw = w.shape
     (n, _, p, q), (height, width) = g.shape, size
@@ -309,7 +309,7 @@ def _scatter(g: Array, w: Array, size: Pair, stride: Pair, padding: Pair, dilati
 
 
 def _parts(x: Array) -> list[Any]:
-    """Indices that cut an array along its images or its channels, whichever lie further apart, to cache size."""
+    """Indices that cut an array along images or channels, whichever lie further apart, to cache size."""
     axis = int(abs(x.strides[0]) < abs(x.strides[1]))
     length = x.shape[axis]
     step = max(1, CHUNK // 4 * length // max(1, x.nbytes))
@@ -412,7 +412,7 @@ def _divisors(
         if not count_include_pad:
             start, stop = np.maximum(start, 0), np.minimum(stop, size)
         counts.append(stop - start)
-    return np.outer(counts[0], counts[1]).astype(dtype)  # type: ignore[no-any-return]
+    return np.outer(counts[0], counts[1]).astype(dtype)
 
 
 def avg_pool2d(

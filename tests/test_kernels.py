@@ -1,0 +1,265 @@
+"""The kernels against their definitions: windows and einsum for convolution, and reductions for pooling."""
+
+from itertools import product
+
+import numpy as np
+import pytest
+from numpy.lib.stride_tricks import sliding_window_view
+
+from minigrad import kernels, threads
+
+
+def windows(x, kernel, stride, padding, dilation=(1, 1), fill=0.0):
+    """Slow oracle: (N, C, H, W) -> (N, C, P, Q, kh, kw), every window spelled out."""
+    pads = [(0, 0), (0, 0), *((p, p) for p in padding)]
+    spans = [d * (k - 1) + 1 for k, d in zip(kernel, dilation, strict=True)]
+    views = sliding_window_view(np.pad(x, pads, constant_values=fill), spans, axis=(2, 3))
+    return views[:, :, :: stride[0], :: stride[1], :: dilation[0], :: dilation[1]]
+
+
+def trilinear(g, x, w, stride, padding, dilation, groups, missing):
+    """The form of a convolution with one factor left out (`missing`), group by group, by einsum."""
+    parts = []
+    for k in range(groups):
+        o, c = w.shape[0] // groups, w.shape[1]
+        gk, xk, wk = g[:, k * o : (k + 1) * o], x[:, k * c : (k + 1) * c], w[k * o : (k + 1) * o]
+        views = windows(xk, w.shape[2:], stride, padding, dilation)
+        if missing == "g":
+            parts.append(np.einsum("ncpqij,ocij->nopq", views, wk))
+        elif missing == "w":
+            parts.append(np.einsum("nopq,ncpqij->ocij", gk, views))
+        else:
+            (n, m, height, width), (ph, pw) = xk.shape, padding
+            dx = np.zeros((n, m, height + 2 * ph, width + 2 * pw), x.dtype)
+            spread = np.einsum("nopq,ocij->ncpqij", gk, wk)
+            for p, q, i, j in np.ndindex(*spread.shape[2:]):
+                h, v = p * stride[0] + i * dilation[0], q * stride[1] + j * dilation[1]
+                dx[:, :, h, v] += spread[:, :, p, q, i, j]
+            parts.append(dx[:, :, ph : ph + height, pw : pw + width])
+    return np.concatenate(parts, axis=0 if missing == "w" else 1)
+
+
+LAYOUTS = {"NCHW": (0, 1, 2, 3), "CNHW": (1, 0, 2, 3), "HCWN": (2, 1, 3, 0), "NHWC": (0, 2, 3, 1)}
+
+
+def in_memory(a, layout):
+    """The same array, laid out in memory in another order of axes, and read-only."""
+    order = LAYOUTS[layout]
+    a = np.ascontiguousarray(a.transpose(order)).transpose(np.argsort(order))
+    a.flags.writeable = False
+    return a
+
+
+#        N  C  H   W  O  groups kernel  stride  padding dilation
+CONVOLUTIONS = [
+    (2, 3, 6, 5, 4, 1, (3, 3), (1, 1), (1, 1), (1, 1)),
+    (3, 1, 5, 5, 2, 1, (3, 3), (1, 1), (0, 0), (1, 1)),
+    (2, 4, 7, 6, 6, 2, (3, 2), (2, 1), (1, 0), (1, 1)),
+    (2, 4, 9, 9, 4, 4, (3, 3), (1, 1), (1, 1), (1, 1)),  # depthwise
+    (2, 3, 9, 8, 6, 3, (3, 3), (2, 2), (1, 1), (1, 1)),  # depthwise, two filters a channel
+    (2, 4, 9, 8, 3, 1, (3, 3), (1, 1), (2, 2), (2, 2)),  # dilated
+    (2, 2, 9, 8, 3, 1, (2, 3), (3, 2), (1, 2), (2, 3)),
+    (2, 5, 4, 4, 3, 1, (1, 1), (1, 1), (0, 0), (1, 1)),  # pointwise
+    (2, 6, 4, 4, 4, 2, (1, 1), (1, 1), (0, 0), (1, 1)),
+    (2, 5, 5, 5, 3, 1, (1, 1), (2, 2), (0, 0), (1, 1)),
+    (2, 2, 5, 5, 3, 1, (1, 1), (1, 1), (1, 2), (1, 1)),  # padding beyond the kernel
+    (1, 2, 3, 3, 2, 1, (3, 3), (1, 1), (3, 3), (1, 1)),
+    (1, 3, 8, 8, 2, 1, (2, 2), (3, 3), (0, 0), (1, 1)),  # pixels that no window sees
+    (2, 2, 4, 1, 3, 1, (4, 1), (1, 1), (0, 0), (1, 1)),  # one window
+    (1, 3, 5, 6, 2, 1, (5, 4), (2, 3), (2, 2), (1, 1)),
+    (0, 3, 5, 5, 2, 1, (3, 3), (1, 1), (1, 1), (1, 1)),  # no images
+    (0, 3, 5, 5, 2, 1, (3, 3), (2, 2), (1, 1), (1, 1)),
+    (2, 0, 5, 5, 2, 1, (3, 3), (1, 1), (1, 1), (1, 1)),  # no channels
+    (1100, 2, 4, 4, 2, 1, (3, 3), (1, 1), (1, 1), (1, 1)),  # a batch cut into chunks
+    (64, 8, 16, 16, 8, 1, (3, 3), (1, 1), (1, 1), (1, 1)),  # rows and columns cut into chunks
+]
+
+
+@pytest.mark.parametrize("layout", ["NCHW", "HCWN", "NHWC"])
+@pytest.mark.parametrize("case", CONVOLUTIONS, ids=str)
+def test_convolution_and_its_gradients_match_the_definition(case, layout):
+    n, c, h, w, o, groups, kernel, *geometry = case
+    rng = np.random.default_rng(0)
+    x = in_memory(rng.standard_normal((n, c, h, w)), layout)
+    weights = in_memory(rng.standard_normal((o, c // groups, *kernel)), "CNHW")
+    out = kernels.conv2d(x, weights, None, *geometry, groups)
+    g = in_memory(rng.standard_normal(out.shape), layout)
+    triple = (g, x, weights, *geometry, groups)
+    close = {"rtol": 0, "atol": 1e-13 * max(1, g.size)}
+    np.testing.assert_allclose(out, trilinear(*triple, missing="g"), **close)
+    np.testing.assert_allclose(
+        kernels.conv2d_weight(g, x, kernel, *geometry, groups), trilinear(*triple, missing="w"), **close
+    )
+    np.testing.assert_allclose(
+        kernels.conv2d_input(g, weights, (h, w), *geometry, groups), trilinear(*triple, missing="x"), **close
+    )
+
+
+def test_bias_is_added_to_every_pixel_of_its_channel():
+    rng = np.random.default_rng(0)
+    x, w, bias = rng.standard_normal((2, 4, 5, 5)), rng.standard_normal((6, 2, 3, 3)), rng.standard_normal(6)
+    geometry = ((2, 1), (1, 1), (1, 1), 2)
+    expected = kernels.conv2d(x, w, None, *geometry) + bias[:, None, None]
+    np.testing.assert_allclose(kernels.conv2d(x, w, bias, *geometry), expected, atol=1e-14)
+
+
+def test_expanded_arrays_are_accepted():
+    x = np.broadcast_to(np.arange(25.0).reshape(1, 1, 5, 5), (3, 2, 5, 5))
+    g = np.broadcast_to(np.float64(1), (3, 4, 5, 5))
+    w = np.random.default_rng(0).standard_normal((4, 2, 3, 3))
+    geometry = ((1, 1), (1, 1), (1, 1), 1)
+    for call in (
+        lambda x, g: kernels.conv2d(x, w, None, *geometry),
+        lambda x, g: kernels.conv2d_weight(g, x, (3, 3), *geometry),
+        lambda x, g: kernels.conv2d_input(g, w, (5, 5), *geometry),
+    ):
+        np.testing.assert_array_equal(call(x, g), call(x.copy(), g.copy()))
+
+
+#            N  C  side O  groups k  stride
+ACCURACY = [
+    (8, 64, 8, 64, 1, 3, 1),
+    (8, 16, 16, 16, 1, 3, 2),
+    (8, 64, 8, 64, 64, 3, 1),
+    (8, 64, 8, 64, 1, 1, 1),
+]
+
+
+@pytest.mark.parametrize("case", ACCURACY, ids=str)
+def test_float32_agrees_with_float64_to_a_hundred_thousandth(case):
+    n, c, side, o, groups, k, stride = case
+    rng = np.random.default_rng(0)
+    x, w = rng.standard_normal((n, c, side, side)), rng.standard_normal((o, c // groups, k, k))
+    geometry = ((stride, stride), (k // 2, k // 2), (1, 1), groups)
+    g = rng.standard_normal(kernels.conv2d(x, w, None, *geometry).shape)
+
+    def results(g, x, w):
+        yield kernels.conv2d(x, w, None, *geometry)
+        yield kernels.conv2d_weight(g, x, (k, k), *geometry)
+        yield kernels.conv2d_input(g, w, (side, side), *geometry)
+
+    single = results(g.astype("f4"), x.astype("f4"), w.astype("f4"))
+    for narrow, wide in zip(single, results(g, x, w), strict=True):
+        assert narrow.dtype == np.float32 and wide.dtype == np.float64
+        assert np.abs(narrow - wide).max() <= 1e-5 * np.abs(wide).max()
+
+
+#       H  W  kernel  stride  padding dilation ceil
+POOLS = [
+    (6, 6, (2, 2), (2, 2), (0, 0), (1, 1), False),  # tiles
+    (7, 5, (2, 2), (2, 2), (0, 0), (1, 1), False),  # a row and a column left over
+    (7, 5, (2, 2), (2, 2), (0, 0), (1, 1), True),
+    (6, 7, (3, 2), (1, 2), (1, 1), (1, 1), False),  # overlapping
+    (9, 8, (3, 3), (2, 1), (1, 0), (2, 2), True),
+    (5, 5, (5, 5), (1, 1), (0, 0), (1, 1), False),  # the whole image
+    (5, 6, (2, 1), (3, 2), (0, 0), (1, 1), False),  # gaps between the windows
+]
+
+
+def pooled_windows(x, case, fill):
+    """Windows, those kept by `ceil_mode` completed with `fill`."""
+    _, _, kernel, stride, padding, dilation, ceil_mode = case
+    sizes = [
+        kernels.output_size(size, k, s, p, d, ceil_mode)
+        for size, k, s, p, d in zip(x.shape[2:], kernel, stride, padding, dilation, strict=True)
+    ]
+    overhang = [(0, 0), (0, 0), (0, stride[0]), (0, stride[1])]
+    inner = np.pad(x, [(0, 0), (0, 0), *((p, p) for p in padding)], constant_values=fill)
+    views = windows(np.pad(inner, overhang, constant_values=fill), kernel, stride, (0, 0), dilation)
+    return views[:, :, : sizes[0], : sizes[1]]
+
+
+@pytest.mark.parametrize("layout", ["NCHW", "HCWN"])
+@pytest.mark.parametrize("case", POOLS, ids=str)
+def test_max_pool_takes_the_first_maximum_and_returns_the_gradient_there(case, layout):
+    h, w, *geometry, ceil_mode = case
+    rng = np.random.default_rng(0)
+    x = in_memory(rng.integers(-2, 2, (3, 2, h, w)).astype(float), layout)  # many ties
+    views = pooled_windows(x, case, -np.inf)
+    out = kernels.max_pool2d(x, *geometry, ceil_mode)
+    np.testing.assert_array_equal(out, views.max((-1, -2)))
+
+    numbers = pooled_windows(np.arange(x.size, dtype=float).reshape(x.shape), case, np.nan)
+    first = views.reshape(*out.shape, -1).argmax(-1)[..., None]
+    chosen = np.take_along_axis(numbers.reshape(*out.shape, -1), first, -1)[..., 0].astype(int)
+    g, v = rng.standard_normal(out.shape), rng.standard_normal(x.shape)
+    expected = np.bincount(chosen.ravel(), g.ravel(), x.size).reshape(x.shape)
+    np.testing.assert_allclose(kernels.max_pool2d_input(g, x, out, *geometry), expected, atol=1e-14)
+    np.testing.assert_array_equal(kernels.max_pool2d_gather(v, x, out, *geometry), v.ravel()[chosen])
+
+
+def test_max_pool_hands_on_nan_and_its_gradient_and_spreads_no_infinite_gradient():
+    x = np.array([[[[1.0, np.nan], [5.0, 2.0]]]])
+    geometry = ((2, 2), (2, 2), (0, 0), (1, 1))
+    out = kernels.max_pool2d(x, *geometry)
+    assert np.isnan(out).all()
+    g = np.full(out.shape, np.inf)
+    np.testing.assert_array_equal(
+        kernels.max_pool2d_input(g, x, out, *geometry), [[[[0, np.inf], [0, 0]]]]
+    )
+
+
+def test_max_pool_of_integers():
+    x = np.array([[[[-7, -9], [-8, -7]]]])
+    assert kernels.max_pool2d(x, (2, 2), (1, 1), (1, 1), (1, 1))[0, 0].tolist() == [
+        [-7, -7, -9], [-7, -7, -7], [-8, -7, -7],
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("include_pad, divisor", [(True, None), (False, None), (True, 3)])
+@pytest.mark.parametrize("case", [case for case in POOLS if case[5] == (1, 1)], ids=str)
+def test_avg_pool_divides_by_what_pytorch_divides_by(case, include_pad, divisor):
+    h, w, kernel, stride, padding, _, ceil_mode = case
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((2, 3, h, w))
+    # what is counted: the image, with its padding or without, and never what ceil_mode adds beyond
+    inner = np.ones((1, 1, h, w)) if include_pad else np.zeros((1, 1, h, w)) + 1
+    frame = np.pad(inner, [(0, 0), (0, 0), *((p, p) for p in padding)], constant_values=float(include_pad))
+    counted = pooled_windows(frame, (*case[:4], (0, 0), (1, 1), ceil_mode), 0.0)
+    sums = pooled_windows(x, case, 0.0).sum((-1, -2))
+    p, q = sums.shape[2:]
+    expected = sums / (divisor or counted[:, :, :p, :q].sum((-1, -2)))
+    options = (kernel, stride, padding, ceil_mode, include_pad, divisor)
+    out = kernels.avg_pool2d(x, *options)
+    np.testing.assert_allclose(out, expected, atol=1e-14)
+    g = rng.standard_normal(out.shape)
+    dx = kernels.avg_pool2d_input(g, (h, w), *options)
+    np.testing.assert_allclose((dx * x).sum(), (g * out).sum(), atol=1e-12)  # it is linear: the adjoint
+
+
+@pytest.mark.parametrize("ceil_mode", [False, True])
+def test_output_size_counts_the_windows(ceil_mode):
+    for size, k, s, p, d in product(range(5, 9), (1, 2, 3), (1, 2, 3), (0, 1), (1, 2)):
+        spans = [(start, start + d * (k - 1) + 1) for start in range(-p, size + p + s, s)]
+        expected = [span for span in spans if span[1] <= size + p]
+        if ceil_mode:
+            if expected[-1][1] < size + p:
+                expected.append(spans[len(expected)])
+            expected = [span for span in expected if span[0] < size]
+        assert kernels.output_size(size, k, s, p, d, ceil_mode) == len(expected), (size, k, s, p, d)
+
+
+def test_results_are_the_same_bits_for_any_number_of_threads_and_every_time():
+    rng = np.random.default_rng(0)
+    x, w = rng.standard_normal((64, 8, 16, 16), "f4"), rng.standard_normal((16, 8, 3, 3), "f4")
+
+    def everything(stride):
+        geometry = ((stride, stride), (1, 1), (1, 1), 1)
+        out = kernels.conv2d(x, w, None, *geometry)
+        dw = kernels.conv2d_weight(out, x, (3, 3), *geometry)
+        dx = kernels.conv2d_input(out, w, (16, 16), *geometry)
+        pool = ((2, 2), (2, 2), (0, 0), (1, 1))
+        pooled = kernels.max_pool2d(dx, *pool)
+        spread = kernels.max_pool2d_input(pooled, dx, pooled, *pool)
+        return [a.tobytes() for a in (out, dw, dx, pooled, spread)]
+
+    before = threads.get_num_threads()
+    try:
+        for stride in (1, 2):
+            threads.set_num_threads(1)
+            alone = everything(stride)
+            for count in (2, 3, 3):
+                threads.set_num_threads(count)
+                assert everything(stride) == alone
+    finally:
+        threads.set_num_threads(before)
