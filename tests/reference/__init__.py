@@ -1,0 +1,1 @@
+"""The independent oracle: calls stated once, run through PyTorch and through minigrad."""

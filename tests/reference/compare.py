@@ -1,0 +1,311 @@
+"""minigrad against an installed PyTorch, in bulk: thousands of calls, hundreds of trainings.
+
+    python tests/reference/compare.py [--random 4000] [--seed 0] [--only calls|training] [--steps 200]
+
+*Calls*: each row of table.py and as many random ones of generated.py as asked for, in float64 (values, first
+and second derivatives) and in float32 (values and first derivatives, beside PyTorch's own float32 error
+against its float64), in several memory layouts. *Training*: five networks, every optimizer with every
+schedule, same weights and batches in float64; the whole sequence of losses and the last weights. Exits with 1
+if anything differs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+import warnings
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+sys.path.insert(1, str(Path(__file__).resolve().parents[2]))
+
+from reference.calls import LAYOUTS, Call, Result, draw, draws, evaluate, parameter_draws, relative_error
+from reference.generated import FAMILIES
+from reference.table import CALLS, SCHEDULES
+
+DOUBLE, SINGLE = 1e-9, 2e-4  # what counts as a difference: rounding, with room for cancellation
+
+
+# --- calls --------------------------------------------------------------------------------------------------
+
+
+def plan(count: int, seed: int) -> Iterator[tuple[Call, str, np.random.RandomState]]:
+    """Each call to compare, its memory layout and the random numbers of its inputs."""
+    rng = np.random.RandomState(seed)
+    for call in CALLS:
+        for layout in LAYOUTS if call.group not in ("optimizers", "schedules", "engine") else ("contiguous",):
+            yield call, layout, np.random.RandomState(call.seed())
+    for number in range(count):
+        call = FAMILIES[number % len(FAMILIES)](rng)
+        yield call, list(LAYOUTS)[rng.randint(len(LAYOUTS))], rng
+
+
+def attempt(library: Any, call: Call, *args: Any, **options: Any) -> Any:
+    """The result, or the exception that the library raised."""
+    try:
+        return evaluate(library, call, *args, **options)
+    except Exception as error:
+        return error
+
+
+class Table:
+    """Worst errors by group and column, and the differences by name."""
+
+    def __init__(self) -> None:
+        self.worst: dict[str, dict[str, float]] = defaultdict(lambda: defaultdict(float))
+        self.count: dict[str, int] = defaultdict(int)
+        self.differences: list[str] = []
+
+    def enter(self, group: str, column: str, error: float, limit: float, what: str) -> None:
+        """Keep the error if it is the group's worst; one over the limit is a difference instead."""
+        if error > limit:
+            self.differences.append(f"{what}: {column} {error:.2g}")
+        else:
+            self.worst[group][column] = max(self.worst[group][column], error)
+
+    def same_dtypes(self, ours: Result, theirs: Result, what: str) -> None:
+        """A difference if the values have other dtypes."""
+        got, wanted = ([str(v.dtype) for v in result.values] for result in (ours, theirs))
+        if got != wanted:
+            self.differences.append(f"{what}: dtypes {got} for {wanted}")
+
+    def __str__(self) -> str:
+        columns = list(dict.fromkeys(c for row in self.worst.values() for c in row))
+        lines = ["".join([f"{'group':14}{'runs':>6}", *(f"{c:>15}" for c in columns)])]
+        for group, row in self.worst.items():
+            lines.append(
+                "".join(
+                    [
+                        f"{group:14}{self.count[group]:6}",
+                        *(f"{row[c]:15.1e}" if c in row else f"{'':15}" for c in columns),
+                    ]
+                )
+            )
+        return "\n".join([*lines, f"{'all':14}{sum(self.count.values()):6}"])
+
+
+def compare_calls(torch: Any, mg: Any, count: int, seed: int) -> Table:
+    """Every planned call through both libraries."""
+    table = Table()
+    refused_by_both = refused_by_torch = 0
+    for call, layout, rng in plan(count, seed):
+        try:
+            parameters = parameter_draws(torch, call)
+        except Exception:
+            parameters = {}
+        arrays = [draw(d, rng, coarse=False) for d in [*draws(call), *parameters.values()]]
+        what = f"{call.name} [{layout}]"
+        theirs = attempt(torch, call, arrays, layout=layout)
+        if isinstance(
+            theirs, Exception
+        ):  # PyTorch has first derivatives only of a normalisation with a bias and no weight
+            theirs = attempt(torch, call, arrays, layout=layout, second=False)
+        ours = attempt(
+            mg,
+            call,
+            arrays,
+            layout=layout,
+            second=not isinstance(theirs, Exception) and theirs.second is not None,
+        )
+        if isinstance(theirs, Exception):
+            refused_by_both += isinstance(ours, Exception)
+            refused_by_torch += not isinstance(ours, Exception)
+            continue
+        table.count[call.group] += 1
+        if isinstance(ours, Exception):
+            table.differences.append(f"{what}: {type(ours).__name__}: {str(ours)[:200]}")
+            continue
+        table.same_dtypes(ours, theirs, what)
+        table.enter(call.group, "value", relative_error(ours.values, theirs.values), DOUBLE, what)
+        table.enter(call.group, "first", relative_error(ours.first, theirs.first), DOUBLE, what)
+        if theirs.second is not None:
+            error = np.inf if ours.second is None else relative_error(ours.second, theirs.second)
+            table.enter(call.group, "second", error, DOUBLE, what)
+        single, peer = (
+            attempt(library, call, arrays, "float32", layout, second=False) for library in (mg, torch)
+        )
+        if isinstance(single, Exception) or isinstance(peer, Exception):
+            table.differences.append(f"{what}: in float32 {single!r:.200} for {peer!r:.60}")
+            continue
+        table.same_dtypes(single, peer, f"{what} in float32")
+        for column in ("value", "first"):
+            wanted = getattr(theirs, column if column == "first" else "values")
+            theirs_off = relative_error(getattr(peer, column if column == "first" else "values"), wanted)
+            if not np.isfinite(theirs_off):
+                continue
+            off = relative_error(getattr(single, column if column == "first" else "values"), wanted)
+            table.enter(call.group, f"f32 {column}", off, max(SINGLE, 4 * theirs_off), what)
+            table.worst[call.group][f"torch's {column}"] = max(
+                table.worst[call.group][f"torch's {column}"], theirs_off
+            )
+    print(f"refused by both: {refused_by_both}; by PyTorch alone: {refused_by_torch}")
+    return table
+
+
+# --- training -----------------------------------------------------------------------------------------------
+
+TRAINED: dict[str, list[dict[str, Any]]] = {
+    "SGD": [
+        {},
+        {"momentum": 0.9, "nesterov": True, "weight_decay": 0.01},
+        {"momentum": 0.8, "dampening": 0.2},
+    ],
+    "Adam": [{}, {"weight_decay": 0.01, "amsgrad": True}],
+    "AdamW": [{}, {"weight_decay": 0.1, "betas": (0.8, 0.95)}],
+    "RMSprop": [{}, {"centered": True, "momentum": 0.5}],
+    "Adagrad": [{}, {"lr_decay": 0.01, "weight_decay": 0.01}],
+}
+
+
+def networks(library: Any) -> dict[str, tuple[Any, Any]]:
+    """Five networks with what turns a batch into a loss; `library` is torch or minigrad."""
+    nn, functional = library.nn, library.nn.functional
+
+    class Residual(nn.Module):  # type: ignore[misc, name-defined]
+        def __init__(self) -> None:
+            super().__init__()
+            self.stem = nn.Conv2d(1, 4, 3, padding=1)
+            self.block = nn.Sequential(
+                nn.BatchNorm2d(4), nn.ReLU(), nn.Conv2d(4, 4, 3, padding=1, bias=False), nn.BatchNorm2d(4)
+            )
+            self.head = nn.Linear(4, 4)
+
+        def forward(self, x: Any) -> Any:
+            x = self.stem(x)
+            x = functional.silu(x + self.block(x))
+            return self.head(functional.adaptive_avg_pool2d(x, 1).flatten(1))
+
+    class Attention(nn.Module):  # type: ignore[misc, name-defined]
+        def __init__(self) -> None:
+            super().__init__()
+            self.embedding = nn.Embedding(8, 6)
+            self.qkv = nn.Linear(6, 18)
+            self.norm = nn.LayerNorm(6)
+            self.head = nn.Linear(6, 4)
+
+        def forward(self, x: Any) -> Any:
+            tokens = (x.flatten(1)[:, :9] > 0).reshape(-1, 3, 3)
+            e = self.embedding(tokens[:, :, 0] * 4 + tokens[:, :, 1] * 2 + tokens[:, :, 2] * 1)
+            q, k, v = self.qkv(e).chunk(3, dim=-1)
+            e = self.norm(e + (q @ k.transpose(-2, -1) / 6**0.5).softmax(-1) @ v)
+            return self.head(functional.gelu(e).mean(1))
+
+    perceptron = nn.Sequential(nn.Flatten(), nn.Linear(36, 12), nn.Tanh(), nn.Linear(12, 4))
+    convolutional = nn.Sequential(
+        nn.Conv2d(1, 4, 3, padding=1),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Conv2d(4, 6, 3),
+        nn.ReLU(),
+        nn.Flatten(),
+        nn.Linear(6, 4),
+    )
+    autoencoder = nn.Sequential(
+        nn.Conv2d(1, 3, 3, stride=2),
+        nn.ELU(),
+        nn.GroupNorm(1, 3),
+        nn.ConvTranspose2d(3, 1, 3, stride=2, output_padding=1),
+    )
+    classify = lambda net: lambda x, y: functional.cross_entropy(net(x), y, label_smoothing=0.05)
+    attention, residual = Attention(), Residual()
+    return {
+        "perceptron": (perceptron, classify(perceptron)),
+        "convolutional": (convolutional, classify(convolutional)),
+        "residual": (residual, classify(residual)),
+        "autoencoder": (autoencoder, lambda x, y: functional.mse_loss(autoencoder(x), x)),
+        "attention": (attention, classify(attention)),
+    }
+
+
+def train(
+    library: Any,
+    name: str,
+    state: dict[str, np.ndarray],
+    optimizer: str,
+    options: dict[str, Any],
+    scheduler: str,
+    steps: int,
+) -> list[np.ndarray]:
+    """The losses of all steps, then the last state."""
+    net, loss_of = networks(library)[name]
+    net = net.to(library.float64)
+    own = net.state_dict()
+    net.load_state_dict({k: library.tensor(v, dtype=own[k].dtype) for k, v in state.items()})
+    optim = getattr(library.optim, optimizer)(net.parameters(), lr=0.01, **options)
+    arguments = dict(SCHEDULES[scheduler][0])
+    if scheduler == "OneCycleLR":
+        arguments |= {"max_lr": 0.02, "total_steps": steps, "cycle_momentum": optimizer != "Adagrad"}
+    schedule = getattr(library.optim.lr_scheduler, scheduler)(optim, **arguments)
+    rng = np.random.RandomState(1)
+    losses = []
+    for _ in range(steps):
+        x, y = library.tensor(rng.standard_normal((8, 1, 6, 6))), library.tensor(rng.randint(0, 4, 8))
+        optim.zero_grad()
+        loss = loss_of(x, y)
+        loss.backward()
+        library.nn.utils.clip_grad_norm_(net.parameters(), 5.0)
+        optim.step()
+        losses.append(loss.item())
+        schedule.step(losses[-1]) if scheduler == "ReduceLROnPlateau" else schedule.step()
+    return [
+        np.array(losses),
+        *(np.asarray(v.detach().numpy() if hasattr(v, "detach") else v) for v in net.state_dict().values()),
+    ]
+
+
+def compare_training(torch: Any, mg: Any, steps: int) -> Table:
+    """Every network with every optimizer, plain and with its options, and every schedule."""
+    table = Table()
+    for name in networks(torch):
+        torch.manual_seed(0)
+        state = {k: v.numpy() for k, v in networks(torch)[name][0].to(torch.float64).state_dict().items()}
+        for optimizer, rows in TRAINED.items():
+            for options in rows:
+                for scheduler in SCHEDULES:
+                    what = f"{name} {optimizer}({options}) {scheduler}"
+                    theirs = train(torch, name, state, optimizer, options, scheduler, steps)
+                    ours = train(mg, name, state, optimizer, options, scheduler, steps)
+                    table.count[name] += 1
+                    table.enter(name, "losses", relative_error(ours[:1], theirs[:1]), 1e-6, what)
+                    table.enter(name, "last state", relative_error(ours[1:], theirs[1:]), 1e-6, what)
+    return table
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--random", type=int, default=4000, help="random calls")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--steps", type=int, default=200, help="training steps")
+    parser.add_argument("--only", choices=("calls", "training"))
+    options = parser.parse_args()
+    import torch
+
+    import minigrad as mg
+
+    torch.set_num_threads(1)
+    warnings.simplefilter("ignore")  # torch's remarks on odd shapes; minigrad's own are the tests' business
+    differences = []
+    for kind in ("calls", "training") if options.only is None else (options.only,):
+        start = time.perf_counter()
+        with np.errstate(all="ignore"):
+            table = (
+                compare_calls(torch, mg, options.random, options.seed)
+                if kind == "calls"
+                else compare_training(torch, mg, options.steps)
+            )
+        print(f"\n{kind} ({time.perf_counter() - start:.0f} s), worst relative errors\n{table}")
+        differences += table.differences
+    print(f"\n{len(differences)} differences", *differences, sep="\n  ")
+    raise SystemExit(bool(differences))
+
+
+if __name__ == "__main__":
+    main()

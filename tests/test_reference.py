@@ -1,0 +1,74 @@
+"""minigrad against PyTorch 2.13: the values, first and second gradients of every call of reference/table.py.
+
+PyTorch's numbers come from a stored file, which reference/generate.py wrote; so this test needs no PyTorch.
+reference/compare.py does the same in bulk.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from reference.calls import Call, Result, evaluate, parameter_draws, relative_error
+from reference.table import CALLS
+
+import minigrad as mg
+
+STORED = np.load(Path(__file__).parent / "reference" / "torch.npz", allow_pickle=False)
+INDEX: dict[str, Any] = json.loads(STORED["index"].tobytes())
+
+
+def cut(vector: np.ndarray, shapes: list[list[int]]) -> tuple[list[np.ndarray], np.ndarray]:
+    """Arrays of these shapes from the front of a flat vector, and what is left of it."""
+    arrays = []
+    for shape in shapes:
+        size = int(np.prod(shape))
+        arrays.append(vector[:size].reshape(shape))
+        vector = vector[size:]
+    return arrays, vector
+
+
+def unpack() -> dict[str, tuple[list[np.ndarray], Result]]:
+    """For each call its inputs and PyTorch's results, cut from the flat vectors in the index's order."""
+    inputs, results, found = STORED["inputs"], STORED["results"], {}
+    for name, entry in INDEX.items():
+        arrays, inputs = cut(inputs, [shape for shape, _ in entry["inputs"]])
+        arrays = [a.astype(dtype) for a, (_, dtype) in zip(arrays, entry["inputs"], strict=True)]
+        values, results = cut(results, [shape for shape, *_ in entry["values"]])
+        first, results = cut(results, entry["first"])
+        second, results = cut(results, entry["second"] or [])
+        found[name] = arrays, Result(values, first, None if entry["second"] is None else second)
+    return found
+
+
+REFERENCE = unpack()
+
+
+def test_the_stored_file_is_that_of_the_table() -> None:
+    assert list(INDEX) == [call.name for call in CALLS], "run tests/reference/generate.py"
+
+
+@pytest.mark.parametrize("call", CALLS, ids=lambda call: call.name)
+def test_values_gradients_and_second_derivatives(call: Call) -> None:
+    arrays, expected = REFERENCE[call.name]
+    assert list(parameter_draws(mg, call)) == INDEX[call.name]["parameters"]
+    got = evaluate(mg, call, arrays, second=expected.second is not None)
+    assert [str(v.dtype) for v in got.values] == [dtype for _, dtype, _ in INDEX[call.name]["values"]]
+    assert relative_error(got.values, expected.values) < 1e-6
+    assert relative_error(got.first, expected.first) < 1e-6
+    if expected.second is not None:
+        assert got.second is not None, "PyTorch has second derivatives here"
+        assert relative_error(got.second, expected.second) < 1e-6
+
+
+@pytest.mark.parametrize("call", CALLS, ids=lambda call: call.name)
+def test_single_precision(call: Call) -> None:
+    arrays, expected = REFERENCE[call.name]
+    got = evaluate(mg, call, arrays, dtype="float32", second=False)
+    assert [str(v.dtype) for v in got.values] == [dtype for *_, dtype in INDEX[call.name]["values"]]
+    assert all(g.dtype == np.float32 for g in got.first)
+    assert relative_error(got.values, expected.values) < 1e-4
+    assert relative_error(got.first, expected.first) < 1e-4
