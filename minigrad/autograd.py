@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 Array: TypeAlias = Any  # what a forward works on: an ndarray or a number; callers may pass Tensors
 
+Stamp: TypeAlias = "tuple[str, Value, np.ndarray, int]"  # name, tensor, its array and its version when saved
 FLOAT32, FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 serial_numbers = itertools.count()
 
@@ -48,9 +49,25 @@ class Node:
         self.shape = out.shape
         self.dtype = out.dtype
         self.saved: dict[str, Any] | None = {}
-        self.stamps: list[tuple[str, Value, np.ndarray, int]] = []  # what the saved tensors looked like
+        self.stamps: list[Stamp] = []  # what the saved tensors looked like
         self.hooks: dict[int, Callable[[Tensor], Tensor | None]] | None = None
         self.serial = next(serial_numbers)  # parents have smaller numbers than their children
+
+    def save(self, args: Sequence[Any], result: Value) -> None:
+        """Keep what the rules of the edges need of the forward's arguments and of its result."""
+        saved = self.saved = {}
+        for rule, _ in self.edges:
+            for name, get in rule.needs:
+                if name not in saved:
+                    value = saved[name] = get(args)
+                    if isinstance(value, Value):
+                        self.stamps.append((name, value, value.data, value.version[0]))
+            if rule.wants_out and "out" not in saved:
+                # A bare array: boxing it again at backward is what keeps the Node from referring to its own output.
+                saved["out"] = result.data
+                witness = box(result.data)
+                witness.version = result.version
+                self.stamps.append(("out", witness, result.data, result.version[0]))
 
     @property
     def name(self) -> str:
@@ -335,13 +352,15 @@ def primitive(**rules: Callable[..., Any]) -> Callable[[Callable[P, Array]], Cal
             if out.base is not None:
                 share_version(result, args)
             if state.recording:
-                edges = []
+                edges = None
                 for rule in operation.rules:
                     argument = args[rule.position]
                     if isinstance(argument, Value) and argument.node is not None:
-                        edges.append((rule, argument.node))
-                if edges and out.dtype.kind == "f":
-                    result.node = record(operation, edges, args, result)
+                        edge = ((rule, argument.node),)
+                        edges = edge if edges is None else edges + edge
+                if edges is not None and out.dtype.kind == "f":
+                    result.node = Node(operation, edges, out)
+                    result.node.save(args, result)
             if state.observers:
                 for observer in state.observers:
                     if observer.on_forward:
@@ -352,21 +371,6 @@ def primitive(**rules: Callable[..., Any]) -> Callable[[Callable[P, Array]], Cal
         return apply  # type: ignore[return-value]
 
     return decorate
-
-
-def record(operation: Primitive, edges: list[tuple[Rule, Node]], args: Sequence[Any], result: Value) -> Node:
-    """The Node of an operation that was just carried out, with what its active rules need."""
-    node = Node(operation, tuple(edges), result.data)
-    saved = {name: get(args) for rule, _ in edges for name, get in rule.needs}
-    stamps = [(n, t, t.data, t.version[0]) for n, t in saved.items() if isinstance(t, Value)]
-    if any(rule.wants_out for rule, _ in edges):
-        # A bare array: boxing it again at backward is what keeps the Node from referring to its own output.
-        witness = box(result.data)
-        witness.version = result.version
-        saved["out"] = result.data
-        stamps.append(("out", witness, result.data, result.version[0]))
-    node.saved, node.stamps = saved, stamps
-    return node
 
 
 def make_rule(name: str, signature: inspect.Signature, argument: str, function: Callable[..., Any]) -> Rule:

@@ -150,7 +150,7 @@ def sigmoid(x: Array) -> Array:
 def erf(x: Array) -> Array:
     """The error function 2/√π ∫₀ˣ exp(-t²) dt."""
     x = np.asarray(x)
-    series = erfc_series(24 if x.dtype == np.float64 else 13)
+    series = erfc_series(24 if x.dtype == np.float64 else 18)
     size = np.abs(x, dtype=np.float64)  # 1 - erfc cancels near 0, where float32 would have no digits left
     t = 1 / (1 + size / 2)
     out = np.copysign(1 - t * np.exp(np.polynomial.chebyshev.chebval(2 * t - 1, series) - size * size), x)
