@@ -28,6 +28,8 @@ Array: TypeAlias = Any  # what a forward works on: an ndarray or a number; calle
 
 Stamp: TypeAlias = "tuple[str, Value, np.ndarray, int]"  # name, tensor, its array and its version when saved
 FLOAT32, FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
+Parameters: TypeAlias = tuple[tuple[str, Any], ...]  # name and default of each
+REQUIRED = inspect.Parameter.empty
 serial_numbers = itertools.count()
 
 
@@ -156,7 +158,10 @@ class Value:
             raise RuntimeError("register_hook: the tensor does not require a gradient, so none will come")
         if self.node.hooks is None:
             self.node.hooks = {}
-        return RemovableHandle(self.node.hooks, hook)
+        handle = RemovableHandle(self.node.hooks, hook)
+        if (keep := self.node.hooks.pop(KEEP, None)) is not None:  # what is retained is what the hooks leave
+            self.node.hooks[KEEP] = keep
+        return handle
 
     def retain_grad(self) -> None:
         """Keep the gradient of a tensor that an operation made in `.grad`, as leaves do."""
@@ -170,7 +175,9 @@ class Value:
             if (tensor := itself()) is not None:
                 deposit(tensor, g if g.node is not None else box(g.data.copy()))
 
-        self.register_hook(keep)
+        if self.node.hooks is None:
+            self.node.hooks = {}
+        self.node.hooks[KEEP] = keep
         self.retains_grad = True
 
     def bump_version(self) -> None:
@@ -192,6 +199,7 @@ def box(array: np.ndarray, node: Node | None = None) -> Tensor:
 
 
 hook_numbers = itertools.count()
+KEEP = -1  # the number of the hook that retain_grad sets
 
 
 class RemovableHandle:
@@ -330,7 +338,8 @@ def primitive(**rules: Callable[..., Any]) -> Callable[[Callable[P, Array]], Cal
 
     def decorate(forward: Callable[P, Array]) -> Callable[P, Tensor]:
         signature = inspect.signature(forward)
-        arity = len(signature.parameters)
+        parameters = tuple((p.name, p.default) for p in signature.parameters.values())
+        arity = len(parameters)
         operation = Primitive(
             forward.__name__,
             forward,
@@ -340,7 +349,10 @@ def primitive(**rules: Callable[..., Any]) -> Callable[[Callable[P, Array]], Cal
         @functools.wraps(forward)
         def apply(*args: Any, **kwargs: Any) -> Tensor:
             if kwargs or len(args) != arity:
-                args = bind(signature, operation.name, args, kwargs)
+                try:
+                    args = bind(signature, parameters, args, kwargs)
+                except TypeError as error:
+                    raise TypeError(f"{operation.name}{signature}: {error}") from None
             arrays = [a.data if isinstance(a, Value) else a for a in args]
             try:
                 out = forward(*arrays)
@@ -400,16 +412,14 @@ def shape_of(position: int, args: Sequence[Any]) -> tuple[int, ...]:
     return argument.data.shape if isinstance(argument, Value) else np.shape(argument)
 
 
-def bind(
-    signature: inspect.Signature, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> tuple[Any, ...]:
-    """All arguments in order, defaults filled in."""
-    try:
-        bound = signature.bind(*args, **kwargs)
-    except TypeError as error:
-        raise TypeError(f"{name}{signature}: {error}") from None
-    bound.apply_defaults()
-    return tuple(bound.arguments.values())
+def bind(signature: inspect.Signature, parameters: Parameters, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """All arguments in order, defaults filled in; what does not fit is left to `signature` to name."""
+    rest = parameters[len(args) :]
+    values = (*args, *[kwargs.get(name, default) for name, default in rest])
+    known = [name for name, _ in rest if name in kwargs] if kwargs else []
+    if len(values) != len(parameters) or len(known) != len(kwargs) or any(v is REQUIRED for v in values):
+        signature.bind(*args, **kwargs)
+    return values
 
 
 def narrowed(out: Any, arrays: Iterable[Any]) -> np.ndarray:
@@ -467,11 +477,12 @@ def backward(
         order, wanted = reachable(roots), None
     else:
         order, wanted = restricted(reachable(roots), nodes_of("backward", as_list(inputs)))
-    given: set[int] = set()  # arrays that already are some tensor's .grad, which two must not share
+    # Arrays that somebody has already, as a .grad or as an upstream gradient: they must not become another's .grad.
+    given = {id(g.data) for g in roots.values()}
 
     def arrive(node: Node, g: Tensor) -> None:
         if isinstance(node, Leaf) and (tensor := node.tensor()) is not None:
-            if g.node is None and (g.data.base is not None or id(g.data) in given or node in roots):
+            if g.node is None and (g.data.base is not None or id(g.data) in given):
                 g = box(g.data.copy())
             given.add(id(g.data))
             deposit(tensor, g)
@@ -544,6 +555,7 @@ def backpropagate(
             if node.hooks:
                 for hook in list(node.hooks.values()):
                     g = checked_hook(hook(g), g)
+                g = box(g.data.copy(), g.node)  # the hook may have kept what it saw
             arrive(node, g)
             if not node.edges:
                 continue
