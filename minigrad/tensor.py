@@ -187,7 +187,7 @@ class Tensor(Value, results=True):
         return self if self.data.flags.c_contiguous else elementwise.add(self, 0)
 
     def __getitem__(self, index: Any) -> Tensor:
-        return shape.getitem(self, plain(index))
+        return shape.getitem(self, own(plain(index)))
 
     # ---- change in place ---------------------------------------------------------------------------
 
@@ -446,6 +446,13 @@ DISPATCH = {
     "transpose": lambda x, axes=None: shape.permute(x, tuple(axes) if axes else tuple(range(x.ndim))[::-1]),
 }  # fmt: skip
 """NumPy's names, and the function here that does the same to tensors with the same positional arguments."""
+
+
+def own(index: Any) -> Any:
+    """An index that nobody else can change before backward needs it again."""
+    if isinstance(index, tuple):
+        return tuple(own(i) for i in index)
+    return index.copy() if isinstance(index, np.ndarray) else index
 
 
 def row(values: tuple[Any, ...]) -> tuple[int, ...]:

@@ -302,11 +302,11 @@ def take_along_dim(x: Any, indices: Any, dim: int | None = None) -> Any:
 
 
 def whole_numbers(index: Any, name: str) -> np.ndarray:
-    """An index as an array of integers."""
+    """An index as an array of integers of its own, so that backward finds it as it is now."""
     array = np.asarray(index.data if hasattr(index, "node") else index)
     if array.dtype.kind not in "iu" and array.size:
         raise TypeError(f"{name}: expected integer indices, got {array.dtype}")
-    return array.astype(np.int64, copy=False)
+    return array.astype(np.int64)
 
 
 def unfold(x: Any, dimension: int, size: int, step: int) -> Any:
