@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from minigrad import random
-from minigrad.autograd import Value, box, describe, state
+from minigrad.autograd import Value, box, explained, state
 from minigrad.ops import elementwise, linalg, reductions, shape
 
 
@@ -202,8 +202,9 @@ class Tensor(Value, results=True):
         try:
             write()
         except (ValueError, TypeError, IndexError) as error:
-            raise type(error)(f"{name} on {describe(self)}: {error}") from error
-        self.bump_version()
+            raise explained(error, name, (self,)) from error
+        finally:
+            self.bump_version()  # even then: what failed half way has changed something
         return self
 
     def __setitem__(self, index: Any, value: Any) -> None:
