@@ -184,7 +184,7 @@ class Tensor(Value, results=True):
 
     def contiguous(self) -> Tensor:
         """This in row-major memory: itself if it is, a copy otherwise."""
-        return self if self.data.flags.c_contiguous else elementwise.add(self, 0)
+        return self if self.data.flags.c_contiguous else elementwise.clone(self, "C")
 
     def __getitem__(self, index: Any) -> Tensor:
         return shape.getitem(self, own(plain(index)))

@@ -284,9 +284,9 @@ def cast(x: Array, dtype: Any) -> Array:
 
 
 @primitive(x=lambda g: g)
-def clone(x: Array) -> Array:
-    """A copy in memory of its own, of the same layout."""
-    return np.array(x, order="K")
+def clone(x: Array, order: Any = "K") -> Array:
+    """A copy in memory of its own, of the same layout ("K") or row-major ("C")."""
+    return np.array(x, order=order)
 
 
 # ---------------------------------------------------------------------------------------------------- without a gradient
