@@ -175,7 +175,7 @@ def erfc_series(degree: int) -> np.ndarray:
     return np.polynomial.chebyshev.chebinterpolate(np.vectorize(exponent), degree)
 
 
-@primitive(x=lambda g, x, beta, threshold: g * sigmoid(beta * x))
+@primitive(x=lambda g, x, beta, threshold: g * where(beta * x > threshold, 1.0, sigmoid(beta * x)))
 def softplus(x: Array, beta: float = 1.0, threshold: float = 20.0) -> Array:
     """Softplus log(1 + exp(beta·x)) / beta, a smooth ReLU; x itself where beta·x > threshold."""
     scaled = np.multiply(beta, x)
@@ -259,7 +259,7 @@ def leaky_relu(x: Array, negative_slope: float = 0.01) -> Array:
     return np.where(np.greater(x, 0), x, np.multiply(x, negative_slope))
 
 
-@primitive(x=lambda g, x, alpha: g * where(x > 0, 1.0, alpha * exp(minimum(x, 0.0))))
+@primitive(x=lambda g, x, alpha: g * where(x > 0, 1.0, alpha * exp(where(x < 0, x, 0.0))))
 def elu(x: Array, alpha: float = 1.0) -> Array:
     """x where positive, alpha·(eˣ - 1) elsewhere."""
     return np.where(np.greater(x, 0), x, alpha * np.expm1(np.minimum(x, 0)))
