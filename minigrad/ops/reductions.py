@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from minigrad.autograd import Array, primitive
-from minigrad.ops.elementwise import abs, div, eq, exp, ne, pow, square, sub, where
+from minigrad.ops.elementwise import abs, div, eq, exp, maximum, minimum, ne, pow, square, sub, where
 from minigrad.ops.shape import expand, flip, permute, reshape, take_along_dim
 
 Dims = int | tuple[int, ...] | list[int] | None
@@ -70,7 +70,7 @@ def sum_to_size(x: Array, shape: tuple[int, ...]) -> Array:
 
 def mean(x: Any, dim: Dims = None, keepdim: bool = False) -> Any:
     """The mean of the elements along `dim`; not a number where there are none."""
-    return div(sum(x, dim, keepdim), count(x.shape, dim))
+    return div(sum(x, dim, keepdim), count(x.shape, dim) or math.nan)
 
 
 def var(x: Any, dim: Dims = None, correction: float = 1, keepdim: bool = False) -> Any:
@@ -191,12 +191,16 @@ def along(x: Any, index: Any, dim: int, keepdim: bool) -> Extremum:
 
 
 def max(x: Any, dim: Any = None, keepdim: bool = False) -> Any:
-    """The largest element; along a `dim`: (values, indices), where a tie goes to the first."""
+    """The largest element; along a `dim`: (values, indices), where a tie goes to the first; of two tensors: `maximum`."""
+    if hasattr(dim, "shape"):
+        return maximum(x, dim)
     return amax(x) if dim is None else along(x, argmax(x, dim, True), dim, keepdim)
 
 
 def min(x: Any, dim: Any = None, keepdim: bool = False) -> Any:
-    """The smallest element; along a `dim`: (values, indices), where a tie goes to the first."""
+    """The smallest element; along a `dim`: (values, indices), where a tie goes to the first; of two tensors: `minimum`."""
+    if hasattr(dim, "shape"):
+        return minimum(x, dim)
     return amin(x) if dim is None else along(x, argmin(x, dim, True), dim, keepdim)
 
 
