@@ -187,7 +187,7 @@ class Tensor(Value, results=True):
         return self if self.data.flags.c_contiguous else elementwise.clone(self, "C")
 
     def __getitem__(self, index: Any) -> Tensor:
-        return shape.getitem(self, own(plain(index)))
+        return shape.subscript(self, own(plain(index)))
 
     # ---- change in place ---------------------------------------------------------------------------
 

@@ -1,6 +1,7 @@
 """Shape: the same elements elsewhere. Views first, then copies, then indexing. Most are derived from a few primitives."""
 
 from collections.abc import Sequence
+from types import EllipsisType
 from typing import Any
 
 import numpy as np
@@ -238,6 +239,28 @@ def masked_fill(x: Any, mask: Any, value: Any) -> Any:
 
 
 # ---------------------------------------------------------------------------------------------------- indexing
+
+
+def subscript(x: Any, key: Any) -> Any:
+    """x[key]: numbers, slices, None, ..., boolean masks and integer arrays.
+
+    As in PyTorch, numbers are taken before arrays: x[0, :, i] is x[0][:, i], whereas NumPy would move i's dimensions to
+    the front.
+    """
+    if not isinstance(key, tuple):
+        return getitem(x, key)
+    arrays = [isinstance(p, np.ndarray) and (p.ndim > 0 or p.dtype.kind == "b") for p in key]
+    numbers = [not a and not isinstance(p, slice | None | EllipsisType) for a, p in zip(arrays, key, strict=True)]
+    if not (any(arrays) and any(numbers)):
+        return getitem(x, key)
+    first: list[Any] = []
+    for part, array, number in zip(key, arrays, numbers, strict=True):
+        if array:
+            first += [slice(None)] * (part.ndim if part.dtype.kind == "b" else 1)
+        elif part is not None:
+            first.append(part if number or part is Ellipsis else slice(None))
+    rest = tuple(part for part, number in zip(key, numbers, strict=True) if not number)
+    return getitem(getitem(x, tuple(first)), rest)
 
 
 @primitive(x=lambda g, x_shape, index: place(g, x_shape, index))
