@@ -1,0 +1,166 @@
+"""A picture of a graph before it is laid out: vertices, edges, clusters, and how much room their text takes.
+
+Plain data: nothing here knows of tensors, of coordinates or of a file format. `layout` and `dot` give a Picture
+its coordinates, `svg` draws it.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from dataclasses import dataclass, field
+
+import numpy as np
+
+TITLE, BODY, LINE = 12.5, 10.5, 15.0  # font sizes of a first and a further line, and a line's height, in px
+OVALS = {"input", "parameter", "constant", "result"}
+
+# Advance widths of Helvetica (Arial and Liberation Sans have the same), per mille of the font size, from U+0020 on.
+REGULAR = (
+    278, 278, 355, 556, 556, 889, 667, 191, 333, 333, 389, 584, 278, 333, 278, 278, 556, 556, 556, 556, 556, 556,
+    556, 556, 556, 556, 278, 278, 584, 584, 584, 556, 1015, 667, 667, 722, 722, 667, 611, 778, 722, 278, 500, 667,
+    556, 833, 722, 778, 667, 778, 722, 667, 611, 722, 667, 944, 667, 667, 611, 278, 278, 278, 469, 556, 333, 556,
+    556, 500, 556, 556, 278, 556, 556, 222, 222, 500, 222, 833, 556, 556, 556, 556, 333, 500, 278, 556, 500, 722,
+    500, 500, 500, 334, 260, 334, 584,
+)  # fmt: skip
+BOLD = (
+    278, 333, 474, 556, 556, 889, 722, 238, 333, 333, 389, 584, 278, 333, 278, 278, 556, 556, 556, 556, 556, 556,
+    556, 556, 556, 556, 333, 333, 584, 584, 584, 611, 975, 722, 722, 722, 722, 667, 611, 778, 722, 278, 556, 722,
+    611, 833, 722, 778, 667, 778, 722, 667, 611, 722, 667, 944, 667, 667, 611, 333, 278, 333, 584, 556, 333, 556,
+    611, 556, 611, 556, 333, 611, 611, 278, 278, 556, 278, 889, 611, 611, 611, 611, 389, 556, 333, 611, 556, 778,
+    556, 556, 500, 389, 280, 389, 584,
+)  # fmt: skip
+OTHERS = {"−": 584, "×": 584, "·": 333, "ρ": 619, "Σ": 618, "∂": 494, "‖": 480, "→": 1000, "…": 1000, "⋮": 333}
+
+
+@dataclass
+class Vertex:
+    """Something with text in it. `lines[0]` is its title; `kind` chooses shape and colour; `tip` shows on hovering.
+
+    cluster: key of the cluster that it is drawn in, "" for none. image: a small matrix, drawn below the text.
+    """
+
+    key: str
+    lines: list[str]
+    kind: str = "operation"
+    cluster: str = ""
+    tip: str = ""
+    image: np.ndarray | None = None
+
+    @property
+    def size(self) -> tuple[float, float]:
+        """Width and height in px that hold the text, in an oval as well as in a box."""
+        width = max(text_width(line, BODY if i else TITLE, bold=not i) for i, line in enumerate(self.lines))
+        height = LINE * len(self.lines)
+        if self.image is not None:
+            image_width, image_height = image_size(self.image)
+            width, height = max(width, image_width), height + image_height + 4
+        if self.kind in OVALS:
+            # A box of w × h lies in the ellipse of (1.25 w) × (1.67 h): 1/1.25² + 1/1.67² = 1.
+            return round(1.25 * width + 8, 2), round(1.5 * height + 8, 2)
+        return round(width + 20, 2), round(height + 11, 2)
+
+
+@dataclass
+class Edge:
+    """An arrow from `tail` down to `head`. `strength` is its width in px; `agreement`, from −1 to 1, its colour."""
+
+    tail: str
+    head: str
+    strength: float = 1.3
+    agreement: float | None = None
+    dashed: bool = False
+    tip: str = ""
+
+
+@dataclass
+class Cluster:
+    """A frame with a label around vertices, and around other clusters whose `parent` it is."""
+
+    key: str
+    label: str
+    parent: str = ""
+
+
+@dataclass
+class Picture:
+    """What is drawn, in reading order. Every path that leaves a cluster stays outside of it."""
+
+    vertices: list[Vertex] = field(default_factory=list)
+    edges: list[Edge] = field(default_factory=list)
+    clusters: list[Cluster] = field(default_factory=list)
+    title: str = "computation graph"
+    notes: list[str] = field(default_factory=list)  # sentences that are printed below
+    widths: list[tuple[float, str]] = field(default_factory=list)  # the legend of edge widths: px, what it stands for
+
+
+@dataclass
+class Box:
+    """A centre and a size, in px; y grows downwards."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+
+    @property
+    def left(self) -> float:
+        """The smaller x."""
+        return self.x - self.width / 2
+
+    @property
+    def right(self) -> float:
+        """The larger x."""
+        return self.x + self.width / 2
+
+    @property
+    def top(self) -> float:
+        """The smaller y."""
+        return self.y - self.height / 2
+
+    @property
+    def bottom(self) -> float:
+        """The larger y."""
+        return self.y + self.height / 2
+
+
+@dataclass
+class Layout:
+    """Where a Picture's parts are: `edges[i]` is a chain of cubic Bézier curves, 1 + 3k points, tail to head."""
+
+    width: float
+    height: float
+    vertices: dict[str, Box]
+    clusters: dict[str, Box]
+    edges: list[list[tuple[float, float]]]
+    labels: dict[str, tuple[float, float]]  # left end and baseline of each cluster's label
+    engine: str
+
+
+def text_width(text: str, size: float, bold: bool = False) -> float:
+    """The width of `text` in px; what the table does not have is taken to be as wide as it may be."""
+    table = BOLD if bold else REGULAR
+    total = 0
+    for character in text:
+        code = ord(character) - 32
+        if 0 <= code < len(table):
+            total += table[code]
+        elif character in OTHERS:
+            total += OTHERS[character]
+        elif unicodedata.east_asian_width(character) in "WF":
+            total += 1250 if ord(character) >= 0x1F000 else 1000
+        elif not unicodedata.combining(character):
+            total += 700 if ord(character) < 0x2100 else 1000
+    return total * size / 1000
+
+
+def clean(text: str, limit: int = 44) -> str:
+    """User text on one line: what is no printable character becomes �, the middle of what is too long becomes …"""
+    text = "".join(c if c.isprintable() else " " if c.isspace() else "�" for c in str(text))
+    return text if len(text) <= limit else text[: limit - limit // 3 - 1] + "…" + text[-(limit // 3) :]
+
+
+def image_size(image: np.ndarray) -> tuple[float, float]:
+    """Width and height in px of a matrix drawn in a vertex: its cells are squares of 3 to 12 px."""
+    rows, columns = image.shape
+    cell = min(12.0, max(3.0, 60.0 / max(rows, columns)))
+    return cell * columns, cell * rows
