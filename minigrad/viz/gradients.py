@@ -1,0 +1,166 @@
+"""What flows back along each drawn edge: a backward pass of the picture's own, which changes no `.grad`.
+
+A contribution is the gradient that arrives along one edge before it is added to the others. For a drawn edge that
+stands for several (a collapsed module), they are taken together as one long vector.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from minigrad import autograd
+from minigrad.autograd import Leaf, Node, box
+from minigrad.tensor import Tensor
+
+THUMBNAIL = 16  # rows and columns at most
+
+
+@dataclass
+class Flow:
+    """The gradient along an edge: `norm` ‖g_e‖, and `cosine` with the total that it becomes a part of."""
+
+    norm2: float = 0.0
+    dot: float = 0.0
+    total2: float = 0.0
+    count: int = 0  # of contributions
+    thumbnail: np.ndarray | None = None
+    value: float | None = None  # of a single number
+
+    @property
+    def norm(self) -> float:
+        """‖g_e‖."""
+        return math.sqrt(self.norm2)
+
+    @property
+    def cosine(self) -> float:
+        """Cosine with the total; 0 where one of them vanishes."""
+        scale = math.sqrt(self.norm2) * math.sqrt(self.total2)
+        return self.dot / scale if scale > 0 else 0.0
+
+
+@dataclass
+class Arrival:
+    """The gradient of a tensor: its norm, and ρ = ‖Σ g_e‖ / Σ ‖g_e‖: 1 where all agree, 0 where they cancel."""
+
+    norm: float
+    rho: float
+    count: int
+    thumbnail: np.ndarray | None = None
+    values: list[float] = field(default_factory=list)  # the contributions, of a single number
+    value: float | None = None
+
+
+@dataclass
+class Gradients:
+    """A backward pass: `edges` by drawn edge, `nodes` by tape node."""
+
+    edges: dict[Hashable, Flow] = field(default_factory=dict)
+    nodes: dict[Node, Arrival] = field(default_factory=dict)
+
+
+@dataclass
+class Pending:
+    """Contributions to one node that are still coming in, added up by drawn edge."""
+
+    sums: dict[Hashable, np.ndarray] = field(default_factory=dict)
+    counts: dict[Hashable, int] = field(default_factory=dict)
+    norms: float = 0.0
+    values: list[float] = field(default_factory=list)
+
+
+def measure(
+    root: Tensor,
+    nodes: list[Node],
+    edge: Callable[[Node, str, Node], Hashable],
+    start: Hashable,
+    upstream: np.ndarray | None = None,
+) -> Gradients:
+    """Run backward from `root` over `nodes`; `edge(node, argument, parent)` names the drawn edge, None for none.
+
+    start: the drawn edge by which the upstream gradient comes. Hooks are not run, nothing is freed, and no `.grad` is
+    touched. Raises RuntimeError where the graph has been freed, and as `grad` does for a root that is no scalar.
+    """
+    for node in nodes:
+        if node.saved is None:
+            raise RuntimeError(
+                f"graph: the gradients cannot be shown: an earlier backward has freed what {node.name} had saved; "
+                "draw before backward, or say backward(retain_graph=True)"
+            )
+    found = Gradients()
+    pending: dict[Node, Pending] = {}
+
+    def add(node: Node, key: Hashable, g: np.ndarray) -> None:
+        part = pending.setdefault(node, Pending())
+        part.sums[key] = part.sums[key] + g if key in part.sums else g
+        part.counts[key] = part.counts.get(key, 0) + 1
+        part.norms += norm(g)
+        if g.size == 1:
+            part.values.append(g.item())
+
+    def finish(node: Node) -> None:
+        if (part := pending.pop(node, None)) is None:
+            return
+        total: np.ndarray = functools.reduce(np.add, part.sums.values())
+        size = norm(total)
+        found.nodes[node] = Arrival(
+            size,
+            size / part.norms if part.norms > 0 else 1.0,
+            sum(part.counts.values()),
+            thumbnail(total),
+            part.values,
+            total.item() if total.size == 1 else None,
+        )
+        for key, g in part.sums.items():
+            if key is None:
+                continue
+            flow = found.edges.setdefault(key, Flow())
+            only = flow.count == 0
+            flow.norm2 += norm(g) ** 2
+            flow.dot += float(np.vdot(np.asarray(g, np.float64), np.asarray(total, np.float64)))
+            flow.total2 += size**2
+            flow.count += part.counts[key]
+            flow.thumbnail = thumbnail(g) if only else None
+            flow.value = g.item() if only and g.size == 1 else None
+
+    def see(node: Node, argument: str, parent: Node, g: Tensor) -> None:
+        finish(node)  # what comes out of a node comes after all that went into it
+        add(parent, edge(node, argument, parent), g.data)
+
+    if root.node is None:
+        return found
+    given = np.ones_like(root.data) if upstream is None else np.asarray(upstream, root.data.dtype)
+    add(root.node, start, given)
+    leaves = [box(np.empty(node.shape, node.dtype), node) for node in nodes if isinstance(node, Leaf)]
+    hooks = {node: node.hooks for node in nodes if node.hooks}
+    try:
+        for node in hooks:
+            node.hooks = None
+        with autograd.observe(on_contribution=see):
+            autograd.grad(root, leaves, None if upstream is None else box(given), retain_graph=True)
+    finally:
+        for node, before in hooks.items():
+            node.hooks = before
+    for node in list(pending):
+        finish(node)
+    return found
+
+
+def norm(g: np.ndarray) -> float:
+    """The Euclidean norm of all elements, in float64."""
+    return float(np.linalg.norm(np.asarray(g, np.float64).ravel()))
+
+
+def thumbnail(array: np.ndarray) -> np.ndarray | None:
+    """A matrix of at most 16 × 16: the first of the leading dimensions, every k-th row and column; None if empty."""
+    if array.size == 0:
+        return None
+    while array.ndim > 2:
+        array = array[0]
+    matrix = np.atleast_2d(np.asarray(array, np.float64))
+    rows, columns = (-(-n // THUMBNAIL) for n in matrix.shape)
+    return matrix[::rows, ::columns].copy()
