@@ -2,7 +2,7 @@
 
 import numpy as _np
 
-from minigrad import autograd, func, kernels, ops, random
+from minigrad import autograd, func, functional, kernels, nn, ops, optim, random
 from minigrad.autograd import (
     enable_grad,
     grad,

@@ -1,0 +1,141 @@
+"""How parameters begin. Every function fills its tensor in place, records nothing and returns it.
+
+Shapes are PyTorch's: (out, in) for a linear layer, (out, in / groups, kh, kw) for a convolution.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from minigrad import random
+from minigrad.tensor import Tensor
+
+GAINS = {  # so that the variance of a layer's output is that of its input
+    "linear": 1.0,
+    "identity": 1.0,
+    "conv1d": 1.0,
+    "conv2d": 1.0,
+    "conv_transpose2d": 1.0,
+    "sigmoid": 1.0,
+    "tanh": 5 / 3,
+    "relu": math.sqrt(2),
+    "selu": 0.75,
+}
+
+
+def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
+    """The factor by which weights before `nonlinearity` are enlarged; `param` is leaky_relu's negative slope."""
+    if nonlinearity == "leaky_relu":
+        return math.sqrt(2 / (1 + (0.01 if param is None else param) ** 2))
+    if nonlinearity not in GAINS:
+        raise ValueError(f"calculate_gain: no gain for {nonlinearity!r}; there are {', '.join([*GAINS, 'leaky_relu'])}")
+    return GAINS[nonlinearity]
+
+
+def _fans(name: str, tensor: Tensor) -> tuple[int, int]:
+    """How many inputs an output sums over, and how many outputs an input goes to."""
+    if tensor.ndim < 2:
+        raise ValueError(f"{name}: fan in and fan out need two dimensions or more, got shape {tensor.shape}")
+    positions = math.prod(tensor.shape[2:])
+    return tensor.shape[1] * positions, tensor.shape[0] * positions
+
+
+def _fill(tensor: Tensor, values: object) -> Tensor:
+    tensor.data[...] = values
+    tensor.bump_version()
+    return tensor
+
+
+def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0, generator: np.random.Generator | None = None) -> Tensor:
+    """Draws from U(a, b)."""
+    return _fill(tensor, (generator or random.default_generator).uniform(a, b, tensor.shape))
+
+
+def normal_(
+    tensor: Tensor, mean: float = 0.0, std: float = 1.0, generator: np.random.Generator | None = None
+) -> Tensor:
+    """Draws from N(mean, std²)."""
+    return _fill(tensor, (generator or random.default_generator).normal(mean, std, tensor.shape))
+
+
+def constant_(tensor: Tensor, val: float) -> Tensor:
+    """`val` everywhere."""
+    return _fill(tensor, val)
+
+
+def zeros_(tensor: Tensor) -> Tensor:
+    """Zero everywhere."""
+    return _fill(tensor, 0)
+
+
+def ones_(tensor: Tensor) -> Tensor:
+    """One everywhere."""
+    return _fill(tensor, 1)
+
+
+def eye_(tensor: Tensor) -> Tensor:
+    """The identity, for a tensor of two dimensions."""
+    if tensor.ndim != 2:
+        raise ValueError(f"eye_: expected two dimensions, got shape {tensor.shape}")
+    return _fill(tensor, np.eye(tensor.shape[0], tensor.shape[1]))
+
+
+def xavier_uniform_(tensor: Tensor, gain: float = 1.0, generator: np.random.Generator | None = None) -> Tensor:
+    """Draws from U(-a, a), a = gain √(6 / (fan in + fan out)). Source: Glorot & Bengio 2010, eq. 16."""
+    bound = gain * math.sqrt(6 / sum(_fans("xavier_uniform_", tensor)))
+    return uniform_(tensor, -bound, bound, generator)
+
+
+def xavier_normal_(tensor: Tensor, gain: float = 1.0, generator: np.random.Generator | None = None) -> Tensor:
+    """Draws from N(0, gain² · 2 / (fan in + fan out)). Source: Glorot & Bengio 2010, eq. 12."""
+    return normal_(tensor, 0.0, gain * math.sqrt(2 / sum(_fans("xavier_normal_", tensor))), generator)
+
+
+def _kaiming_std(name: str, tensor: Tensor, a: float, mode: str, nonlinearity: str) -> float:
+    modes = dict(zip(("fan_in", "fan_out"), _fans(name, tensor), strict=True))
+    if mode not in modes:
+        raise ValueError(f"{name}: mode must be 'fan_in' or 'fan_out', got {mode!r}")
+    return calculate_gain(nonlinearity, a) / math.sqrt(modes[mode])
+
+
+def kaiming_uniform_(
+    tensor: Tensor,
+    a: float = 0.0,
+    mode: str = "fan_in",
+    nonlinearity: str = "leaky_relu",
+    generator: np.random.Generator | None = None,
+) -> Tensor:
+    """Draws from U(-b, b), b = gain √(3 / fan); `a` is leaky_relu's negative slope. Source: He et al. 2015,
+    eq. 10, 14."""
+    bound = math.sqrt(3) * _kaiming_std("kaiming_uniform_", tensor, a, mode, nonlinearity)
+    return uniform_(tensor, -bound, bound, generator)
+
+
+def kaiming_normal_(
+    tensor: Tensor,
+    a: float = 0.0,
+    mode: str = "fan_in",
+    nonlinearity: str = "leaky_relu",
+    generator: np.random.Generator | None = None,
+) -> Tensor:
+    """Draws from N(0, gain² / fan); `a` is leaky_relu's negative slope. Source: He et al. 2015, eq. 10, 14."""
+    return normal_(tensor, 0.0, _kaiming_std("kaiming_normal_", tensor, a, mode, nonlinearity), generator)
+
+
+def orthogonal_(tensor: Tensor, gain: float = 1.0, generator: np.random.Generator | None = None) -> Tensor:
+    """Rows, or columns where there are fewer of them, orthogonal and of norm `gain`; trailing dimensions are
+    flattened.
+
+    Uniform over such matrices: the Q of a Gaussian matrix, its signs made those of a unique QR. Source: Saxe
+    et al. 2014.
+    """
+    if tensor.ndim < 2:
+        raise ValueError(f"orthogonal_: expected two dimensions or more, got shape {tensor.shape}")
+    rows = tensor.shape[0]
+    columns = math.prod(tensor.shape[1:])
+    gaussian = (generator or random.default_generator).standard_normal((max(rows, columns), min(rows, columns)))
+    q, r = np.linalg.qr(gaussian)
+    q *= np.where(np.diag(r) < 0, -1.0, 1.0)
+    return _fill(tensor, gain * (q if rows >= columns else q.T).reshape(tensor.shape))

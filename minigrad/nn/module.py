@@ -1,0 +1,355 @@
+"""`Module`, what every layer and model is, and `Parameter`, what it learns.
+
+There is no registry: a module's parameters, buffers and children are those of its attributes that are a
+Parameter, were named to `register_buffer`, or are a Module. All that visits them goes through `_walk`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from minigrad.autograd import RemovableHandle
+from minigrad.tensor import Tensor
+
+ELSEWHERE = {  # names that PyTorch's users reach for first
+    "cuda": "minigrad computes on the CPU; leave the call out",
+    "cpu": "minigrad computes on the CPU; leave the call out",
+    "compile": "there is nothing to compile; call the module itself",
+    "half": "use .to(mg.float32) or .to(mg.float64)",
+    "bfloat16": "use .to(mg.float32) or .to(mg.float64)",
+    "share_memory": "send module.state_dict() to the other process",
+    "register_full_backward_hook": "use register_hook of the Tensor whose gradient is wanted",
+    "register_backward_hook": "use register_hook of the Tensor whose gradient is wanted",
+}
+
+
+class Parameter(Tensor):
+    """A tensor that a module learns: as an attribute of one it is among its `parameters()`."""
+
+    def __init__(self, data: Any, requires_grad: bool = True):
+        super().__init__(data, requires_grad=requires_grad)
+
+    def __reduce__(self) -> Any:
+        return type(self), (self.data, self.requires_grad)
+
+    def __repr__(self) -> str:
+        return f"Parameter containing:\n{super().__repr__()}"
+
+
+class IncompatibleKeys(NamedTuple):
+    """What `load_state_dict` returns: names that the state lacked, and names that the module does not have."""
+
+    missing_keys: list[str]
+    unexpected_keys: list[str]
+
+
+class Module:
+    """A function with parameters. Subclasses set attributes and define `forward`; `__init__` need not be
+    called first."""
+
+    training: bool = True
+    _buffers: Mapping[str, bool] = MappingProxyType({})  # name -> whether it belongs to the state_dict
+    _forward_hooks: Mapping[int, Callable[..., Any]] = MappingProxyType({})
+    _forward_pre_hooks: Mapping[int, Callable[..., Any]] = MappingProxyType({})
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        """What calling the module computes; for subclasses to define."""
+        raise NotImplementedError(f"{type(self).__name__} does not define forward()")
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        for hook in tuple(self._forward_pre_hooks.values()):
+            if (replacement := hook(self, args)) is not None:
+                args = replacement if isinstance(replacement, tuple) else (replacement,)
+        out = self.forward(*args, **kwargs)
+        for hook in tuple(self._forward_hooks.values()):
+            if (replacement := hook(self, args, out)) is not None:
+                out = replacement
+        return out
+
+    # ---------------------------------------------------------------------------------------- what it consists of
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        before = self.__dict__.get(name)
+        if isinstance(before, Parameter) and not (value is None or isinstance(value, Parameter)):
+            raise TypeError(
+                f"{type(self).__name__}.{name} is a Parameter; it takes another or None, not {type(value).__name__}. "
+                f"To change its values, use copy_ under no_grad"
+            )
+        if name in self._buffers and not (value is None or isinstance(value, Tensor)):
+            raise TypeError(f"{type(self).__name__}.{name} is a buffer; it takes a Tensor, not {type(value).__name__}")
+        object.__setattr__(self, name, value)
+
+    def __getattr__(self, name: str) -> Any:  # asked only when there is no such attribute
+        hint = f"; {ELSEWHERE[name]}" if name in ELSEWHERE else ""
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}{hint}", name=name, obj=self)
+
+    def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
+        """Make `tensor` an attribute that moves and is saved with the module but is not learned.
+
+        What is not `persistent` stays out of the state_dict.
+        """
+        self._check_name("register_buffer", name)
+        if name not in self._buffers and hasattr(self, name):
+            raise KeyError(f"register_buffer: {type(self).__name__} already has an attribute {name!r}")
+        if tensor is not None and not isinstance(tensor, Tensor):
+            raise TypeError(f"register_buffer: {name!r} must be a Tensor or None, got {type(tensor).__name__}")
+        self._buffers = {**self._buffers, name: persistent}
+        setattr(self, name, tensor)
+
+    def register_parameter(self, name: str, param: Parameter | None) -> None:
+        """The same as setting the attribute, with the name checked."""
+        self._register("register_parameter", name, param, Parameter)
+
+    def add_module(self, name: str, module: Module | None) -> None:
+        """The same as setting the attribute, with the name checked."""
+        self._register("add_module", name, module, Module)
+
+    register_module = add_module
+
+    def _register(self, method: str, name: str, value: Any, kind: type) -> None:
+        self._check_name(method, name)
+        if hasattr(self, name) and not isinstance(self.__dict__.get(name), kind):
+            raise KeyError(f"{method}: {type(self).__name__} already has an attribute {name!r}")
+        if value is not None and not isinstance(value, kind):
+            raise TypeError(f"{method}: {name!r} must be a {kind.__name__} or None, got {type(value).__name__}")
+        setattr(self, name, value)
+
+    def _check_name(self, method: str, name: str) -> None:
+        if not isinstance(name, str) or not name or "." in name:
+            raise KeyError(f"{method}: a name is a string that is neither empty nor has a dot, got {name!r}")
+
+    def _walk(self, prefix: str = "", ancestors: tuple[Module, ...] = ()) -> Iterator[tuple[str, Module]]:
+        """This module and all below it, depth first, each with its path, as often as it is reached."""
+        if any(self is ancestor for ancestor in ancestors):
+            raise ValueError(f"{type(self).__name__} contains itself, as {prefix!r}; a module must not")
+        yield prefix, self
+        for name, child in self._attributes(Module):
+            yield from child._walk(_joined(prefix, name), (*ancestors, self))
+
+    def _check_finite(self) -> None:
+        for _ in self._walk():
+            pass
+
+    def _attributes(self, kind: type) -> Iterator[tuple[str, Any]]:
+        for name, value in list(self.__dict__.items()):
+            if isinstance(value, kind):
+                yield name, value
+
+    def _own_buffers(self) -> Iterator[tuple[str, Tensor]]:
+        for name in self._buffers:
+            if (tensor := self.__dict__.get(name)) is not None:
+                yield name, tensor
+
+    def named_children(self) -> Iterator[tuple[str, Module]]:
+        """The modules that are attributes, each once."""
+        return _distinct(self._attributes(Module))
+
+    def children(self) -> Iterator[Module]:
+        """The modules that are attributes, each once."""
+        return (child for _, child in self.named_children())
+
+    def named_modules(self, prefix: str = "", remove_duplicate: bool = True) -> Iterator[tuple[str, Module]]:
+        """This module and all below it with their paths; the first path only of one that has several."""
+        walk = self._walk(prefix)
+        return _distinct(walk) if remove_duplicate else walk
+
+    def modules(self) -> Iterator[Module]:
+        """This module and all below it, each once."""
+        return (module for _, module in self.named_modules())
+
+    def named_parameters(
+        self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
+    ) -> Iterator[tuple[str, Parameter]]:
+        """The parameters with their paths; the first path only of one that has several."""
+        members = self._members(lambda module: module._attributes(Parameter), prefix, recurse)
+        return _distinct(members) if remove_duplicate else members
+
+    def parameters(self, recurse: bool = True) -> Iterator[Parameter]:
+        """The parameters of this module and, if `recurse`, of all below it, each once."""
+        return (parameter for _, parameter in self.named_parameters(recurse=recurse))
+
+    def named_buffers(
+        self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
+    ) -> Iterator[tuple[str, Tensor]]:
+        """The buffers with their paths; the first path only of one that has several."""
+        members = self._members(Module._own_buffers, prefix, recurse)
+        return _distinct(members) if remove_duplicate else members
+
+    def buffers(self, recurse: bool = True) -> Iterator[Tensor]:
+        """The buffers of this module and, if `recurse`, of all below it, each once."""
+        return (buffer for _, buffer in self.named_buffers(recurse=recurse))
+
+    def _members(
+        self, own: Callable[[Module], Iterator[tuple[str, Any]]], prefix: str, recurse: bool
+    ) -> Iterator[tuple[str, Any]]:
+        for path, module in self._walk(prefix) if recurse else [(prefix, self)]:
+            for name, value in own(module):
+                yield _joined(path, name), value
+
+    def get_submodule(self, target: str) -> Module:
+        """The module at the path `target`, such as "features.0"; "" is this one."""
+        module: Module = self
+        for name in target.split(".") if target else []:
+            child = module.__dict__.get(name)
+            if not isinstance(child, Module):
+                raise AttributeError(f"get_submodule: {type(module).__name__} has no module {name!r} (in {target!r})")
+            module = child
+        return module
+
+    # ---------------------------------------------------------------------------------------- what is done to all
+
+    def apply(self, fn: Callable[[Module], Any]) -> Self:
+        """Call `fn` with every module below this one, children first, and with this one last."""
+        self._check_finite()
+        for child in self.children():
+            child.apply(fn)
+        fn(self)
+        return self
+
+    def train(self, mode: bool = True) -> Self:
+        """Set training mode, which dropout and batch normalisation heed, in all modules."""
+        for module in self.modules():
+            module.training = bool(mode)
+        return self
+
+    def eval(self) -> Self:
+        """Set evaluation mode; the same as `train(False)`."""
+        return self.train(False)
+
+    def requires_grad_(self, requires_grad: bool = True) -> Self:
+        """Set `requires_grad` of all parameters: False freezes the module."""
+        for parameter in self.parameters():
+            parameter.requires_grad_(requires_grad)
+        return self
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Drop the gradients of all parameters, or fill them with zeros."""
+        for parameter in self.parameters():
+            if set_to_none:
+                parameter.grad = None
+            elif parameter.grad is not None:
+                parameter.grad = Tensor(np.zeros_like(parameter.data))
+
+    def to(self, target: DTypeLike) -> Self:
+        """Cast all floating parameters, gradients and buffers to the dtype `target`. ("cpu", where all is, is
+        heard.)"""
+        if isinstance(target, str) and target == "cpu":
+            return self
+        try:
+            dtype = np.dtype(target)
+        except TypeError:
+            raise ValueError(f"Module.to: expected a dtype or 'cpu', got {target!r}; minigrad is on the CPU") from None
+        if dtype.kind != "f":
+            raise TypeError(f"Module.to: expected a floating dtype, got {dtype}")
+        for tensor in [*self.parameters(), *self.buffers()]:
+            if tensor.data.dtype.kind == "f" and tensor.data.dtype != dtype:
+                recorded = tensor.requires_grad
+                tensor.requires_grad_(False)  # its place in the graph has the old dtype
+                tensor.data = tensor.data.astype(dtype)
+                tensor.requires_grad_(recorded)
+                if tensor.grad is not None:
+                    tensor.grad = Tensor(tensor.grad.data.astype(dtype))
+        return self
+
+    def float(self) -> Self:
+        """Cast to float32."""
+        return self.to(np.float32)
+
+    def double(self) -> Self:
+        """Cast to float64."""
+        return self.to(np.float64)
+
+    def register_forward_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
+        """Call `hook(module, args, out)` after each forward; what it returns, if anything, replaces the
+        result."""
+        hooks = self.__dict__.setdefault("_forward_hooks", {})
+        return RemovableHandle(hooks, hook)
+
+    def register_forward_pre_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
+        """Call `hook(module, args)` before each forward; what it returns, if anything, replaces the
+        arguments."""
+        hooks = self.__dict__.setdefault("_forward_pre_hooks", {})
+        return RemovableHandle(hooks, hook)
+
+    # -------------------------------------------------------------------------------------------------- its state
+
+    def state_dict(self, *, prefix: str = "") -> dict[str, Tensor]:
+        """All parameters and persistent buffers by path, detached. They share their memory with the module's."""
+        return {prefix + name: tensor.detach() for name, tensor in self._state()}
+
+    def _state(self) -> Iterator[tuple[str, Tensor]]:
+        for path, module in self._walk():
+            for name, tensor in (*module._attributes(Parameter), *module._own_buffers()):
+                if module._buffers.get(name, True):
+                    yield _joined(path, name), tensor
+
+    def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True) -> IncompatibleKeys:
+        """Copy the values of `state_dict` (tensors or arrays) into the parameters and persistent buffers.
+
+        Every name, shape and dtype is checked first: if anything is wrong, a RuntimeError lists all of it and
+        nothing has changed. Without `strict`, names on one side only are no error, and are returned.
+        """
+        if not isinstance(state_dict, Mapping):
+            raise TypeError(f"load_state_dict: expected a mapping of names to tensors, got {type(state_dict).__name__}")
+        own = dict(self._state())
+        missing = [name for name in own if name not in state_dict]
+        unexpected = [name for name in state_dict if name not in own]
+        problems = []
+        if strict and missing:
+            problems.append(f"Missing key(s) in state_dict: {', '.join(map(repr, missing))}")
+        if strict and unexpected:
+            problems.append(f"Unexpected key(s) in state_dict: {', '.join(map(repr, unexpected))}")
+        arrays = {}
+        for name, tensor in own.items():
+            if name not in state_dict:
+                continue
+            value = state_dict[name]
+            array = arrays[name] = value.data if isinstance(value, Tensor) else np.asarray(value)
+            if array.shape != tensor.data.shape:
+                problems.append(f"size mismatch for {name}: {array.shape} given, the module has {tensor.data.shape}")
+            elif array.dtype.kind != tensor.data.dtype.kind:
+                problems.append(f"dtype mismatch for {name}: {array.dtype} given, the module has {tensor.data.dtype}")
+        if problems:
+            raise RuntimeError(
+                f"Error(s) in loading state_dict for {type(self).__name__}, which is unchanged:\n  "
+                + "\n  ".join(problems)
+            )
+        for name, array in arrays.items():
+            own[name].data[...] = array
+            own[name].bump_version()
+        return IncompatibleKeys(missing, unexpected)
+
+    # -------------------------------------------------------------------------------------------- how it is shown
+
+    def extra_repr(self) -> str:
+        """What stands between the brackets of the repr; for subclasses to define."""
+        return ""
+
+    def __repr__(self) -> str:
+        self._check_finite()
+        lines = self.extra_repr().splitlines()
+        children = [f"({name}): {child!r}".replace("\n", "\n  ") for name, child in self._attributes(Module)]
+        if children or len(lines) > 1:
+            return "\n  ".join([f"{type(self).__name__}(", *lines, *children]) + "\n)"
+        return f"{type(self).__name__}({''.join(lines)})"
+
+    def __dir__(self) -> list[str]:
+        return sorted({*super().__dir__(), *self.__dict__})
+
+
+def _joined(prefix: str, name: str) -> str:
+    return f"{prefix}.{name}" if prefix else name
+
+
+def _distinct(named: Iterator[tuple[str, Any]]) -> Iterator[tuple[str, Any]]:
+    """Each value at its first name only."""
+    seen: set[int] = set()
+    for name, value in named:
+        if id(value) not in seen:
+            seen.add(id(value))
+            yield name, value
