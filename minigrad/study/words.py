@@ -1,0 +1,155 @@
+"""What the page says, by verdict: a verdict that changes changes the sentence. No number stands in here.
+
+`SENTENCES[number][verdict]` is the sentence of a hypothesis; `answer` joins three of them into the page's
+answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+UNKNOWN = "not run"
+
+SENTENCES: dict[int, dict[str, str]] = {
+    1: {
+        "holds": "Mean, sum + 17 and alternating signs are the sum in disguise: rescale weights and learning rate, "
+        "and training follows the very same losses.",
+        "fails": "Mean, sum + 17 and alternating signs should be the sum in disguise; the losses measured here "
+        "stray further than rounding explains.",
+    },
+    2: {
+        "holds": "Before any training an opponent edge is no special case: with Gaussian weights it is answered by "
+        "the same law as an aligned edge.",
+        "fails": "Before any training, opponent and aligned edges were not answered by the same law, by the "
+        "criterion set beforehand.",
+    },
+    3: {
+        "holds": "One filter alone can lose what a bank of eight keeps.",
+        "fails": "The expected picture, one filter loses and a bank of eight keeps, is not what was measured by "
+        "the criterion set beforehand; the table says on which task.",
+    },
+    4: {
+        "holds": "With one slice shared by all channels the worry is right: such a filter is left guessing.",
+        "fails": "Even with one slice shared by all channels, not every one of the three tasks was reduced to "
+        "guessing.",
+    },
+    5: {
+        "holds": "Where channels cancel exactly, loss and gradient are at least as large as at a random start.",
+        "fails": "Cancellation does not announce itself by a big loss and a big gradient: a start that cancels "
+        "exactly did not have both at least as large as a random start.",
+    },
+    6: {
+        "holds": "Training leaves even a start at which every opponent edge cancels, in every seed.",
+        "fails": "Training does not always leave a start at which every opponent edge cancels.",
+    },
+    7: {
+        "holds": "A trained filter answers a patch that it does not match with almost nothing.",
+        "fails": "A trained filter does answer patches that it does not match, and often by more than almost nothing.",
+    },
+    8: {
+        "holds": "After training, more weights lie near zero than at the start, and the smaller half can go.",
+        "fails": "After training it is not so that most weights lie near zero, or that the smaller half can go for "
+        "free.",
+    },
+    9: {
+        "holds": "Through ten layers the sum keeps its gradient, and no reduction that is not affine does so under "
+        "both initialisations.",
+        "fails": "Gradient flow does not single out the sum: by the criterion set beforehand, either the sum "
+        "leaves the range or another reduction stays in it too.",
+    },
+    10: {
+        "holds": "The sum is more accurate than the maximum, averaged over tasks.",
+        "fails": "The sum is not the more accurate choice: it does not beat the maximum by the margin set beforehand.",
+    },
+    11: {
+        "holds": "A reduction that is even in the responses cannot tell an edge from its negative, and guesses.",
+        "fails": "A reduction that is even in the responses was expected to guess on polarity; not all of them do.",
+    },
+    12: {
+        "holds": "On digits that only a difference of channels shows, filters learn to cancel the common part and "
+        "not the signal.",
+        "fails": "That channels cancel only when features are correlated or crafted is not what the digits with a "
+        "common part show, by the criterion set beforehand.",
+    },
+    13: {
+        "holds": "The sum is the cheapest: even the leanest maximum takes half as long again, or longer.",
+        "fails": "The sum is not ahead in time of a lean maximum by the margin set beforehand.",
+    },
+}
+UNDECIDED = "The records do not decide it either way."
+
+
+def sentence(number: int, verdict: str) -> str:
+    """The sentence for a hypothesis whose verdict is known; says so where it is not."""
+    if verdict == UNKNOWN:
+        return "This was not run."
+    return SENTENCES[number].get(verdict, UNDECIDED)
+
+
+def answer(verdicts: Mapping[int, str], reached: Mapping[str, float]) -> list[str]:
+    """The answer in three sentences: what the sum does, what cancels, what is not so.
+
+    `reached` is the mean number of channels (of three) that a unit of gradient reaches in picture 1, an arm
+    each.
+    """
+    return [
+        _sum(reached),
+        _cancellation(verdicts.get(3, UNKNOWN), verdicts.get(6, UNKNOWN)),
+        _rivals({number: verdicts.get(number, UNKNOWN) for number in _RIVALRY}),
+    ]
+
+
+def _sum(reached: Mapping[str, float]) -> str:
+    first = (
+        "Because the sum is, but for a change of scale and bias, the only way to merge channels whose gradient does "
+        "not depend on the data"
+    )
+    if "sum" in reached and "max" in reached:
+        return (
+            f"{first}: a unit of gradient at the output comes back whole to {reached['sum']:.2g} of 3 channels, "
+            f"where a maximum sends it to {reached['max']:.2g}, so that every slice of the filter learns at every "
+            "position."
+        )
+    return f"{first}: every slice of the filter hears of every error."
+
+
+def _cancellation(bank: str, escape: str) -> str:
+    worry = {
+        "holds": "Your worry is right for a single filter, which can lose an edge where red and blue cancel, but "
+        "not for a bank of filters with slices of their own",
+        "fails": "Red and blue can cancel, but losing it with one filter and keeping it with eight, as one would "
+        "expect, is not what we measured on every task",
+    }.get(
+        bank,
+        "Red and blue can cancel in one filter; whether a bank of filters keeps what one loses, these records do "
+        "not decide",
+    )
+    way_out = {
+        "holds": "and training left even a start at which all of them cancel.",
+        "fails": "and training did not always leave a start at which all of them cancel.",
+    }.get(escape, "and whether training leaves a start at which all of them cancel, they do not decide.")
+    return f"{worry}, {way_out}"
+
+
+_RIVALRY = {
+    10: "more accurate than a maximum",
+    9: "alone in keeping its gradient through depth",
+    13: "cheaper than a streamed maximum",
+}
+
+
+def _rivals(verdicts: Mapping[int, str]) -> str:
+    parts = []
+    for verdict, words in (("holds", "it is {}"), ("fails", "it is not {}"), ("", "undecided here: {}")):
+        named = [
+            _RIVALRY[number]
+            for number, given in verdicts.items()
+            if (given == verdict if verdict else given not in ("holds", "fails"))
+        ]
+        if named:
+            parts.append(words.format(_join(named)))
+    return f"Against other reductions, {'; '.join(parts)}."
+
+
+def _join(words: list[str]) -> str:
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} or {words[-1]}"
