@@ -130,6 +130,90 @@ def _scratch(name: str, shape: Sequence[int], dtype: Any) -> Array:
     return np.ndarray(shape, dtype, memory)
 
 
+# ------------------------------------------------------------------------------- products and elementwise work
+
+BLOCK = 1 << 16  # elements of an elementwise task: some hundred kilobytes, a few ten microseconds
+SMALL = 9_000  # products below which BLAS libraries use one thread by themselves
+
+
+def matmul(x: Array, y: Array) -> Array:
+    """`np.matmul` on our threads instead of those of BLAS, which spin on after their work (see threads.py)."""
+    if x.ndim == 2 == y.ndim and x.shape[1] == y.shape[0]:
+        (rows, inner), columns = x.shape, y.shape[1]
+        if rows * inner * columns <= SMALL:
+            return np.matmul(x, y)  # type: ignore[no-any-return]
+        out = np.empty((rows, columns), np.result_type(x, y))
+        # blocks of columns or of rows, large enough that preparing the other factor anew costs little
+        size = max(64, -(-max(rows, columns) // 8), (1 << 20) // (inner * min(rows, columns) + 1))
+        if columns >= rows:
+            task = lambda i: np.matmul(x, y[:, i : i + size], out=out[:, i : i + size])
+        else:
+            task = lambda i: np.matmul(x[i : i + size], y, out=out[i : i + size])
+        threads.run(task, range(0, max(rows, columns), size))
+        return out
+    if x.size * y.shape[-1] <= SMALL:
+        return np.matmul(x, y)  # type: ignore[no-any-return]
+    with threads.one_blas_thread():
+        return np.matmul(x, y)  # type: ignore[no-any-return]
+
+
+def _memory_order(x: Array) -> list[int]:
+    """The axes of an array, outermost in memory first."""
+    return sorted(range(x.ndim), key=x.strides.__getitem__, reverse=True)
+
+
+def _memory(*arrays: Array) -> list[Array] | None:
+    """The arrays as one-dimensional views, element by element, if they lie in memory densely and alike."""
+    first = arrays[0]
+    order = _memory_order(first)
+    flat = [a.transpose(order) for a in arrays if a.shape == first.shape]
+    if len(flat) == len(arrays) and all(a.flags.c_contiguous for a in flat):
+        return [a.reshape(-1) for a in flat]
+    return None
+
+
+def _blocks(size: int) -> list[slice]:
+    return [slice(i, min(i + BLOCK, size)) for i in range(0, size, BLOCK)]
+
+
+_zeros = np.zeros(BLOCK, np.float32)
+
+
+def relu(x: Array) -> Array:
+    """The maximum of x and 0."""
+    out = np.empty_like(x)
+    if x.dtype == np.float32 and x.size > BLOCK // 4 and (flat := _memory(x, out)):
+        # against an array of zeros NumPy's maximum is vectorised, against a number it is not (measured 4x)
+        source, target = flat
+        task = lambda s: np.maximum(source[s], _zeros[: s.stop - s.start], out=target[s])
+        threads.run(task, _blocks(x.size))
+        return out
+    return np.maximum(x, 0, out=out)
+
+
+def gate(x: Array, y: Array) -> Array:
+    """x where y is not negative or zero, else 0: the gradient of `relu` with y its result."""
+    if x.dtype == y.dtype and x.dtype.kind == "f" and x.size > BLOCK // 4:
+        out = np.empty_like(x)
+        if flat := _memory(x, y, out):
+            source, sign, target = flat
+            bits = _bits(x.dtype)
+
+            def task(s: slice) -> None:
+                closed = np.less_equal(sign[s], 0)
+                np.multiply(source[s].view(bits), ~closed, out=target[s].view(bits))
+
+            threads.run(task, _blocks(x.size))
+            return out
+    return np.where(np.less_equal(y, 0), x.dtype.type(0), x)
+
+
+def _bits(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """The integers of a dtype's size. Bits times 0 or 1 is a masked copy without a branch, exact for infinities
+    and NaN, too (measured 10x on `np.where`, 4x on `np.copyto(where=)`)."""
+    return np.dtype(f"i{dtype.itemsize}")
+
+
 # ----------------------------------------------------------------------------------------------- convolution
 
 COLUMNS = 512  # columns of a matrix product: wide enough for full speed, narrow enough to stay in cache
@@ -318,7 +402,7 @@ def _parts(x: Array) -> list[Any]:
 
 def _empty_like(x: Array, grid: tuple[int, ...], dtype: Any = None) -> Array:
     """An uninitialised (N, C, *grid) array whose axes lie in memory in the same order as those of `x`."""
-    order = sorted(range(x.ndim), key=lambda axis: -abs(x.strides[axis]))
+    order = _memory_order(x)
     shape = (*x.shape[:2], *grid)
     memory = np.empty([shape[axis] for axis in order], dtype or x.dtype)
     return memory.transpose(np.argsort(order))
@@ -347,7 +431,9 @@ def _firsts(x: Array, out: Array, windows: Windows) -> Iterator[tuple[Array, Any
 
     A mask is good until the next one is asked for.
     """
-    free, match = _scratch("free", out.shape, np.dtype(bool)), _scratch("match", out.shape, np.dtype(bool))
+    order = _memory_order(out)
+    shape, back = [out.shape[axis] for axis in order], np.argsort(order)
+    free, match = (_scratch(name, shape, np.dtype(bool)).transpose(back) for name in ("free", "match"))
     free[...] = True
     broken = bool(np.isnan(out).any())  # a window's maximum is then its first NaN, and that equals nothing
     for seen, taken in windows.taps():
@@ -367,8 +453,7 @@ def max_pool2d_input(
     windows = Windows(x.shape[2:], out.shape[2:], kernel, stride, padding, dilation)
     tiling = windows.tiling()
     dx = _empty_like(x, windows.size, g.dtype)
-    # bits times 0 or 1: a masked store without a branch, exact for any value (measured 4x on copyto(where=))
-    bits = np.dtype(f"i{g.itemsize}")
+    bits = _bits(g.dtype)
 
     def part(index: Any) -> None:
         pixels, source = dx[index], g[index].view(bits)

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from minigrad import kernels
 from minigrad.autograd import Array, primitive
 
 # ---------------------------------------------------------------------------------------------------- arithmetic
@@ -247,10 +248,16 @@ def inside(x: Any, low: Any, high: Any) -> Any:
     return x <= high if low is None else x >= low if high is None else (x >= low) & (x <= high)
 
 
-@primitive(x=lambda g, out: where(out > 0, g, 0.0))
+@primitive(x=lambda g, y: gate(g, y))
+def gate(x: Array, y: Array) -> Array:
+    """x where y is above 0 (or NaN), else 0."""
+    return kernels.gate(x, y)
+
+
+@primitive(x=lambda g, out: gate(g, out))
 def relu(x: Array) -> Array:
     """Rectified linear unit max(x, 0); its gradient at 0 is 0."""
-    return np.maximum(x, 0)
+    return kernels.relu(np.asarray(x))
 
 
 @primitive(x=lambda g, x, negative_slope: where(x > 0, g, g * negative_slope))
