@@ -122,6 +122,7 @@ from minigrad.ops.shape import (
     unsqueeze,
 )
 from minigrad.random import Generator, default_generator, get_rng_state, manual_seed, set_rng_state
+from minigrad.serialization import load, save
 from minigrad.tensor import (
     Tensor,
     arange,

@@ -1,0 +1,233 @@
+"""`save` and `load`: nested dictionaries and lists of tensors, arrays and numbers in an .npz file, without pickle.
+
+The file is a zip archive of .npy members, as NumPy writes it and `np.load` reads it: one for each array, named after
+its place ("model.conv.weight"), and "structure", the bytes of a JSON text that says how they nest. In it, null,
+booleans, numbers, strings and lists stand for themselves; all else is an object with one of these keys:
+
+    {"dict": [[key, value], ...]}   {"tuple": [value, ...]}   {"array": member}   {"scalar": member}
+    {"tensor": member, "requires_grad": boolean}
+
+Nothing that a file says is believed: names, sizes, dtypes and checksums are compared with what is there before any
+memory is asked for, and an archive that is not what `save` writes is refused with a ValueError.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import os
+import re
+import secrets
+import zipfile
+from collections.abc import Callable, Iterator
+from typing import IO, Any
+
+import numpy as np
+from numpy.lib import format as npy
+from numpy.typing import NDArray
+
+from minigrad.tensor import Tensor
+
+Array = NDArray[Any]
+
+STRUCTURE = "structure"
+KINDS = "fiub"  # of dtypes: those that tensors have
+LIMIT = 1 << 28  # bytes that a smaller file may unpack to
+DEPTH = 100  # of nesting: far beyond any use, and before Python's own limit
+
+
+# ------------------------------------------------------------------------------------------------- saving
+
+
+def save(obj: Any, path: str | os.PathLike[str]) -> None:
+    """Write `obj` to the file `path`, which is the old one until it is the complete new one, whatever happens.
+
+    `obj` may consist of dictionaries (their keys strings, numbers or None), lists, tuples, None, booleans, numbers,
+    strings, arrays and tensors; anything else is a TypeError that says where it stands. The same object gives the same
+    bytes. Tensors that a module or optimizer shares with its `state_dict` are copied by being written.
+    """
+    arrays: dict[str, Array] = {}
+    structure = _packed(obj, (), arrays, ())
+    text = json.dumps(structure, separators=(",", ":")).encode()
+    arrays[STRUCTURE] = np.frombuffer(text, np.uint8)
+    with _replacing(os.path.realpath(path)) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
+        for name, array in arrays.items():
+            # A ZipInfo has a fixed date, so that the same contents are the same bytes.
+            with archive.open(zipfile.ZipInfo(f"{name}.npy"), "w", force_zip64=True) as member:
+                npy.write_array(member, np.ascontiguousarray(array).reshape(array.shape), allow_pickle=False)
+
+
+@contextlib.contextmanager
+def _replacing(path: str) -> Iterator[IO[bytes]]:
+    """A file beside `path` that takes its place once it is written and on the disk, and is removed on any error."""
+    temporary = f"{path}.{secrets.token_hex(4)}.tmp"
+    try:
+        with open(temporary, "xb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(temporary)
+        raise
+    if hasattr(os, "O_DIRECTORY"):  # the new name, too, must survive a crash
+        directory = os.open(os.path.dirname(path), os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(directory)
+        finally:
+            os.close(directory)
+
+
+def _packed(value: Any, place: tuple[Any, ...], arrays: dict[str, Array], holders: tuple[Any, ...]) -> Any:
+    """`value` in JSON's terms; the arrays in it go to `arrays`."""
+    if value is None or isinstance(value, bool | str) or (isinstance(value, int | float) and not _is_array(value)):
+        return value
+    if _is_array(value):
+        array = value.data if isinstance(value, Tensor) else np.asarray(value)
+        if array.dtype.kind not in KINDS:
+            raise TypeError(f"save: {_shown(place)} has dtype {array.dtype}; there are floats, integers and booleans")
+        name = _member_name(place, arrays)
+        arrays[name] = array
+        if isinstance(value, Tensor):
+            return {"tensor": name, "requires_grad": value.requires_grad}
+        return {"scalar" if isinstance(value, np.generic) else "array": name}
+    if not isinstance(value, dict | list | tuple):
+        raise TypeError(
+            f"save: {_shown(place)} is a {type(value).__name__}; it must be a dict, list, tuple, None, bool, number, "
+            "string, array or tensor"
+        )
+    if any(value is holder for holder in holders):
+        raise ValueError(f"save: {_shown(place)} contains itself")
+    if len(holders) >= DEPTH:
+        raise ValueError(f"save: {_shown(place[:4])} nests more than {DEPTH} deep")
+    holders = (*holders, value)
+    if isinstance(value, dict):
+        for key in value:
+            if not (key is None or type(key) in (str, bool, int, float)):
+                raise TypeError(f"save: {_shown(place)} has a key of type {type(key).__name__}; it must be a string")
+        return {"dict": [[key, _packed(v, (*place, key), arrays, holders)] for key, v in value.items()]}
+    items = [_packed(v, (*place, i), arrays, holders) for i, v in enumerate(value)]
+    return items if isinstance(value, list) else {"tuple": items}
+
+
+def _is_array(value: Any) -> bool:
+    return isinstance(value, Tensor | np.ndarray | np.generic)
+
+
+def _shown(place: tuple[Any, ...]) -> str:
+    return "the object" + "".join(f"[{key!r}]" for key in place)
+
+
+def _member_name(place: tuple[Any, ...], taken: dict[str, Array]) -> str:
+    """A name for people who look into the file, where it is safe in any file system; a number elsewhere."""
+    name = ".".join(map(str, place))
+    if re.fullmatch(r"\w[\w.-]{0,199}", name, re.ASCII) and ".." not in name and name not in (*taken, STRUCTURE):
+        return name
+    return next(n for i in range(len(taken), 2 * len(taken) + 1) if (n := f"array-{i}") not in taken)
+
+
+# ------------------------------------------------------------------------------------------------- loading
+
+
+def load(path: str | os.PathLike[str], *, max_bytes: int = LIMIT) -> Any:
+    """What `save` wrote to the file `path`; of an archive that NumPy wrote, a dictionary of its arrays.
+
+    A file that is damaged or made to do harm is a ValueError. A compressed archive may not unpack to more than
+    `max_bytes`, unless the file itself is larger.
+    """
+    with open(path, "rb") as file:
+        try:
+            return _loaded(file, max_bytes)
+        except Exception as error:  # whatever a reader of zip, .npy or JSON may stumble on
+            raise ValueError(f"load: {os.fspath(path)!r} is damaged or no checkpoint: {error}") from error
+
+
+def _loaded(file: IO[bytes], max_bytes: int) -> Any:
+    size = os.fstat(file.fileno()).st_size
+    with zipfile.ZipFile(file) as archive:
+        members = archive.infolist()
+        for member in members:
+            _check_member(member)
+        if len({member.filename for member in members}) < len(members):
+            raise ValueError("two members have the same name")
+        if (total := sum(member.file_size for member in members)) > max(max_bytes, size):
+            raise ValueError(f"{size} bytes unpack to {total}, more than max_bytes={max_bytes}")
+        arrays = {member.filename.removesuffix(".npy"): _array(archive, member) for member in members}
+    if STRUCTURE not in arrays:
+        return arrays
+    structure = json.loads(arrays.pop(STRUCTURE).tobytes())
+    value = _unpacked(structure, arrays, 0)
+    if arrays:
+        raise ValueError(f"members that the structure does not mention: {', '.join(sorted(arrays))}")
+    return value
+
+
+def _check_member(member: zipfile.ZipInfo) -> None:
+    name = member.filename
+    if not name.endswith(".npy") or re.search(r"[/\\:\x00]|^\.", name):
+        raise ValueError(f"a member {name!r}, which is no .npy file or carries a path")
+    if member.flag_bits & 1:
+        raise ValueError(f"member {name!r} is encrypted")
+    if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise ValueError(f"member {name!r} is compressed by method {member.compress_type}")
+
+
+def _array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Array:
+    """The member's array. Its header must agree with the member's size before memory is asked for."""
+    with archive.open(member) as file:
+        version = npy.read_magic(file)
+        readers: dict[tuple[int, int], Callable[..., Any]] = {
+            (1, 0): npy.read_array_header_1_0,
+            (2, 0): npy.read_array_header_2_0,
+        }
+        if version not in readers:
+            raise ValueError(f"member {member.filename!r} is of .npy version {version}")
+        shape, fortran, dtype = readers[version](file)
+        if dtype.kind not in KINDS or dtype.hasobject:
+            raise ValueError(f"member {member.filename!r} has dtype {dtype}; there are floats, integers and booleans")
+        count = math.prod(shape)
+        if any(length < 0 for length in shape) or file.tell() + count * dtype.itemsize != member.file_size:
+            raise ValueError(
+                f"member {member.filename!r} says {dtype}{list(shape)} in {member.file_size} bytes, which does not fit"
+            )
+        data = file.read(count * dtype.itemsize)
+        if len(data) < count * dtype.itemsize or file.read(1):  # the last read makes zipfile compare the checksum
+            raise ValueError(f"member {member.filename!r} is not as long as it says")
+    array = np.frombuffer(data, dtype).astype(dtype.newbyteorder("="))  # a copy: the bytes cannot be written to
+    return array.reshape(shape[::-1]).transpose() if fortran else array.reshape(shape)
+
+
+def _unpacked(node: Any, arrays: dict[str, Array], depth: int) -> Any:
+    """The value that `_packed` described; takes its arrays out of `arrays`."""
+    if depth > DEPTH:
+        raise ValueError(f"it nests more than {DEPTH} deep")
+    if not isinstance(node, dict | list):
+        return node
+    if isinstance(node, list):
+        return [_unpacked(item, arrays, depth + 1) for item in node]
+    match node:
+        case {"tensor": str(name), "requires_grad": bool(recorded), **rest} if not rest:
+            return Tensor(_taken(name, arrays), requires_grad=recorded)
+        case {"array": str(name), **rest} if not rest:
+            return _taken(name, arrays)
+        case {"scalar": str(name), **rest} if not rest:
+            return _taken(name, arrays)[()]
+        case {"tuple": list(items), **rest} if not rest:
+            return tuple(_unpacked(item, arrays, depth + 1) for item in items)
+        case {"dict": list(pairs), **rest} if not rest:
+            return {_key(key): _unpacked(value, arrays, depth + 1) for key, value in pairs}
+    raise ValueError(f"its structure has {str(node)[:60]!r}, which says nothing")
+
+
+def _taken(name: str, arrays: dict[str, Array]) -> Array:
+    if name not in arrays:
+        raise ValueError(f"its structure asks for a member {name!r}, which is not there or was used before")
+    return arrays.pop(name)
+
+
+def _key(key: Any) -> Any:
+    if isinstance(key, dict | list):
+        raise ValueError(f"its structure has a key {str(key)[:60]!r}")
+    return key
