@@ -352,10 +352,11 @@ def primitive(**rules: Callable[..., Any]) -> Callable[[Callable[P, Array]], Cal
                 try:
                     args = bind(signature, parameters, args, kwargs)
                 except TypeError as error:
-                    raise TypeError(f"{operation.name}{signature}: {error}") from None
+                    expected = ", ".join(n if d is REQUIRED else f"{n}={d!r}" for n, d in parameters)
+                    raise TypeError(f"{operation.name}({expected}): {error}") from None
             arrays = [a.data if isinstance(a, Value) else a for a in args]
             try:
-                out = forward(*arrays)
+                out = forward(*arrays)  # type: ignore[call-arg, arg-type]
             except (ValueError, TypeError, IndexError, NotImplementedError) as error:
                 raise explained(error, operation.name, args) from error
             if type(out) is not np.ndarray or out.dtype is FLOAT64:
@@ -364,7 +365,7 @@ def primitive(**rules: Callable[..., Any]) -> Callable[[Callable[P, Array]], Cal
             if out.base is not None:
                 share_version(result, args)
             if state.recording:
-                edges = None
+                edges: tuple[tuple[Rule, Node], ...] | None = None
                 for rule in operation.rules:
                     argument = args[rule.position]
                     if isinstance(argument, Value) and argument.node is not None:
@@ -380,7 +381,7 @@ def primitive(**rules: Callable[..., Any]) -> Callable[[Callable[P, Array]], Cal
             return result
 
         apply.primitive = operation  # type: ignore[attr-defined]
-        return apply  # type: ignore[return-value]
+        return apply
 
     return decorate
 
@@ -422,14 +423,18 @@ def bind(signature: inspect.Signature, parameters: Parameters, args: tuple[Any, 
     return values
 
 
-def narrowed(out: Any, arrays: Iterable[Any]) -> np.ndarray:
-    """`out` as an array, of float32 unless an argument was float64 or asked for it: numbers and integers never widen."""
-    out = np.asarray(out)
-    if out.dtype is FLOAT64 and not any(
-        getattr(a, "dtype", a) is FLOAT64 for a in arrays if isinstance(a, np.ndarray | np.dtype)
-    ):
-        out = out.astype(FLOAT32)
-    return out
+def narrowed(value: Any, args: Iterable[Any]) -> np.ndarray:
+    """`value` as an array, of float32 unless a float64 argument made it wider or a dtype argument asked for it.
+
+    Numbers and integers never widen, nor does a floating array without dimensions beside one that has some.
+    """
+    out: np.ndarray = np.asarray(value)
+    if out.dtype != FLOAT64:
+        return out
+    floating = [a for a in args if isinstance(a, np.ndarray) and a.dtype.kind == "f"]
+    deciding = [a.dtype for a in floating if a.ndim] or [a.dtype for a in floating]
+    asked = [a for a in args if isinstance(a, np.dtype | type)]
+    return out if FLOAT64 in deciding or FLOAT64 in asked else out.astype(FLOAT32)
 
 
 def share_version(result: Value, args: Sequence[Any]) -> None:
@@ -582,7 +587,7 @@ def backpropagate(
                 for observer in observers:
                     observer(node, rule.argument, parent, part)
                 before = grads.get(parent)
-                grads[parent] = part if before is None else before + part  # type: ignore[operator]
+                grads[parent] = part if before is None else before + part
             if not retain_graph and node.saved:
                 node.saved = None
                 node.stamps = []
@@ -672,7 +677,7 @@ def upstream(name: str, outputs: list[Value], gradients: list[Any]) -> dict[Node
                 raise RuntimeError(
                     f"{name}: upstream gradient of shape {g.data.shape} for a tensor of shape {output.data.shape}"
                 )
-        roots[output.node] = roots[output.node] + g if output.node in roots else g  # type: ignore[operator]
+        roots[output.node] = roots[output.node] + g if output.node in roots else g
     return roots
 
 
