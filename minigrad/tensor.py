@@ -180,7 +180,7 @@ class Tensor(Value, results=True):
     @property
     def mT(self) -> Tensor:  # noqa: N802
         """The last two dimensions exchanged."""
-        return linalg.matrix_transpose(self)  # type: ignore[no-any-return]
+        return linalg.matrix_transpose(self)
 
     def contiguous(self) -> Tensor:
         """This in row-major memory: itself if it is, a copy otherwise."""
@@ -258,16 +258,16 @@ class Tensor(Value, results=True):
 
     # In code that is recorded, `x += y` makes a new tensor and gives it the name x; elsewhere it changes x itself.
 
-    def __iadd__(self, other: Any) -> Tensor:
+    def __iadd__(self, other: Any) -> Tensor:  # type: ignore[misc]
         return self + other if recorded(self, other) else self.add_(other)
 
-    def __isub__(self, other: Any) -> Tensor:
+    def __isub__(self, other: Any) -> Tensor:  # type: ignore[misc]
         return self - other if recorded(self, other) else self.sub_(other)
 
-    def __imul__(self, other: Any) -> Tensor:
+    def __imul__(self, other: Any) -> Tensor:  # type: ignore[misc]
         return self * other if recorded(self, other) else self.mul_(other)
 
-    def __itruediv__(self, other: Any) -> Tensor:
+    def __itruediv__(self, other: Any) -> Tensor:  # type: ignore[misc]
         return self / other if recorded(self, other) else self.div_(other)
 
     # ---- to and from NumPy and Python --------------------------------------------------------------
@@ -386,7 +386,7 @@ class Tensor(Value, results=True):
         place = f", grad_fn={self.node}" if not self.is_leaf else ", requires_grad=True" if self.node else ""
         return f"tensor({body}{dtype}{place})"
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
+    def __deepcopy__(self, memo: dict[Any, Any]) -> Tensor:
         if not self.is_leaf:
             raise RuntimeError("deepcopy: only leaves can be copied with their graph; detach the tensor first")
         copied = object.__new__(type(self))
@@ -492,7 +492,7 @@ def refuse_gradient(name: str, other: Any) -> None:
 def as_dtype(dtype: Any) -> np.dtype[Any]:
     """A NumPy dtype, of kinds that tensors have: floating, integer or boolean."""
     try:
-        found = np.dtype(dtype)
+        found: np.dtype[Any] = np.dtype(dtype)
     except TypeError:
         raise TypeError(f"expected a dtype such as mg.float32, got {dtype!r}") from None
     if found.kind not in "fiub":

@@ -13,7 +13,9 @@ So each one's rules are the other two, to any order. Note what the sum over c in
 the same g[n, o, p] goes to every input channel. Nothing is divided or routed; w decides what arrives.
 """
 
-from typing import Any
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -22,6 +24,9 @@ from minigrad.autograd import Array, primitive
 from minigrad.ops.elementwise import add
 from minigrad.ops.reductions import sum
 from minigrad.ops.shape import pad, reshape, squeeze, unsqueeze
+
+if TYPE_CHECKING:
+    from minigrad.tensor import Tensor
 
 Pair = tuple[int, int]
 IntOrPair = int | tuple[int, int] | list[int]
@@ -84,7 +89,7 @@ def conv2d(
     padding: IntOrPair | str = 0,
     dilation: IntOrPair = 1,
     groups: int = 1,
-) -> Any:
+) -> Tensor:
     """Convolve images with filters: cross-correlation, as the field has it.
 
     input (N, C, H, W) or (C, H, W), weight (O, C/groups, K, L), bias (O) -> (N, O, P, Q) or (O, P, Q) with
@@ -127,7 +132,7 @@ def conv1d(
     padding: int | tuple[int] | str = 0,
     dilation: int | tuple[int] = 1,
     groups: int = 1,
-) -> Any:
+) -> Tensor:
     """Convolve sequences: input (N, C, L) or (C, L), weight (O, C/groups, K), bias (O) -> (N, O, P) or (O, P).
 
     A convolution of images of height 1; options and errors as for `conv2d`.
@@ -152,7 +157,7 @@ def conv_transpose2d(
     output_padding: IntOrPair = 0,
     groups: int = 1,
     dilation: IntOrPair = 1,
-) -> Any:
+) -> Tensor:
     """The transpose of `conv2d`, that is, the gradient of its input, as an operation of its own.
 
     input (N, O, P, Q) or (O, P, Q), weight (O, C/groups, K, L), bias (C) -> (N, C, H, W) or (C, H, W) with
@@ -179,7 +184,13 @@ def conv_transpose2d(
     )
     if min(size) < 1:
         raise ValueError(f"{name}: the result would have size {size}; input {tuple(input.shape)}, padding {margins}")
-    out = convolution_input(input, weight, size, strides, margins, dilations, groups)
+    if all(e < s for e, s in zip(extra, strides, strict=True)):
+        out = convolution_input(input, weight, size, strides, margins, dilations, groups)
+    else:  # conv2d would find room for a further window in an image of this size, so crop the margins apart
+        whole = tuple(n + 2 * p - e for n, p, e in zip(size, margins, extra, strict=True))
+        out = convolution_input(input, weight, whole, strides, (0, 0), dilations, groups)
+        (top, left), (more_below, more_right) = margins, extra
+        out = pad(out, (-left, more_right - left, -top, more_below - top))
     return out if bias is None else add(out, reshape(bias, (1, -1, 1, 1)))
 
 

@@ -3,15 +3,20 @@
 A primitive a function, its rules beside its forward. `g` is the upstream gradient, `out` the result.
 """
 
+from __future__ import annotations
+
 import functools
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from minigrad import kernels
 from minigrad.autograd import Array, primitive
+
+if TYPE_CHECKING:
+    from minigrad.tensor import Tensor
 
 # ---------------------------------------------------------------------------------------------------- arithmetic
 
@@ -54,9 +59,10 @@ def pow_base(g: Any, x: Any, y: Any) -> Any:
 
 
 def pow_exponent(g: Any, x: Any, out: Any) -> Any:
+    if isinstance(x, int | float):  # in Python's precision, whatever the exponent's
+        return g * out * (math.log(x) if x > 0 else 0.0 if x == 0 else math.nan)
     positive = x > 0  # 0ʸ is constantly 0; a negative base has no derivative in its exponent
-    rising = g * out * log(where(positive, x, 1.0))
-    return where(positive | (np.equal(x, 0) if isinstance(x, int | float) else x == 0), rising, math.nan)
+    return where(positive | (x == 0), g * out * log(where(positive, x, 1.0)), math.nan)
 
 
 @primitive(x=pow_base, y=pow_exponent)
@@ -272,7 +278,7 @@ def elu(x: Array, alpha: float = 1.0) -> Array:
     return np.where(np.greater(x, 0), x, alpha * np.expm1(np.minimum(x, 0)))
 
 
-def gelu(x: Any, approximate: str = "none") -> Any:
+def gelu(x: Tensor, approximate: str = "none") -> Tensor:
     """x·Φ(x) with Φ the normal distribution function, or its tanh approximation (Hendrycks & Gimpel, arXiv 1606.08415)."""
     if approximate == "none":
         return 0.5 * x * (1 + erf(x * math.sqrt(0.5)))
@@ -299,7 +305,7 @@ def clone(x: Array, order: Any = "K") -> Array:
 # ---------------------------------------------------------------------------------------------------- without a gradient
 
 
-def without_gradient(name: str, function: Callable[..., Any], doc: str) -> Callable[..., Any]:
+def without_gradient(name: str, function: Callable[..., Any], doc: str) -> Callable[..., Tensor]:
     """The primitive of a NumPy function that is constant almost everywhere or gives no floats."""
 
     def forward(x: Array) -> Array:

@@ -1,6 +1,8 @@
 """Linear algebra: products of matrices and, with `einsum`, of anything."""
 
-from typing import Any
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -10,8 +12,11 @@ from minigrad.ops.elementwise import mul
 from minigrad.ops.reductions import sum
 from minigrad.ops.shape import expand, getitem, permute, transpose, unsqueeze
 
+if TYPE_CHECKING:
+    from minigrad.tensor import Tensor
 
-def matrix_transpose(x: Any) -> Any:
+
+def matrix_transpose(x: Any) -> Tensor:
     """The last two dimensions exchanged."""
     return transpose(x, -2, -1)
 
@@ -44,7 +49,7 @@ def matmul(x: Array, y: Array) -> Array:
     return kernels.matmul(x, y)
 
 
-def outer(x: Any, y: Any) -> Any:
+def outer(x: Any, y: Any) -> Tensor:
     """The outer product of two vectors: (n), (m) -> (n, m)."""
     if x.ndim != 1 or y.ndim != 1:
         raise ValueError(f"outer: expected two vectors, got shapes {tuple(x.shape)} and {tuple(y.shape)}")
@@ -63,7 +68,7 @@ def contract(x: Array, y: Array, a: str, b: str, to: str) -> Array:
     return np.einsum(f"{a},{b}->{to}", x, y, optimize=True)
 
 
-def einsum(equation: str, *operands: Any) -> Any:
+def einsum(equation: str, *operands: Any) -> Tensor:
     """Einstein summation: products of elements of the operands, summed over the letters that the output leaves out.
 
     Letters may repeat within an operand (its diagonal), `...` stands for dimensions that broadcast, and without `->`

@@ -1,6 +1,8 @@
 """Pooling: the largest or the mean of each window. Each pooling has a transpose, and is the rule of it in turn."""
 
-from typing import Any
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -10,6 +12,9 @@ from minigrad.ops.conv import IntOrPair, Pair, pair
 from minigrad.ops.linalg import matmul, matrix_transpose
 from minigrad.ops.reductions import max, mean
 from minigrad.ops.shape import flatten, getitem, reshape, squeeze, stack, unsqueeze
+
+if TYPE_CHECKING:
+    from minigrad.tensor import Tensor
 
 # Where a window's first maximum stands is read off x and out again, so the graph keeps no indices.
 
@@ -146,7 +151,7 @@ def avg_pool2d(
     ceil_mode: bool = False,
     count_include_pad: bool = True,
     divisor_override: int | None = None,
-) -> Any:
+) -> Tensor:
     """The mean of each window: (N, C, H, W) or (C, H, W) -> (N, C, P, Q) or (C, P, Q).
 
     stride: kernel_size unless given. count_include_pad: whether zeros of the padding count among the elements.
@@ -177,7 +182,7 @@ def bins(n: int, count: int) -> list[tuple[int, int]]:
     return [(i * n // count, -(-(i + 1) * n // count)) for i in range(count)]
 
 
-def adaptive_avg_pool2d(input: Any, output_size: Any) -> Any:
+def adaptive_avg_pool2d(input: Any, output_size: Any) -> Tensor:
     """The mean over bins, as many as asked for: (N, C, H, W) or (C, H, W) -> (N, C, *output_size) or (C, *output_size)."""
     rows, columns = output_pair("adaptive_avg_pool2d", input, output_size)
     h, w = input.shape[-2:]

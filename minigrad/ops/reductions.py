@@ -3,8 +3,10 @@
 `dim` is None for all dimensions, a number or a tuple; negative ones count from the end.
 """
 
+from __future__ import annotations
+
 import math
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -12,14 +14,23 @@ from minigrad.autograd import Array, primitive
 from minigrad.ops.elementwise import abs, div, eq, exp, maximum, minimum, ne, pow, square, sub, where
 from minigrad.ops.shape import expand, flip, permute, reshape, take_along_dim
 
+if TYPE_CHECKING:
+    from minigrad.tensor import Tensor
+
 Dims = int | tuple[int, ...] | list[int] | None
+
+# Untyped: NumPy's stubs know a reduction only with a literal keepdims.
+add_along: Any = np.add.reduce
+multiply_along: Any = np.multiply.reduce
+maximum_along: Any = np.maximum.reduce
+minimum_along: Any = np.minimum.reduce
 
 
 class Extremum(NamedTuple):
     """What max, min, median and sort give along a dimension: the values and where they stood."""
 
-    values: Any
-    indices: Any
+    values: Tensor
+    indices: Tensor
 
 
 def axes(dim: Dims) -> Any:
@@ -51,7 +62,7 @@ def count(shape: tuple[int, ...], dim: Dims) -> int:
 @primitive(x=lambda g, x_shape, dim: spread(g, x_shape, dim))
 def sum(x: Array, dim: Dims = None, keepdim: bool = False, dtype: Any = None) -> Array:
     """The sum of the elements along `dim`."""
-    return np.add.reduce(x, axis=axes(dim), keepdims=keepdim, dtype=dtype or total_dtype(x))
+    return add_along(x, axis=axes(dim), keepdims=keepdim, dtype=dtype or total_dtype(x))
 
 
 def total_dtype(x: Array) -> Any:
@@ -64,16 +75,16 @@ def sum_to_size(x: Array, shape: tuple[int, ...]) -> Array:
     """The sum over just those dimensions that broadcasting from `shape` to x's shape repeats."""
     extra = x.ndim - len(shape)
     repeated = [i + extra for i, n in enumerate(shape) if n == 1 and x.shape[i + extra] != 1]
-    total = np.add.reduce(x, axis=(*range(extra), *repeated), keepdims=True)
+    total = add_along(x, axis=(*range(extra), *repeated), keepdims=True)
     return total.reshape(shape)
 
 
-def mean(x: Any, dim: Dims = None, keepdim: bool = False) -> Any:
+def mean(x: Any, dim: Dims = None, keepdim: bool = False) -> Tensor:
     """The mean of the elements along `dim`; not a number where there are none."""
     return div(sum(x, dim, keepdim), count(x.shape, dim) or math.nan)
 
 
-def var(x: Any, dim: Dims = None, correction: float = 1, keepdim: bool = False) -> Any:
+def var(x: Any, dim: Dims = None, correction: float = 1, keepdim: bool = False) -> Tensor:
     """The variance along `dim`: squared distances from the mean, summed, over n - correction (1: Bessel's)."""
     centred = sub(x, mean(x, dim, keepdim=True))
     return div(sum(square(centred), dim, keepdim), max_of(count(x.shape, dim) - correction, 0))
@@ -83,12 +94,12 @@ def max_of(a: float, b: float) -> float:
     return a if a > b else b
 
 
-def std(x: Any, dim: Dims = None, correction: float = 1, keepdim: bool = False) -> Any:
+def std(x: Any, dim: Dims = None, correction: float = 1, keepdim: bool = False) -> Tensor:
     """The standard deviation along `dim`; its gradient where all elements are equal is 0."""
     return root(var(x, dim, correction, keepdim))
 
 
-@primitive(x=lambda g, out: where(eq(out, 0), 0.0, g / (2 * where(eq(out, 0), 1.0, out))))
+@primitive(x=lambda g, out: where(eq(out, 0), 0.0, g / where(eq(out, 0), 1.0, 2 * out)))
 def root(x: Array) -> Array:
     """The square root with gradient 0 at 0, where sqrt has infinity."""
     return np.sqrt(x)
@@ -122,7 +133,7 @@ def prod_rule(g: Any, x: Any, out: Any, dim: Dims) -> Any:
 @primitive(x=prod_rule)
 def prod(x: Array, dim: Dims = None, keepdim: bool = False) -> Array:
     """The product of the elements along `dim`; its gradient is right where elements are zero."""
-    return np.multiply.reduce(x, axis=axes(dim), keepdims=keepdim, dtype=total_dtype(x))
+    return multiply_along(x, axis=axes(dim), keepdims=keepdim, dtype=total_dtype(x))
 
 
 # ---------------------------------------------------------------------------------------------------- extremes
@@ -136,18 +147,20 @@ def shared_by_ties(g: Any, x: Any, out: Any, dim: Dims) -> Any:
 @primitive(x=shared_by_ties)
 def amax(x: Array, dim: Dims = None, keepdim: bool = False) -> Array:
     """The largest element along `dim`; a tie shares the gradient evenly."""
-    return np.maximum.reduce(x, axis=axes(dim), keepdims=keepdim)
+    return maximum_along(x, axis=axes(dim), keepdims=keepdim)
 
 
 @primitive(x=shared_by_ties)
 def amin(x: Array, dim: Dims = None, keepdim: bool = False) -> Array:
     """The smallest element along `dim`; a tie shares the gradient evenly."""
-    return np.minimum.reduce(x, axis=axes(dim), keepdims=keepdim)
+    return minimum_along(x, axis=axes(dim), keepdims=keepdim)
 
 
 @primitive(x=lambda g, x, out: shared_by_ties(g, x, out, None))
 def middle(x: Array) -> Array:
     """The lower median of all elements; a tie shares the gradient evenly."""
+    if x.size == 0:
+        return np.asarray(math.nan, x.dtype)
     return np.sort(x, axis=None)[-1 if np.isnan(x).any() else (x.size - 1) // 2]
 
 
@@ -230,7 +243,7 @@ def all(x: Array, dim: Dims = None, keepdim: bool = False) -> Array:
 # ---------------------------------------------------------------------------------------------------- norms
 
 
-def norm(x: Any, p: float | str = "fro", dim: Dims = None, keepdim: bool = False) -> Any:
+def norm(x: Any, p: float | str = "fro", dim: Dims = None, keepdim: bool = False) -> Tensor:
     """The p-norm (Σ|x|ᵖ)^(1/p) along `dim`: p = 2 or "fro", 1, ±inf, 0 (the count) or another number."""
     if p in (2, "fro"):
         return norm2(x, dim, keepdim)
@@ -256,7 +269,7 @@ def norm2_rule(g: Any, x: Any, out: Any, dim: Dims) -> Any:
 @primitive(x=norm2_rule)
 def norm2(x: Array, dim: Dims = None, keepdim: bool = False) -> Array:
     """The Euclidean norm along `dim`; its gradient at 0 is 0."""
-    return np.sqrt(np.add.reduce(np.square(x), axis=axes(dim), keepdims=keepdim))
+    return np.sqrt(add_along(np.square(x), axis=axes(dim), keepdims=keepdim))
 
 
 # ---------------------------------------------------------------------------------------------------- softmax
@@ -266,7 +279,7 @@ def peak(x: Array, dim: Dims) -> Array:
     """The largest element along `dim`, or 0 where that is infinite: what to shift by so that nothing overflows."""
     if 0 in x.shape:
         return np.zeros(kept(x.shape, dim), x.dtype)
-    top = np.maximum.reduce(x, axis=axes(dim), keepdims=True)
+    top = maximum_along(x, axis=axes(dim), keepdims=True)
     return np.where(np.isfinite(top), top, 0)
 
 
@@ -280,8 +293,8 @@ def logsumexp(x: Array, dim: Dims, keepdim: bool = False) -> Array:
     x = floats(x)
     top = peak(x, dim)
     with np.errstate(divide="ignore"):  # a row of -inf has the sum 0 and the result -inf
-        out = np.log(np.add.reduce(np.exp(x - top), axis=axes(dim), keepdims=True)) + top
-    return out if keepdim else np.add.reduce(out, axis=axes(dim))
+        out = np.log(add_along(np.exp(x - top), axis=axes(dim), keepdims=True)) + top
+    return out if keepdim else add_along(out, axis=axes(dim))
 
 
 @primitive(x=lambda g, out, dim: out * (g - sum(g * out, dim, keepdim=True)))
@@ -289,7 +302,7 @@ def softmax(x: Array, dim: int) -> Array:
     """eˣ / Σ eˣ along `dim`, shifted by each row's own maximum."""
     x = floats(x)
     out = np.exp(x - peak(x, dim))
-    out /= np.add.reduce(out, axis=dim, keepdims=True)
+    out /= add_along(out, axis=dim, keepdims=True)
     return out
 
 
@@ -298,5 +311,5 @@ def log_softmax(x: Array, dim: int) -> Array:
     """x - logsumexp(x) along `dim`."""
     x = floats(x)
     out = x - peak(x, dim)
-    out -= np.log(np.add.reduce(np.exp(out), axis=dim, keepdims=True))
+    out -= np.log(add_along(np.exp(out), axis=dim, keepdims=True))
     return out

@@ -1,13 +1,18 @@
 """Shape: the same elements elsewhere. Views first, then copies, then indexing. Most are derived from a few primitives."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from types import EllipsisType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from minigrad.autograd import Array, primitive
-from minigrad.ops.elementwise import where
+from minigrad.ops.elementwise import clone, where
+
+if TYPE_CHECKING:
+    from minigrad.tensor import Tensor
 
 Shape = Sequence[int]
 
@@ -41,12 +46,12 @@ def expand(x: Array, shape: Shape) -> Array:
     return np.broadcast_to(x, tuple(x.shape[i - lead] if n == -1 and i >= lead else n for i, n in enumerate(shape)))
 
 
-def broadcast_to(x: Any, shape: Shape) -> Any:
+def broadcast_to(x: Any, shape: Shape) -> Tensor:
     """x broadcast to `shape`, without a copy."""
     return expand(x, tuple(shape))
 
 
-def transpose(x: Any, dim0: int, dim1: int) -> Any:
+def transpose(x: Any, dim0: int, dim1: int) -> Tensor:
     """Two dimensions exchanged."""
     order = list(range(x.ndim))
     a, b = position(dim0, x.ndim, "transpose"), position(dim1, x.ndim, "transpose")
@@ -54,14 +59,14 @@ def transpose(x: Any, dim0: int, dim1: int) -> Any:
     return permute(x, tuple(order))
 
 
-def movedim(x: Any, source: int, destination: int) -> Any:
+def movedim(x: Any, source: int, destination: int) -> Tensor:
     """One dimension at another place, the others in their order."""
     order = list(range(x.ndim))
     order.insert(position(destination, x.ndim, "movedim"), order.pop(position(source, x.ndim, "movedim")))
     return permute(x, tuple(order))
 
 
-def flatten(x: Any, start_dim: int = 0, end_dim: int = -1) -> Any:
+def flatten(x: Any, start_dim: int = 0, end_dim: int = -1) -> Tensor:
     """Dimensions start_dim to end_dim, both included, as one."""
     if x.ndim == 0:
         return reshape(x, (1,))
@@ -72,20 +77,20 @@ def flatten(x: Any, start_dim: int = 0, end_dim: int = -1) -> Any:
     return reshape(x, (*x.shape[:start], merged, *x.shape[end + 1 :]))
 
 
-def unflatten(x: Any, dim: int, sizes: Shape) -> Any:
+def unflatten(x: Any, dim: int, sizes: Shape) -> Tensor:
     """Dimension `dim` as several, of these lengths; one may be -1."""
     dim = position(dim, x.ndim, "unflatten")
     return reshape(x, (*x.shape[:dim], *sizes, *x.shape[dim + 1 :]))
 
 
-def squeeze(x: Any, dim: int | Sequence[int] | None = None) -> Any:
+def squeeze(x: Any, dim: int | Sequence[int] | None = None) -> Tensor:
     """x without its dimensions of length 1, or without those of them that are in `dim`."""
     dims = range(x.ndim) if dim is None else (dim,) if isinstance(dim, int) else dim
     gone = {position(d, x.ndim, "squeeze") for d in dims} if x.ndim else set()
     return reshape(x, tuple(n for i, n in enumerate(x.shape) if n != 1 or i not in gone))
 
 
-def unsqueeze(x: Any, dim: int) -> Any:
+def unsqueeze(x: Any, dim: int) -> Tensor:
     """x with a new dimension of length 1 at `dim`."""
     dim = position(dim, x.ndim + 1, "unsqueeze")
     return reshape(x, (*x.shape[:dim], 1, *x.shape[dim:]))
@@ -110,7 +115,7 @@ def opposite(shifts: int | Sequence[int]) -> int | tuple[int, ...]:
     return -shifts if isinstance(shifts, int) else tuple(-s for s in shifts)
 
 
-def repeat(x: Any, sizes: Shape) -> Any:
+def repeat(x: Any, sizes: Shape) -> Tensor:
     """x tiled: sizes[i] copies along dimension i, counted from the last; more sizes than dimensions make new ones."""
     if len(sizes) < x.ndim:
         raise ValueError(f"repeat: expected at least {x.ndim} sizes for shape {x.shape}, got {tuple(sizes)}")
@@ -120,7 +125,7 @@ def repeat(x: Any, sizes: Shape) -> Any:
     return reshape(tiled, tuple(s * n for s, n in zip(sizes, shape, strict=True)))
 
 
-def tile(x: Any, dims: Shape) -> Any:
+def tile(x: Any, dims: Shape) -> Tensor:
     """x repeated dims[i] times along dimension i, missing ones taken as 1."""
     return repeat(x, (1,) * (x.ndim - len(dims)) + tuple(dims))
 
@@ -139,25 +144,31 @@ def between(dim: int, start: int, stop: int | None) -> tuple[slice, ...]:
     return (slice(None),) * dim + (slice(start, stop),)
 
 
-def cat(tensors: Sequence[Any], dim: int = 0) -> Any:
+def cat(tensors: Sequence[Any], dim: int = 0) -> Tensor:
     """The tensors one after another along `dim`; they agree in all other dimensions."""
-    parts = list(tensors)
+    parts: list[Tensor] = list(tensors)
     if not parts:
         raise ValueError("cat: expected at least one tensor")
     dim = position(dim, parts[0].ndim, "cat")
+    shapes = [tuple(part.shape) for part in parts]
+    if len({(len(s), s[:dim], s[dim + 1 :]) for s in shapes}) > 1:
+        raise ValueError(f"cat: expected shapes that differ in dimension {dim} only, got {shapes}")
+    if len(parts) == 1:
+        return clone(parts[0])
     while len(parts) > 1:  # in pairs, so that no element is copied more than log₂ n times
-        parts = [join(*parts[i : i + 2], dim) if i + 1 < len(parts) else parts[i] for i in range(0, len(parts), 2)]
+        pairs = [parts[i : i + 2] for i in range(0, len(parts), 2)]
+        parts = [join(pair[0], pair[1], dim) if len(pair) == 2 else pair[0] for pair in pairs]
     return parts[0]
 
 
-def stack(tensors: Sequence[Any], dim: int = 0) -> Any:
+def stack(tensors: Sequence[Any], dim: int = 0) -> Tensor:
     """The tensors, all of one shape, along a new dimension."""
-    if len({tuple(t.shape) for t in tensors}) > 1:
+    if len({tuple(t.shape) for t in tensors}) != 1:
         raise ValueError(f"stack: expected tensors of one shape, got {[tuple(t.shape) for t in tensors]}")
-    return cat([unsqueeze(t, dim) for t in tensors], dim if dim >= 0 else dim)
+    return cat([unsqueeze(t, dim) for t in tensors], dim)
 
 
-def split(x: Any, split_size_or_sections: int | Sequence[int], dim: int = 0) -> tuple[Any, ...]:
+def split(x: Any, split_size_or_sections: int | Sequence[int], dim: int = 0) -> tuple[Tensor, ...]:
     """Pieces along `dim`: each of a given length, the last perhaps shorter, or of the lengths in a list."""
     dim = position(dim, x.ndim, "split")
     total, sections = x.shape[dim], split_size_or_sections
@@ -171,20 +182,20 @@ def split(x: Any, split_size_or_sections: int | Sequence[int], dim: int = 0) -> 
     return tuple(getitem(x, between(dim, end - n, end)) for n, end in zip(sections, ends, strict=True))
 
 
-def chunk(x: Any, chunks: int, dim: int = 0) -> tuple[Any, ...]:
+def chunk(x: Any, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
     """At most this many pieces of equal length along `dim`, the last perhaps shorter."""
     if chunks <= 0:
         raise ValueError(f"chunk: expected a positive number of chunks, got {chunks}")
     return split(x, max(1, -(-x.shape[position(dim, x.ndim, "chunk")] // chunks)), dim)
 
 
-def unbind(x: Any, dim: int = 0) -> tuple[Any, ...]:
+def unbind(x: Any, dim: int = 0) -> tuple[Tensor, ...]:
     """The slices along `dim`, without it."""
     dim = position(dim, x.ndim, "unbind")
     return tuple(getitem(x, (slice(None),) * dim + (i,)) for i in range(x.shape[dim]))
 
 
-def pad(x: Any, pad: Sequence[int], mode: str = "constant", value: float = 0.0) -> Any:
+def pad(x: Tensor, pad: Sequence[int], mode: str = "constant", value: float = 0.0) -> Tensor:
     """x with a margin: (left, right) of the last dimension, then of the one before it, and so on.
 
     mode: constant (`value`), reflect (the edge not repeated), replicate (the edge repeated) or circular. A negative
@@ -233,7 +244,7 @@ def triu(x: Array, diagonal: int = 0) -> Array:
     return np.triu(x, diagonal)
 
 
-def masked_fill(x: Any, mask: Any, value: Any) -> Any:
+def masked_fill(x: Any, mask: Any, value: Any) -> Tensor:
     """x with `value` wherever the mask, which broadcasts to x's shape, is true."""
     return where(mask, value, x)
 
@@ -241,7 +252,7 @@ def masked_fill(x: Any, mask: Any, value: Any) -> Any:
 # ---------------------------------------------------------------------------------------------------- indexing
 
 
-def subscript(x: Any, key: Any) -> Any:
+def subscript(x: Any, key: Any) -> Tensor:
     """x[key]: numbers, slices, None, ..., boolean masks and integer arrays.
 
     As in PyTorch, numbers are taken before arrays: x[0, :, i] is x[0][:, i], whereas NumPy would move i's dimensions to
@@ -286,13 +297,13 @@ def is_basic(index: Any) -> bool:
     return all(p is None or p is Ellipsis or isinstance(p, int | np.integer | slice) for p in parts)
 
 
-def index_select(x: Any, dim: int, index: Any) -> Any:
+def index_select(x: Any, dim: int, index: Any) -> Tensor:
     """The slices of x at the numbers in `index` along `dim`."""
     dim = position(dim, x.ndim, "index_select")
     return getitem(x, (slice(None),) * dim + (whole_numbers(index, "index_select"),))
 
 
-def gather(x: Any, dim: int, index: Any) -> Any:
+def gather(x: Any, dim: int, index: Any) -> Tensor:
     """out[i][j][k] = x[index[i][j][k]][j][k] for dim 0, and so on; `index` is nowhere longer than x but along `dim`."""
     array = whole_numbers(index, "gather")
     if array.ndim != x.ndim:
@@ -306,7 +317,7 @@ def gather(x: Any, dim: int, index: Any) -> Any:
     return getitem(x, tuple(grid))
 
 
-def take_along_dim(x: Any, indices: Any, dim: int | None = None) -> Any:
+def take_along_dim(x: Tensor, indices: Any, dim: int | None = None) -> Tensor:
     """The elements of x at `indices` along `dim`, both broadcast in the other dimensions; None: of x flattened."""
     array = whole_numbers(indices, "take_along_dim")
     if dim is None:
@@ -332,7 +343,7 @@ def whole_numbers(index: Any, name: str) -> np.ndarray:
     return array.astype(np.int64)
 
 
-def unfold(x: Any, dimension: int, size: int, step: int) -> Any:
+def unfold(x: Any, dimension: int, size: int, step: int) -> Tensor:
     """Windows of `size` elements every `step` along a dimension; a new last dimension runs inside each window."""
     dim = position(dimension, x.ndim, "unfold")
     if not 0 < size <= x.shape[dim] or step <= 0:
