@@ -484,16 +484,19 @@ def backward(
         order, wanted = restricted(reachable(roots), nodes_of("backward", as_list(inputs)))
     # Arrays that somebody has already, as a .grad or as an upstream gradient: they must not become another's .grad.
     given = {id(g.data) for g in roots.values()}
+    arrived: list[tuple[Value, Tensor]] = []  # deposited at the end: an error on the way changes no .grad
 
     def arrive(node: Node, g: Tensor) -> None:
         if isinstance(node, Leaf) and (tensor := node.tensor()) is not None:
             if g.node is None and (g.data.base is not None or id(g.data) in given):
                 g = box(g.data.copy())
             given.add(id(g.data))
-            deposit(tensor, g)
+            arrived.append((tensor, g))
 
     if wanted is None:
         backpropagate(roots, order, None, retain, create_graph, arrive)
+        for tensor, g in arrived:
+            deposit(tensor, g)
         return
     found: dict[Node, Tensor] = {}
     targets = nodes_of("backward", as_list(inputs))
