@@ -1,8 +1,10 @@
 """minigrad: a tiny reverse-mode autodiff engine in NumPy. The public names and nothing else."""
 
+from importlib import import_module as _import_module
+
 import numpy as _np
 
-from minigrad import autograd, func, functional, kernels, nn, ops, optim, random
+from minigrad import autograd, data, func, functional, kernels, nn, ops, optim, random
 from minigrad.autograd import (
     enable_grad,
     grad,
@@ -155,3 +157,11 @@ float, double, int, long = float32, float64, int32, int64
 inf, nan, pi = _np.inf, _np.nan, _np.pi
 
 __version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> object:
+    """`graph` and `viz`, when they are first asked for: who draws nothing does not wait for what pictures need."""
+    if name in ("graph", "viz"):
+        viz = _import_module("minigrad.viz")
+        return viz if name == "viz" else viz.graph
+    raise AttributeError(f"module 'minigrad' has no attribute {name!r}", name=name)
