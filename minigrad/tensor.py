@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad import random
+from minigrad import notebook, random
 from minigrad.autograd import Value, box, explained, state
 from minigrad.ops import elementwise, linalg, reductions, shape
 
@@ -385,6 +385,10 @@ class Tensor(Value, results=True):
         dtype = "" if self.dtype in (np.float32, np.int64, np.bool_) else f", dtype={self.dtype}"
         place = f", grad_fn={self.node}" if not self.is_leaf else ", requires_grad=True" if self.node else ""
         return f"tensor({body}{dtype}{place})"
+
+    def _repr_html_(self) -> str:
+        place = "" if self.node is None else ", asks for a gradient" if self.is_leaf else f" from {self.node.name}"
+        return notebook.array(self.data, f"{type(self).__name__}{place}")
 
     def __deepcopy__(self, memo: dict[Any, Any]) -> Tensor:
         if not self.is_leaf:

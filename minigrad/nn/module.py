@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 from numpy.typing import DTypeLike
 
+from minigrad import notebook
 from minigrad.autograd import RemovableHandle
 from minigrad.tensor import Tensor
 
@@ -337,6 +338,16 @@ class Module:
         if children or len(lines) > 1:
             return "\n  ".join([f"{type(self).__name__}(", *lines, *children]) + "\n)"
         return f"{type(self).__name__}({''.join(lines)})"
+
+    def _repr_html_(self) -> str:
+        self._check_finite()
+        return self._details("")
+
+    def _details(self, name: str) -> str:
+        own = [(n, p) for n, p in self._attributes(Parameter)]
+        note = ", ".join(f"{n} {'×'.join(map(str, p.shape))}" for n, p in own)
+        line = f"{name} {type(self).__name__}({', '.join(self.extra_repr().splitlines())})".strip()
+        return notebook.details(line, note, (child._details(n) for n, child in self._attributes(Module)))
 
     def __dir__(self) -> list[str]:
         return sorted({*super().__dir__(), *self.__dict__})

@@ -1,0 +1,57 @@
+"""What notebooks show for arrays and for modules: small pieces of HTML, from arrays and strings only."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterable
+
+import numpy as np
+
+MOST = 12  # rows and columns of a matrix that are shown
+CELL = "text-align:right;padding:1px 6px;font-family:monospace"
+
+
+def array(values: np.ndarray, title: str) -> str:
+    """An array: `title`, shape, dtype and range, and if it has at most two dimensions its numbers, shaded by size."""
+    shape = "×".join(map(str, values.shape)) or "scalar"
+    facts = [f"<b>{html.escape(title)}</b>", shape, str(values.dtype)]
+    finite = values[np.isfinite(values)] if values.dtype.kind in "fiu" else values[:0]
+    if finite.size > 1:
+        facts.append(f"{finite.min():.4g} … {finite.max():.4g}, mean {finite.mean(dtype=np.float64):.4g}")
+    if values.dtype.kind == "f" and finite.size < values.size:
+        facts.append(f"{values.size - finite.size:,} not finite")
+    head = f"<div>{' · '.join(facts)}</div>"
+    if values.ndim > 2 or not values.size:
+        return head
+    limit = float(np.abs(finite).max(initial=0)) or 1.0
+    matrix = np.atleast_2d(values)
+    rows = "".join(
+        f"<tr>{''.join(cell(v, limit) for v in row[:MOST])}{ellipsis(matrix.shape[1])}</tr>" for row in matrix[:MOST]
+    )
+    last = f"<tr>{ellipsis(matrix.shape[0])}</tr>"
+    return f'{head}<table style="border-collapse:collapse"><tbody>{rows}{last}</tbody></table>'
+
+
+def cell(value: np.generic, limit: float) -> str:
+    """A number on blue if it is positive and on vermilion if it is negative, stronger with its size."""
+    if value.dtype.kind == "b":
+        share, text = 0.5 * bool(value), str(value)
+    else:
+        share = float(value) / limit * 0.55 if np.isfinite(value) else 0.0
+        text = f"{value:.4g}"
+    colour = "27,127,196" if share > 0 else "213,94,0"
+    return f'<td style="{CELL};background:rgba({colour},{abs(share):.2f})">{html.escape(text)}</td>'
+
+
+def ellipsis(count: int) -> str:
+    """A cell that says that there are more."""
+    return f'<td style="{CELL}" title="{count} in all">…</td>' if count > MOST else ""
+
+
+def details(text: str, note: str, inside: Iterable[str]) -> str:
+    """A line of text with a note beside it, which opens if there is something inside."""
+    line = f"<code>{html.escape(text)}</code> <small>{html.escape(note)}</small>"
+    body = "".join(inside)
+    if not body:
+        return f'<div style="margin-left:1.1em">{line}</div>'
+    return f'<details open style="margin-left:1.1em"><summary>{line}</summary>{body}</details>'
