@@ -46,6 +46,7 @@ from minigrad.nn.losses import (
     NLLLoss,
 )
 from minigrad.nn.module import Module, Parameter
+from minigrad.nn.summary import summary
 
 __all__ = [
     "ELU",
@@ -91,6 +92,7 @@ __all__ = [
     "Unflatten",
     "functional",
     "init",
+    "summary",
     "utils",
 ]
 
