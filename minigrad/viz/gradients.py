@@ -155,12 +155,15 @@ def norm(g: np.ndarray) -> float:
     return float(np.linalg.norm(np.asarray(g, np.float64).ravel()))
 
 
-def thumbnail(array: np.ndarray) -> np.ndarray | None:
-    """A matrix of at most 16 × 16: the first of the leading dimensions, every k-th row and column; None if empty."""
+def thumbnail(array: np.ndarray, most: int = THUMBNAIL) -> np.ndarray | None:
+    """A matrix of at most `most` rows and columns: the first of the leading dimensions, every k-th row and column.
+
+    None for an empty array.
+    """
     if array.size == 0:
         return None
     while array.ndim > 2:
         array = array[0]
     matrix = np.atleast_2d(np.asarray(array, np.float64))
-    rows, columns = (-(-n // THUMBNAIL) for n in matrix.shape)
+    rows, columns = (-(-n // most) for n in matrix.shape)
     return matrix[::rows, ::columns].copy()

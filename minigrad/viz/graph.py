@@ -6,15 +6,16 @@ import contextlib
 import os
 import tempfile
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from minigrad import autograd, random
+from minigrad import autograd
 from minigrad.autograd import Value
 from minigrad.nn import Module
+from minigrad.nn.summary import preserved
 from minigrad.tensor import Tensor
 from minigrad.viz import dot, html, layout, svg
 from minigrad.viz.painter import Painter
@@ -242,22 +243,8 @@ def run(module: Module, input: Any, loss: Callable[[Any], Tensor] | None) -> tup
         if isinstance(argument, Tensor):
             inputs.append(argument)
         arguments.append(argument)
-    with restored(module), autograd.enable_grad(), record(module) as seen:
+    with preserved(module), autograd.enable_grad(), record(module) as seen:
         output = module(*arguments)
         if loss is not None:
             output = loss(output)
     return seen, inputs, output
-
-
-@contextlib.contextmanager
-def restored(module: Module) -> Iterator[None]:
-    """Put the module's buffers and the default generator back as they were."""
-    before = [(buffer, buffer.data, buffer.data.copy()) for buffer in module.buffers()]
-    state = random.get_rng_state()
-    try:
-        yield
-    finally:
-        random.set_rng_state(state)
-        for buffer, array, values in before:
-            buffer.data = array
-            array[...] = values

@@ -92,10 +92,11 @@ class Painter:
 
     def add_unit(self, unit: Unit) -> None:
         """The vertex of a unit."""
-        cluster = self.frame(self.view.frame(unit))
+        scope = self.view.frame(unit)
+        cluster = self.frame(scope)
         if isinstance(unit, Leaf):
             kind, name = self.leaf_name(unit)
-            local = name.removeprefix(f"{cluster.split(' ')[0]}.") if cluster else name
+            local = name.removeprefix(f"{scope.path.split(' ')[0]}.") if scope.path else name
             lines = [clean(local), self.described(unit.shape, unit.dtype, self.values.get(unit))]
             vertex = Vertex(self.key(name), lines, kind, cluster, tip=name)
         elif isinstance(unit, Node):
@@ -222,7 +223,7 @@ class Painter:
                 vertex.lines += arrival_lines(arrival)
                 vertex.tip = f"{vertex.tip} {arrival_text(arrival)}".strip()
                 if arrival.count > 1 and arrival.rho < CANCELLING:
-                    vertex.kind += " cancels"
+                    vertex.marked = True
         samples = (most, (most * least) ** 0.5, least)
         self.picture.widths = [(strength(n, least, most), f"‖gradient‖ {n:.2g}") for n in samples]
         self.picture.notes.append(

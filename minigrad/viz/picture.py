@@ -36,7 +36,8 @@ OTHERS = {"−": 584, "×": 584, "·": 333, "ρ": 619, "Σ": 618, "∂": 494, "�
 class Vertex:
     """Something with text in it. `lines[0]` is its title; `kind` chooses shape and colour; `tip` shows on hovering.
 
-    cluster: key of the cluster that it is drawn in, "" for none. image: a small matrix, drawn below the text.
+    cluster: key of the cluster that it is drawn in, "" for none. image: a small matrix, drawn below the text; its
+    strongest colour stands for `limit`, or for its largest |value|.
     """
 
     key: str
@@ -45,6 +46,8 @@ class Vertex:
     cluster: str = ""
     tip: str = ""
     image: np.ndarray | None = None
+    limit: float | None = None
+    marked: bool = False  # with an outline that is seen from afar
 
     @property
     def size(self) -> tuple[float, float]:
@@ -55,8 +58,9 @@ class Vertex:
             image_width, image_height = image_size(self.image)
             width, height = max(width, image_width), height + image_height + 4
         if self.kind in OVALS:
-            # A box of w × h lies in the ellipse of (1.25 w) × (1.67 h): 1/1.25² + 1/1.67² = 1.
-            return round(1.25 * width + 8, 2), round(1.5 * height + 8, 2)
+            # A box of w × h lies in an ellipse of (a w) × (b h) if 1/a² + 1/b² = 1. Text has its corners to spare.
+            across, up = (1.25, 1.5) if self.image is None else (1.42, 1.42)
+            return round(across * width + 8, 2), round(up * height + 8, 2)
         return round(width + 20, 2), round(height + 11, 2)
 
 

@@ -44,9 +44,10 @@ STYLE = """
 .mg .parameter .shape{fill:var(--parameter);stroke:var(--parameter-line)}
 .mg .result .shape{fill:var(--result);stroke:var(--result-line)}
 .mg .constant .shape{stroke-dasharray:3 2}
+.mg .marked .shape{stroke:var(--minus);stroke-width:3}
 .mg .plus{fill:var(--plus)}
 .mg .minus{fill:var(--minus)}
-.mg .hair{fill:none;stroke:var(--frame);stroke-width:.6}
+.mg .hair{fill:var(--paper);stroke:var(--frame);stroke-width:.6}
 """
 
 
@@ -101,8 +102,9 @@ def vertex_shape(number: int, vertex: Vertex, box: Box) -> str:
     image = ""
     if vertex.image is not None:
         image_width = image_size(vertex.image)[0]
-        image = matrix(vertex.image, box.x - image_width / 2, y + (len(vertex.lines) - 1) * LINE + 6)
-    return f'<g class="vertex {vertex.kind}" data-vertex="{number}">{tip}{outline}{"".join(lines)}{image}</g>'
+        image = matrix(vertex.image, box.x - image_width / 2, y + (len(vertex.lines) - 1) * LINE + 6, vertex.limit)
+    kind = vertex.kind + (" marked" if vertex.marked else "")
+    return f'<g class="vertex {kind}" data-vertex="{number}">{tip}{outline}{"".join(lines)}{image}</g>'
 
 
 def arrow(number: int, edge: Edge, points: list[tuple[float, float]]) -> str:
@@ -135,17 +137,19 @@ def agreement_colour(cosine: float) -> str:
     return "#" + "".join(f"{round(a + share * (b - a)):02x}" for a, b in zip(start, stop, strict=True))
 
 
-def matrix(values: np.ndarray, x: float, y: float) -> str:
+def matrix(values: np.ndarray, x: float, y: float, limit: float | None = None) -> str:
     """A small matrix as squares: blue above zero, vermilion below, stronger with |value|; not finite: left blank.
+
+    The strongest colour stands for `limit`, or for the largest |value|.
 
     Equal neighbours in a row merge, and each shade is one path.
     """
     width, height = image_size(values)
     cell = width / values.shape[1]
     finite = np.where(np.isfinite(values), values, 0.0)
-    limit = float(np.abs(finite).max(initial=0.0)) or 1.0
+    limit = limit or float(np.abs(finite).max(initial=0.0)) or 1.0
     paths: dict[int, list[str]] = {}
-    for row, shades in enumerate(np.rint(finite / limit * SHADES).astype(int).tolist()):
+    for row, shades in enumerate(np.rint(np.clip(finite / limit, -1, 1) * SHADES).astype(int).tolist()):
         column = 0
         for shade, run in itertools.groupby(shades):
             length = len(list(run))
@@ -156,9 +160,9 @@ def matrix(values: np.ndarray, x: float, y: float) -> str:
         f'<path class="{"plus" if shade > 0 else "minus"}" fill-opacity="{abs(shade) / SHADES:.2f}" d="{"".join(d)}"/>'
         for shade, d in sorted(paths.items())
     )
-    frame = rectangle(Box(x + width / 2, y + height / 2, width, height), "hair")
+    frame = rectangle(Box(x + width / 2, y + height / 2, width, height), "hair")  # zero is the paper's colour
     place = f"translate({number_text(x)} {number_text(y)}) scale({number_text(cell)})"
-    return f'<g shape-rendering="crispEdges" transform="{place}">{cells}</g>{frame}'
+    return f'{frame}<g shape-rendering="crispEdges" transform="{place}">{cells}</g>'
 
 
 def footer(picture: Picture, top: float, width: float) -> tuple[list[str], float, float]:
