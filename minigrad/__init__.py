@@ -1,5 +1,6 @@
 """minigrad: a tiny reverse-mode autodiff engine in NumPy. The public names and nothing else."""
 
+import typing as _typing
 from importlib import import_module as _import_module
 
 import numpy as _np
@@ -149,6 +150,11 @@ from minigrad.tensor import (
     zeros_like,
 )
 from minigrad.tensor import tensor as tensor
+from minigrad.threads import get_num_threads, set_num_threads
+
+if _typing.TYPE_CHECKING:
+    from minigrad import viz
+    from minigrad.viz import graph
 
 float16, float32, float64 = _np.dtype("float16"), _np.dtype("float32"), _np.dtype("float64")
 int8, int16, int32, int64 = _np.dtype("int8"), _np.dtype("int16"), _np.dtype("int32"), _np.dtype("int64")
@@ -158,10 +164,61 @@ inf, nan, pi = _np.inf, _np.nan, _np.pi
 
 __version__ = "0.1.0"
 
+__all__ = [  # noqa: RUF022 (a list for type checkers)
+    "Generator", "Tensor", "abs", "absolute", "add", "all", "amax", "amin", "any", "arange", "argmax",
+    "argmin", "argsort", "as_tensor", "autograd", "bitwise_and", "bitwise_not", "bitwise_or",
+    "bitwise_xor", "bool", "broadcast_to", "cat", "ceil", "chunk", "clamp", "clip", "clone", "conv1d",
+    "conv2d", "conv_transpose2d", "cos", "cumsum", "data", "default_generator", "detect_anomaly", "div",
+    "divide", "double", "einsum", "empty", "empty_like", "enable_grad", "eq", "erf", "exp", "expm1",
+    "eye", "flatten", "flip", "float", "float16", "float32", "float64", "floor", "floor_divide",
+    "from_numpy", "full", "full_like", "func", "functional", "gather", "ge", "get_num_threads",
+    "get_rng_state", "grad", "gradcheck", "gradgradcheck", "graph", "gt", "index_select", "inf", "int",
+    "int16", "int32", "int64", "int8", "is_grad_enabled", "isfinite", "isinf", "isnan", "kernels", "le",
+    "linspace", "load", "log", "log1p", "log_softmax", "logical_and", "logical_not", "logical_or",
+    "logical_xor", "logsumexp", "long", "lt", "manual_seed", "masked_fill", "matmul", "max", "maximum",
+    "mean", "median", "min", "minimum", "movedim", "mul", "multiply", "nan", "ne", "neg", "negative",
+    "nn", "no_grad", "norm", "ones", "ones_like", "ops", "optim", "outer", "permute", "pi", "pow",
+    "primitive", "prod", "rand", "rand_like", "randint", "randint_like", "randn", "randn_like", "random",
+    "randperm", "reciprocal", "relu", "remainder", "reshape", "roll", "round", "rsqrt", "save",
+    "set_grad_enabled", "set_num_threads", "set_rng_state", "sigmoid", "sign", "sin", "softmax", "sort",
+    "split", "sqrt", "square", "squeeze", "stack", "std", "sub", "subtract", "sum", "take_along_dim",
+    "tan", "tanh", "tensor", "tile", "transpose", "tril", "triu", "trunc", "uint8", "unbind", "unflatten",
+    "unsqueeze", "var", "viz", "where", "zeros", "zeros_like",
+]  # fmt: skip
 
-def __getattr__(name: str) -> object:
-    """`graph` and `viz`, when they are first asked for: who draws nothing does not wait for what pictures need."""
-    if name in ("graph", "viz"):
-        viz = _import_module("minigrad.viz")
-        return viz if name == "viz" else viz.graph
-    raise AttributeError(f"module 'minigrad' has no attribute {name!r}", name=name)
+_INSTEAD = {
+    **dict.fromkeys(["cuda", "device", "mps", "xpu"], "there is one device, the CPU; leave it out"),
+    **dict.fromkeys(["from_pandas", "from_dataframe", "from_series"], "use from_numpy(frame.to_numpy())"),
+    **dict.fromkeys(["compile", "jit", "vmap"], "nothing is compiled or batched for you; call the function itself"),
+    **dict.fromkeys(["Module", "Parameter", "Linear", "Conv2d", "Sequential"], "it is in nn"),
+    **dict.fromkeys(["F", "gelu", "silu", "elu", "leaky_relu", "softplus", "pad", "dropout"], "it is in nn.functional"),
+    **dict.fromkeys(["cross_entropy", "mse_loss", "one_hot", "layer_norm", "linear"], "it is in nn.functional"),
+    **dict.fromkeys(["SGD", "Adam", "AdamW", "lr_scheduler"], "it is in optim"),
+    **dict.fromkeys(["utils", "DataLoader", "Dataset", "TensorDataset"], "batches are in data: data.DataLoader"),
+    **dict.fromkeys(["jacobian", "hessian", "vjp", "jvp", "hvp"], "it is in func"),
+    **dict.fromkeys(["concat", "concatenate", "hstack", "vstack"], "use cat or stack"),
+    **dict.fromkeys(["mm", "bmm", "mv", "dot"], "use matmul, or the operator @"),
+    **dict.fromkeys(["allclose", "isclose", "unique", "nonzero"], "use NumPy's on x.detach().numpy()"),
+    **dict.fromkeys(["FloatTensor", "DoubleTensor", "LongTensor"], "use tensor(data, dtype=...)"),
+    **dict.fromkeys(["swapaxes", "swapdims"], "use transpose"),
+    **dict.fromkeys(["complex64", "complex128"], "numbers are real"),
+    "autocast": "use x.to(dtype)",
+    "bernoulli": "use rand(size) < p",
+    "equal": "use (x == y).all()",
+    "inference_mode": "use no_grad",
+    "normal": "use mean + std * randn(size)",
+    "set_default_dtype": "pass dtype= where a tensor is made",
+    "summary": "it is in nn",
+    "topk": "use sort(descending=True)",
+}
+"""Names that users of PyTorch and NumPy reach for, and what there is instead."""
+
+if not _typing.TYPE_CHECKING:  # a type checker would take it for a promise that every name exists
+
+    def __getattr__(name: str) -> object:
+        """`graph` and `viz`, when they are first asked for: who draws nothing does not wait for what pictures need."""
+        if name in ("graph", "viz"):
+            viz = _import_module("minigrad.viz")
+            return viz if name == "viz" else viz.graph
+        hint = f"; {_INSTEAD[name]}" if name in _INSTEAD else ""
+        raise AttributeError(f"module 'minigrad' has no attribute {name!r}{hint}", name=name)
