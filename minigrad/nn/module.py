@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
-from typing import Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, Protocol, Self, TypeVar
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -49,6 +49,17 @@ class IncompatibleKeys(NamedTuple):
     unexpected_keys: list[str]
 
 
+P = ParamSpec("P")
+T = TypeVar("T", covariant=True)
+
+
+class Forward(Protocol[P, T]):
+    """For type checkers: calling a module takes and gives what its own forward does."""
+
+    def forward(self, *args: P.args, **kwargs: P.kwargs) -> T:
+        """What the module computes."""
+
+
 class Module:
     """A function with parameters. Subclasses set attributes and define `forward`; `__init__` need not be
     called first."""
@@ -62,7 +73,11 @@ class Module:
         """What calling the module computes; for subclasses to define."""
         raise NotImplementedError(f"{type(self).__name__} does not define forward()")
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    if TYPE_CHECKING:
+
+        def __call__(self: Forward[P, T], *args: P.args, **kwargs: P.kwargs) -> T: ...
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:  # type: ignore[no-redef]
         for hook in tuple(self._forward_pre_hooks.values()):
             if (replacement := hook(self, args)) is not None:
                 args = replacement if isinstance(replacement, tuple) else (replacement,)
