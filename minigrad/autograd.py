@@ -514,7 +514,7 @@ def grad(
     create_graph: bool = False,
     allow_unused: bool = False,
 ) -> tuple[Tensor, ...]:
-    """The gradients of the sum of `outputs` with respect to each of `inputs`; no `.grad` is touched.
+    """The gradients of the sum of `outputs` with respect to each of `inputs`; no leaf's `.grad` changes.
 
     grad_outputs: upstream gradients, each of its output's shape; may be left out for scalars.
     An input that the outputs do not depend on is an error, or None if `allow_unused`.
