@@ -95,7 +95,7 @@ def sample(arms: list[str] = ARMS, tasks: list[str] = TASKS, seeds: int = 4) -> 
                         }
                     per_seed = {
                         name: rng.uniform(0.5, 1, seeds)
-                        for name in ("accuracy", "loss", "near_zero", "pruned", "probe_one", "probe_all")
+                        for name in ("accuracy", "loss", "near_zero", "pruned", "probe_one", "probe_all", "excess")
                     }
                     add(
                         "run",
@@ -186,9 +186,7 @@ def sample(arms: list[str] = ARMS, tasks: list[str] = TASKS, seeds: int = 4) -> 
                 film = {
                     **{
                         k: v
-                        for k, v in series(
-                            400, "loss", "gradient", "cancellation", "null", "accuracy"
-                        ).items()
+                        for k, v in series(400, "loss", "gradient", "cancellation", "null", "accuracy").items()
                         if not k.endswith("_sd")
                     },
                     "path": np.cumsum(rng.normal(size=(9, 8, 2)), axis=0),
@@ -225,7 +223,7 @@ def sample(arms: list[str] = ARMS, tasks: list[str] = TASKS, seeds: int = 4) -> 
             expected=0.39,
             histogram={
                 "edges": cosines,
-                **dict.fromkeys(("unrelated", "matching", "anti")[:3 if layer == 1 else 1], counts),
+                **dict.fromkeys(("unrelated", "matching", "anti")[: 3 if layer == 1 else 1], counts),
             },
         )
     add("statement", name="copy", claim="Backward of the sum is a copy.", value=0.0, bound=1e-12, holds=True)
@@ -253,17 +251,16 @@ def sample(arms: list[str] = ARMS, tasks: list[str] = TASKS, seeds: int = 4) -> 
         probe_one=rng.uniform(0, 1, (8, 21)),
         probe_all=1 / (1 + np.exp(8 * blue)),
     )
-    add(
-        "window",
-        x=rng.integers(0, 3, (3, 5, 5)),
-        w=rng.integers(-1, 2, (3, 3, 3)),
-        bias=1.0,
-        responses=np.ones((3, 3, 3)),
-        out=np.full((3, 3), 4.0),
-        g=np.ones((3, 3)),
-        dw=np.ones((3, 3, 3)),
-        dx=np.ones((3, 5, 5)),
-    )
+    x, w = rng.integers(0, 3, (3, 5, 5)), rng.integers(-1, 2, (3, 3, 3))
+    places = [(np.s_[:, p : p + 3, q : q + 3], (p, q)) for p in range(3) for q in range(3)]
+    responses, g = np.zeros((3, 3, 3)), rng.integers(-2, 3, (3, 3))
+    dw, dx = np.zeros((3, 3, 3)), np.zeros((3, 5, 5))
+    for window, (p, q) in places:
+        responses[:, p, q] = (x[window] * w).sum((1, 2))
+        dw += g[p, q] * x[window]
+        dx[window] += g[p, q] * w
+    out = responses.sum(0) + 1
+    add("window", x=x, w=w, bias=1.0, responses=responses, out=out, g=g, dw=dw, dx=dx)
     return records
 
 

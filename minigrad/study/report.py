@@ -9,7 +9,7 @@ are in `words.py`; pictures and tables are in `figures/`.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
 
@@ -85,9 +85,9 @@ def _asset(name: str) -> str:
 def _verdicts(verdicts: Sequence[Verdict]) -> str:
     rows = [
         [
-            f"{verdict.number}",
+            f'<span id="claim-{verdict.number}">{verdict.number}</span>',
             f"{markup.escape(verdict.claim)}<br><span class=small>Holds if: {markup.escape(verdict.criterion)}</span>",
-            markup.escape(verdict.measured),
+            f"{markup.escape(verdict.measured)}<br><span class=small>{markup.escape(verdict.explanation)}</span>",
             f'<span class="verdict {verdict.verdict.replace(" ", "-")}">{MARKS[verdict.verdict]}</span>',
         ]
         for verdict in verdicts
@@ -103,13 +103,13 @@ def _verdicts(verdicts: Sequence[Verdict]) -> str:
     )
 
 
-Given = dict[int, str]
+Given = Mapping[int, str]
 
 
 def _say(given: Given, *numbers: int) -> str:
     sentences = [
-        f"{markup.escape(words.sentence(number, given.get(number, words.UNKNOWN)))} <span class=small>(claim "
-        f"{number})</span>"
+        f"{markup.escape(words.sentence(number, given.get(number, words.UNKNOWN)))} "
+        f'<a class=small href="#claim-{number}">claim {number}</a>'
         for number in numbers
     ]
     return f"<p>{' '.join(sentences)}</p>"
@@ -131,8 +131,7 @@ def _both_ways(results: Results, given: Given) -> str:
 def _gradient(results: Results, given: Given) -> str:
     return (
         "<p>How much of a unit of gradient does a reduction send back, and to how many channels? For standard "
-        "normal "
-        "responses that has a number, and for most reductions a formula.</p>"
+        "normal responses that has a number, and for most reductions a formula.</p>"
         + _wide(measures.reductions(results), measures.energy(results))
     )
 
@@ -208,8 +207,8 @@ def _methods(results: Results, given: Given) -> str:
     facts = [
         f"Profile {markup.escape(profile)}: {len(results)} records, {networks} networks trained for the accuracies, "
         f"{hours:.2f} hours of computing in all.",
-        "Network: Conv 3 × 3 (3 → F, under test), ReLU, Conv 3 × 3, ReLU, global average, linear; float32, and "
-        "float64 for identities.",
+        "Network: Conv 3 × 3 (3 → F, under test), ReLU, Conv 3 × 3 with stride 2, ReLU, mean over positions, "
+        "linear; float32, and float64 for identities.",
         "Fairness: the same batches and the same draws of weights per seed for all reductions.",
     ]
     if runs:

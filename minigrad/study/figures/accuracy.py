@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from minigrad.study.figures import markup, svg
@@ -53,23 +54,19 @@ def _panel(runs: list[Record], arms: list[str], tasks: list[str], F: int) -> str
 
 
 def _cell(run: Record | None, x: float, y: float) -> str:
+    middle = x + WIDTH / 2
     if run is None:
-        return svg.text(x + WIDTH / 2, y + HEIGHT / 2 + 4, "–", class_="mid note")
+        return svg.text(middle, y + HEIGHT / 2 + 4, "–", class_="mid note")
     mean, low, high = markup.mean_interval(run["accuracy"])
+    if math.isnan(mean):
+        return svg.text(middle, y + HEIGHT / 2 + 4, "diverged", class_="mid tiny")
     shade = max(0.0, (mean - run["chance"]) / (1 - run["chance"]))
     ink = "mid inverse" if shade > 0.55 else "mid"
     title = svg.element("title", markup.escape(f"{run['arm']}, {run['task']}: {interval_text(run)} %"))
-    return (
-        svg.rect(x + 1, y + 1, WIDTH - 2, HEIGHT - 2, title, class_="heat", fill_opacity=round(shade, 3))
-        + svg.text(x + WIDTH / 2, y + 14, markup.percent(mean), class_=ink, pointer_events="none")
-        + svg.text(
-            x + WIDTH / 2,
-            y + 25,
-            f"±{50 * (high - low):.1f}",
-            class_=ink,
-            style="font-size:9px",
-            pointer_events="none",
-        )
+    return svg.group(
+        svg.rect(x + 1, y + 1, WIDTH - 2, HEIGHT - 2, title, class_="heat", fill_opacity=round(shade, 3)),
+        svg.text(middle, y + 14, markup.percent(mean), class_=ink),
+        svg.text(middle, y + 25, f"±{50 * (high - low):.1f}", class_=f"{ink} tiny"),
     )
 
 

@@ -43,7 +43,7 @@ def _card(run: Record) -> str:
     parts = [svg.text(0, 14, run["arm"], class_="strong big")]
     for top, words, weights in ((28, "before", start), (118, "after", end)):
         parts.append(svg.text(0, top + 38, words, class_="note"))
-        parts.append(svg.raster(_mosaic(weights), CELL, limit, 56, top))
+        parts.append(svg.raster(mosaic(weights), CELL, limit, 56, top))
         for c, (letter, colour) in enumerate(CHANNELS[: weights.shape[1]]):
             label = svg.text(50, top + c * pitch + 15, letter, class_="paint strong end")
             parts.append(svg.group(label, class_=colour))
@@ -56,7 +56,7 @@ def _card(run: Record) -> str:
     )
 
 
-def _mosaic(weights: NDArray[np.floating]) -> NDArray[np.floating]:
+def mosaic(weights: NDArray[np.floating]) -> NDArray[np.floating]:
     """(F, C, kh, kw) -> one map, a column a filter, a row a channel, with one empty cell between slices."""
     F, C, kh, kw = weights.shape
     spaced = np.zeros((C, kh + 1, F, kw + 1))

@@ -7,6 +7,7 @@ import json
 import math
 import re
 from collections.abc import Iterable, Sequence
+from functools import cache
 from typing import Any
 
 from minigrad.study.stats import bootstrap
@@ -67,7 +68,12 @@ def percent(value: float | None, digits: int = 1) -> str:
 
 def mean_interval(values: Sequence[float | None]) -> tuple[float, float, float]:
     """Mean and the ends of its 95 % bootstrap interval over seeds; NaN where there is none to give."""
-    return bootstrap([math.nan if value is None else value for value in values]) if values else (math.nan,) * 3
+    return _interval(tuple(math.nan if value is None else value for value in values))
+
+
+@cache
+def _interval(values: tuple[float, ...]) -> tuple[float, float, float]:
+    return bootstrap(values) if values else (math.nan, math.nan, math.nan)
 
 
 def figure(name: str, body: str, see: str, more: str = "", live: str = "", source: object = None) -> str:

@@ -20,14 +20,14 @@ Array = NDArray[np.floating]
 SHADES = 12  # a raster's colour is quantised to this many opacities per sign
 
 
-def element(name: str, content: str = "", **attributes: object) -> str:
+def element(tag: str, content: object = "", **attributes: object) -> str:
     """An element with its attributes; `class_` stands for `class`, `stroke_width` for `stroke-width`."""
     spelled = "".join(
         f' {key.rstrip("_").replace("_", "-")}="{html.escape(number(value))}"'
         for key, value in attributes.items()
         if value is not None
     )
-    return f"<{name}{spelled}>{content}</{name}>" if content else f"<{name}{spelled}/>"
+    return f"<{tag}{spelled}>{content}</{tag}>" if content else f"<{tag}{spelled}/>"
 
 
 def number(value: object) -> str:

@@ -1,0 +1,420 @@
+"""The study's page: drawn from the records alone, honest about what is missing, usable in a real browser."""
+
+import html.parser
+import math
+import re
+
+import numpy as np
+import pytest
+from browser import available, browser
+from study_sample import sample
+
+from minigrad.study import hypotheses, report, statements, words
+from minigrad.study.figures import broadcast, film, filters, markup, svg, window
+from minigrad.study.records import Results
+
+PICTURES = ["broadcast", "film", "accuracy", "depth", "slider", "filters", "window"]
+
+
+@pytest.fixture(scope="module")
+def results():
+    """Invented records of every kind, four reductions and two tasks: enough for a page, quick to draw."""
+    return Results(sample(["sum", "mean", "max", "tied"], ["polarity", "presence", "common"]))
+
+
+@pytest.fixture(scope="module")
+def page(results):
+    return report.page(results)
+
+
+# ---------------------------------------------------------------------------------------------------- statements
+
+
+@pytest.mark.parametrize("statement", statements.STATEMENTS, ids=lambda statement: statement.name)
+def test_statement_is_confirmed_through_the_engine(statement):
+    assert statement.check() <= statement.bound
+
+
+@pytest.mark.parametrize(
+    ("name", "arm", "wrong"),
+    [
+        ("affine", "mean", "max"),  # a gradient that does depend on the data
+        ("affine", "max", "mean"),  # the converse: one that does not, where the reduction is said not to be affine
+        ("shift", "logsumexp", "l2"),
+        ("disguise", "mean", "max"),
+        ("even", "abs", "max"),
+    ],
+)
+def test_statement_would_be_refuted_by_another_reduction(monkeypatch, name, arm, wrong):
+    (statement,) = [statement for statement in statements.STATEMENTS if statement.name == name]
+    monkeypatch.setitem(statements.REDUCTIONS, arm, statements.REDUCTIONS[wrong])
+    assert not statement.check() <= statement.bound
+
+
+# ------------------------------------------------------------------------------------------------------ drawing
+
+
+def test_raster_merges_runs_and_leaves_zero_blank():
+    drawn = svg.raster(np.array([[1.0, 1.0, 0.0], [-0.5, 0.0, 9.0]]), size=4, limit=1)
+    assert drawn.count("<path") == 2  # full plus (1, 1 and the clipped 9) and half minus
+    assert 'd="M0 0h2v1h-2zM2 1h1v1h-1z" class="plus" fill-opacity="1"' in drawn
+    assert 'd="M0 1h1v1h-1z" class="minus" fill-opacity="0.5"' in drawn
+
+
+def test_scale_maps_ends_to_ends_and_decades_evenly():
+    log = svg.Scale(1e-4, 1e2, 0, 60, log=True)
+    assert [log(10.0**k) for k in (-4, -2, 2)] == pytest.approx([0, 20, 60])
+    assert math.isnan(log(0.0))
+    assert svg.Scale(0, 10, 100, 0)(2.5) == 75
+
+
+@pytest.mark.parametrize(
+    ("scale", "ticks"),
+    [
+        (svg.Scale(0, 1, 0, 1), [0, 0.2, 0.4, 0.6, 0.8, 1]),
+        (svg.Scale(-3, 3, 0, 1), [-3, -2, -1, 0, 1, 2, 3]),
+        (svg.Scale(0.01, 100, 0, 1, log=True), [0.01, 0.1, 1, 10, 100]),
+        (svg.Scale(1e-8, 1e8, 0, 1, log=True), [1e-8, 1e-4, 1, 1e4, 1e8]),
+    ],
+)
+def test_ticks_are_round_and_inside(scale, ticks):
+    assert scale.ticks() == pytest.approx(ticks)
+
+
+def test_a_point_that_is_not_finite_breaks_the_line():
+    assert svg.path([(0, 0), (1, 1), (2, math.nan), (3, 3), (4, 4)]) == '<path d="M0 0L1 1M3 3L4 4"/>'
+
+
+def test_labels_are_spread_in_order():
+    placed = svg.spread([10, 11, 50, 10.5], gap=5, low=0, high=100)
+    assert np.argsort(placed).tolist() == [0, 3, 1, 2]
+    assert np.diff(sorted(placed)).min() >= 5
+    assert max(svg.spread([99, 100], gap=5, low=0, high=100)) <= 100
+
+
+def test_contour_follows_a_circle():
+    grid = np.linspace(-2, 2, 41)
+    ends = np.array(svg.contour(np.hypot(*np.meshgrid(grid, grid)), grid, grid, level=1.5)).reshape(-1, 2)
+    assert len(ends) > 100
+    assert np.hypot(*ends.T) == pytest.approx(1.5, abs=0.01)
+
+
+def test_text_is_escaped_everywhere():
+    assert svg.text(0, 0, "a<b") == '<text x="0" y="0">a&lt;b</text>'
+    assert markup.missing("<script>").count("<script>") == 0
+    assert "</script><b>" not in markup.embed("x", {"say": "</script><b>"})
+    assert markup.maths("f(r_c) < x^(1/C)") == "f(r<sub>c</sub>) &lt; x<sup>1/C</sup>"
+
+
+def test_an_interval_holds_its_mean_and_missing_seeds_have_none():
+    mean, low, high = markup.mean_interval([0.9, 0.95, 1.0, 0.97])
+    assert low < mean < high
+    assert all(math.isnan(value) for value in markup.mean_interval([0.9, None]))
+    assert markup.percent(math.nan) == "–"
+
+
+# ----------------------------------------------------------------------------------------------------- pictures
+
+
+def test_a_unit_of_gradient_is_counted_where_it_arrives():
+    maximum = {"gradients": [[[1, 0]], [[0, 1]], [[0, 0]]]}
+    assert broadcast.received(maximum) == (1.0, 1.0)
+    assert broadcast.received({"gradients": [[[1, 1]]] * 3}) == (3.0, 3.0)
+
+
+@pytest.fixture
+def arrays(results):
+    record = results.one("window")
+    return {name: np.array(record[name], float) for name in ("x", "w", "responses", "out", "g", "dw", "dx", "bias")}
+
+
+def test_window_film_writes_every_cell_and_ends_with_the_whole_gradients(arrays):
+    written = {}
+    for frame in window.film(arrays):
+        written |= frame["write"]
+    for grid, name in (("r", "responses"), ("dw", "dw"), ("dx", "dx")):
+        expected = {window.cell(grid, *index): window.show(value) for index, value in np.ndenumerate(arrays[name])}
+        assert expected.items() <= written.items()
+    assert {
+        window.cell("out", 0, *i): window.show(v) for i, v in np.ndenumerate(arrays["out"])
+    }.items() <= written.items()
+
+
+def test_window_film_refuses_numbers_that_do_not_add_up(arrays):
+    arrays["dw"][0, 0, 0] += 1
+    with pytest.raises(ValueError, match="do not add up"):
+        list(window.film(arrays))
+
+
+def test_filters_of_a_bank_stand_in_columns_and_channels_in_rows():
+    weights = np.arange(2 * 3 * 3 * 3).reshape(2, 3, 3, 3) + 1.0
+    mosaic = filters.mosaic(weights)
+    assert mosaic.shape == (11, 7)
+    assert (mosaic[4:7, 4:7] == weights[1, 1]).all()
+    assert (mosaic[3] == 0).all()
+
+
+def test_film_prefers_minibatches_of_the_task_asked_for(results):
+    record = film.pick(results, "presence")
+    assert (record["task"], record["mode"], record["start"]) == ("presence", "minibatch", "cancelling")
+    assert film.pick(Results([]), "presence") is None
+
+
+# ----------------------------------------------------------------------------------------------------- the page
+
+
+class Reader(html.parser.HTMLParser):
+    """Follows the nesting of elements; collects ids, links inside the page, and addresses that would be loaded."""
+
+    VOID = frozenset(("meta", "link", "input", "br", "img"))
+
+    def __init__(self):
+        super().__init__()
+        self.open, self.ids, self.targets, self.loaded, self.errors = [], [], [], [], []
+
+    def handle_starttag(self, tag, attributes):
+        attributes = dict(attributes)
+        self.ids += [attributes["id"]] if "id" in attributes else []
+        target = attributes.get("href", "")
+        self.targets += [target[1:]] if target.startswith("#") else []
+        if tag != "a":
+            self.loaded += [value for key, value in attributes.items() if key in ("src", "href", "srcset", "data")]
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attributes):
+        self.handle_starttag(tag, attributes)
+        if tag not in self.VOID:
+            self.open.pop()
+
+    def handle_endtag(self, tag):
+        if not self.open or self.open.pop() != tag:
+            self.errors.append((tag, self.getpos()))
+
+
+def read(page):
+    reader = Reader()
+    reader.feed(page)
+    reader.close()
+    return reader
+
+
+def test_page_is_whole_html_of_its_own(page):
+    reader = read(page)
+    assert reader.errors == [] and reader.open == []
+    assert len(reader.ids) == len(set(reader.ids))
+    assert set(reader.targets) <= set(reader.ids)
+    assert reader.loaded == ["data:,"]  # nothing from elsewhere, not even an icon
+    assert "@import" not in page and "url(" not in page
+
+
+def test_page_leads_with_the_question_the_answer_and_picture_1(page):
+    places = [page.index(mark) for mark in ("<h1>", "The answer.", 'id="broadcast"', 'id="verdicts"')]
+    parts = [page.index(f'<section id="{name}"') for name, _, _ in report.PARTS]
+    assert places + parts == sorted(places + parts)
+    assert all(f'id="{name}"' in page for name in PICTURES)
+
+
+def test_page_of_the_whole_study_stays_small():
+    assert len(report.page(Results(sample())).encode()) <= 3_000_000
+
+
+def test_same_records_give_the_same_page(results, page):
+    assert report.page(results) == page
+
+
+def test_page_without_any_record_names_what_was_not_run():
+    page = report.page(Results([]))
+    assert read(page).errors == []
+    assert page.count("Not run:") >= len(PICTURES)
+    assert "holds</span>" not in page and "fails</span>" not in page
+
+
+@pytest.mark.parametrize("kind", sorted({record["kind"] for record in sample(["sum"], ["polarity"], 2)}))
+def test_page_without_one_kind_of_record_is_still_drawn(results, kind):
+    page = report.page(Results(record for record in results.records if record["kind"] != kind))
+    assert read(page).errors == []
+    if kind not in ("study", "tune"):
+        assert page.count("Not run:") > report.page(results).count("Not run:")
+
+
+def test_a_run_that_diverged_is_named_and_not_drawn_as_a_number():
+    records = sample(["sum", "max"], ["polarity"], 2)
+    for record in records:
+        if record["kind"] == "run":
+            record["accuracy"] = [None, None]
+    page = report.page(Results(records))
+    assert read(page).errors == []
+    assert ">diverged</text>" in page
+    parts = page[page.index('id="both-ways"') :]
+    assert not re.search(r"\bnan\b", parts, re.IGNORECASE)
+
+
+@pytest.mark.parametrize("number", sorted(words.SENTENCES))
+def test_a_verdict_that_changes_changes_the_sentence(monkeypatch, results, number):
+    pages = {}
+    for outcome in ("holds", "fails", "undecided", "not run"):
+        verdict = hypotheses.Verdict(number, "claim", "criterion", "0.5 [0.4, 0.6]", outcome, "because")
+        monkeypatch.setattr(report, "judge", lambda _, verdict=verdict: [verdict])
+        pages[outcome] = report.page(results)
+    for outcome in ("holds", "fails"):
+        sentence = markup.escape(words.SENTENCES[number][outcome])
+        assert [sentence in page for page in pages.values()] == [other == outcome for other in pages]
+
+
+def test_every_hypothesis_has_its_sentences():
+    assert set(words.SENTENCES) == {hypothesis.number for hypothesis in hypotheses.HYPOTHESES}
+
+
+def test_answer_is_three_sentences_and_claims_only_what_was_judged():
+    undecided = words.answer({}, {})
+    assert len(undecided) == 3
+    assert "do not decide" in undecided[1] and "undecided here" in undecided[2]
+    held = words.answer(dict.fromkeys(range(1, 14), "holds"), {"sum": 3, "max": 1})
+    assert "3 of 3 channels" in held[0] and "sends it to 1" in held[0]
+    failed = words.answer(dict.fromkeys(range(1, 14), "fails"), {"sum": 3, "max": 1})
+    assert "it is not more accurate" in failed[2] and "it is more accurate" in held[2]
+
+
+def test_writing_replaces_an_older_page_whole(tmp_path, results):
+    path = tmp_path / "new" / "why_sum.html"
+    report.write(results, path)
+    path.write_text("old")
+    assert report.write(results, path).read_text(encoding="utf-8").startswith("<!doctype html>")
+    assert [file.name for file in path.parent.iterdir()] == ["why_sum.html"]
+
+
+# -------------------------------------------------------------------------------------------- in a real browser
+
+needs_browser = pytest.mark.skipif(not available, reason="needs chromium and chromedriver")
+
+
+@pytest.fixture(scope="module")
+def tab(tmp_path_factory, results):
+    if not available:
+        pytest.skip("needs chromium and chromedriver")
+    path = report.write(results, tmp_path_factory.mktemp("page") / "why_sum.html")
+    with browser() as tab:
+        tab.open(path)
+        yield tab
+
+
+def slider_of(name):
+    return f"#{name} input[type=range]"
+
+
+@needs_browser
+def test_page_loads_without_a_word_on_the_console_and_without_network(tab):
+    assert tab.console() == []
+    assert tab.run("return performance.getEntriesByType('resource').length") == 0
+
+
+@needs_browser
+def test_convolution_steps_scrubs_and_jumps_by_keys(tab):
+    frames = int(tab.run("return document.querySelector(arguments[0]).max", slider_of("window"))) + 1
+    assert tab.text("#r-0-0-0 text") == "" and tab.text("#x-0-0-0 text") != ""
+    tab.click("#window [data-do=step]")
+    assert tab.text("#r-0-0-0 text") != "" and tab.count("#window .cell.window") == 2 * 27
+    tab.press("Right")  # the button has the keyboard
+    assert tab.count("#window .cell.target") == 1 and "bias" in tab.text("#window output")
+    tab.press("End")
+    assert tab.text("#window output").startswith("Done") and tab.text("#dx-2-4-4 text") != ""
+    tab.press("Home")
+    assert tab.text("#dx-2-4-4 text") == ""
+    tab.focus(slider_of("window"))
+    tab.press("End", "Left")
+    assert int(tab.run("return document.querySelector(arguments[0]).value", slider_of("window"))) == frames - 2
+
+
+@needs_browser
+@pytest.mark.parametrize("name", ["window", "film"])
+def test_a_player_plays_by_click_and_stops_by_space(tab, name):
+    value = f"Number(document.querySelector('{slider_of(name)}').value)"
+    tab.focus(slider_of(name))
+    tab.press("Home")
+    tab.click(f"#{name} [data-do=play]")
+    assert "Pause" in tab.text(f"#{name} [data-do=play]")
+    tab.wait(f"return {value} >= 1")
+    tab.focus(slider_of(name))
+    tab.press("Space")
+    assert "Play" in tab.text(f"#{name} [data-do=play]")
+    assert tab.run(f"return document.querySelector('#{name} output').getAttribute('aria-live')") == "polite"
+
+
+@needs_browser
+def test_film_moves_heads_and_cursors(tab):
+    where = """return [document.querySelector("#film-0-head").cx.baseVal.value,
+        document.querySelector("#film-loss").getAttribute("x1")]"""
+    tab.focus(slider_of("film"))
+    tab.press("Home")
+    start = tab.run(where)
+    tab.press("End")
+    assert all(a != b for a, b in zip(start, tab.run(where), strict=True))
+    assert tab.text("#film output").startswith("Step 400:")
+
+
+@needs_browser
+def test_edge_slider_moves_bars_and_says_what_the_network_makes_of_it(tab, results):
+    record = results.one("slider")
+    height = "return Number(document.querySelector('#slider-b-0').getAttribute('height'))"
+    tab.focus(slider_of("slider"))
+    tab.press("Home")
+    aligned, said = tab.run(height), tab.text("#slider output")
+    for _ in range(len(record["blue"]) // 2):
+        tab.press("Right")
+    assert tab.run(height) < aligned
+    assert tab.text("#slider output") != said and "flat" in tab.text("#slider output")
+
+
+@needs_browser
+@pytest.mark.parametrize("name", ["depth", "filters"])
+def test_a_switch_shows_one_view_at_a_time(tab, name):
+    shown = f"""return [...document.querySelectorAll("#{name} [data-view]")]
+        .filter((view) => !view.hidden).map((view) => view.dataset.view)"""
+    (first,) = tab.run(shown)
+    tab.click(f"#{name} label:nth-of-type(2) input")
+    (second,) = tab.run(shown)
+    assert first != second
+
+
+@needs_browser
+def test_everything_that_can_be_worked_has_a_name(tab):
+    nameless = """return [...document.querySelectorAll("button, input, [role=img], [role=radiogroup]")].filter(
+        (item) => !(item.getAttribute("aria-label") || item.labels?.length)).length"""
+    assert tab.run(nameless) == 0
+    assert tab.count("output[aria-live=polite]") == 3
+
+
+@needs_browser
+def test_dark_and_light_differ_and_text_can_be_read_in_both(tab):
+    colours = """const style = (element) => getComputedStyle(element);
+        const light = (colour) => colour.match(/[\\d.]+/g).slice(0, 3).map(Number).reduce((a, b) => a + b) / 765;
+        return [light(style(document.body).backgroundColor), light(style(document.body).color),
+                light(style(document.querySelector("#window text")).fill)]"""
+    for scheme, sign in (("light", 1), ("dark", -1)):
+        tab.media(prefers_color_scheme=scheme)
+        paper, ink, drawn = tab.run(colours)
+        assert sign * (paper - ink) > 0.6 and sign * (paper - drawn) > 0.4
+    tab.media()
+
+
+@needs_browser
+def test_page_fits_a_phone(tab):
+    tab.resize(390, 844)
+    try:
+        assert tab.run("return document.documentElement.scrollWidth") <= 390
+    finally:
+        tab.resize(1280, 900)
+
+
+@needs_browser
+def test_print_shows_every_view_and_no_controls(tab):
+    tab.media(type="print")
+    try:
+        hidden = (
+            "return [...document.querySelectorAll(arguments[0])].filter((item) => item.offsetParent === null).length"
+        )
+        assert tab.run(hidden, "[data-view]") == 0
+        assert tab.run(hidden, ".controls") == tab.count(".controls")
+    finally:
+        tab.media()
