@@ -62,8 +62,9 @@ class Subset(Dataset):
     def __len__(self) -> int:
         return len(self.indices)
 
-    def __getitem__(self, index: int) -> Any:
-        return self.dataset[int(self.indices[index])]
+    def __getitem__(self, index: Any) -> Any:
+        chosen = self.indices[index]
+        return self.dataset[int(chosen)] if chosen.ndim == 0 else _batch(self.dataset, chosen)
 
     def batch(self, indices: Indices) -> Any:
         """The samples at those of this subset's `indices`, by the dataset's own `batch`."""
