@@ -562,7 +562,7 @@ def backpropagate(
                 continue
             if node.hooks:
                 for hook in list(node.hooks.values()):
-                    g = checked_hook(hook(g), g)
+                    g = replaced(g, hook(g))
                 g = box(g.data.copy(), g.node)  # the hook may have kept what it saw
             arrive(node, g)
             if not node.edges:
@@ -584,9 +584,13 @@ def backpropagate(
             for rule, parent in node.edges:
                 if wanted is not None and parent not in wanted:
                     continue
-                part = rule.function(g, *[saved[name] for name in rule.names])
-                if part.data.shape != parent.shape or part.data.dtype is not parent.dtype:
-                    part = fitted(part, node, rule, parent)
+                try:
+                    part = rule.function(g, *[saved[name] for name in rule.names])
+                    if part.data.shape != parent.shape or part.data.dtype is not parent.dtype:
+                        part = fitted(part, node, rule, parent)
+                except Exception as error:
+                    error.add_note(f"in the rule of {node.name} for {rule.argument!r}, which is to give a Tensor")
+                    raise
                 for observer in observers:
                     observer(node, rule.argument, parent, part)
                 before = grads.get(parent)
@@ -611,14 +615,13 @@ def fitted(part: Any, node: Node, rule: Rule, parent: Node) -> Tensor:
         ) from None
 
 
-def checked_hook(replacement: Tensor | None, g: Tensor) -> Tensor:
+def replaced(g: Tensor, replacement: Any) -> Tensor:
+    """The gradient after a hook: what the hook returned, if anything, in the dtype of `g`."""
     if replacement is None:
         return g
-    if replacement.data.shape != g.data.shape:
-        raise RuntimeError(
-            f"a hook returned a gradient of shape {replacement.data.shape} in place of one of shape {g.data.shape}"
-        )
-    return replacement
+    if not isinstance(replacement, Value) or replacement.data.shape != g.data.shape:
+        raise RuntimeError(f"a hook returned {type(replacement).__name__} {describe(replacement)} in place of Tensor {describe(g)}")
+    return replacement.to(g.data.dtype)  # type: ignore[attr-defined, no-any-return]
 
 
 def deposit(tensor: Value, g: Tensor) -> None:
@@ -675,11 +678,12 @@ def upstream(name: str, outputs: list[Value], gradients: list[Any]) -> dict[Node
                 )
             g = box(np.ones_like(output.data))
         else:
-            g = gradient if isinstance(gradient, Value) else box(np.asarray(gradient, output.data.dtype))  # type: ignore[assignment]
+            g = gradient if isinstance(gradient, Value) else box(np.asarray(gradient))  # type: ignore[assignment]
             if g.data.shape != output.data.shape:
                 raise RuntimeError(
                     f"{name}: upstream gradient of shape {g.data.shape} for a tensor of shape {output.data.shape}"
                 )
+            g = g.to(output.data.dtype)
         roots[output.node] = roots[output.node] + g if output.node in roots else g
     return roots
 
