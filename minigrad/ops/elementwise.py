@@ -53,9 +53,13 @@ def neg(x: Array) -> Array:
 
 def pow_base(g: Any, x: Any, y: Any) -> Any:
     if isinstance(y, int | float):
-        return g * 0 if y == 0 else g * (y * x ** (y - 1))
+        return nothing(g) if y == 0 else g * (y * x ** (y - 1))
     zero = y == 0  # x⁰ is constant, whatever x is
     return where(zero, 0.0, g * y * pow(x, where(zero, 1.0, y) - 1))
+
+
+def nothing(g: Any) -> Any:
+    return where(False, g, 0.0)  # not g * 0, which is NaN where g is infinite
 
 
 def pow_exponent(g: Any, x: Any, out: Any) -> Any:
@@ -215,7 +219,7 @@ def abs(x: Array) -> Array:
     return np.abs(x)
 
 
-@primitive(x=lambda g: g * 0)
+@primitive(x=nothing)
 def sign(x: Array) -> Array:
     """The sign: -1, 0 or 1."""
     return np.sign(x)

@@ -12,7 +12,7 @@ import numpy as np
 
 from minigrad.autograd import Array, primitive
 from minigrad.ops.elementwise import abs, div, eq, exp, maximum, minimum, ne, pow, square, sub, where
-from minigrad.ops.shape import expand, flip, permute, reshape, take_along_dim
+from minigrad.ops.shape import expand, flip, pad_constant, permute, reshape, stack, take_along_dim
 
 if TYPE_CHECKING:
     from minigrad.tensor import Tensor
@@ -35,14 +35,15 @@ class Extremum(NamedTuple):
 
 def axes(dim: Dims) -> Any:
     """NumPy's `axis` for `dim`: none and () both mean all."""
-    return dim if isinstance(dim, int) else tuple(dim) if dim else None
+    return (tuple(dim) or None) if isinstance(dim, tuple | list) else dim
 
 
 def kept(shape: tuple[int, ...], dim: Dims) -> tuple[int, ...]:
     """The shape that a reduction of `shape` along `dim` has with keepdim."""
-    if not isinstance(dim, int) and not dim:
+    reduced = axes(dim)
+    if reduced is None:
         return (1,) * len(shape)
-    reduced = {d % len(shape) if shape else 0 for d in ((dim,) if isinstance(dim, int) else dim)}
+    reduced = {d % (len(shape) or 1) for d in (reduced if isinstance(reduced, tuple) else (reduced,))}
     return tuple(1 if i in reduced else n for i, n in enumerate(shape))
 
 
@@ -66,8 +67,8 @@ def sum(x: Array, dim: Dims = None, keepdim: bool = False, dtype: Any = None) ->
 
 
 def total_dtype(x: Array) -> Any:
-    """Booleans and small integers are counted in int64."""
-    return np.int64 if np.asarray(x).dtype.kind in "bi" else None
+    """Booleans and integers are counted in int64."""
+    return np.int64 if np.asarray(x).dtype.kind in "biu" else None
 
 
 @primitive(x=lambda g, x_shape: expand(g, x_shape))
@@ -108,7 +109,7 @@ def root(x: Array) -> Array:
 @primitive(x=lambda g, dim: flip(cumsum(flip(g, (dim,)), dim), (dim,)))
 def cumsum(x: Array, dim: int) -> Array:
     """The running sum along `dim`."""
-    return np.cumsum(x, axis=dim, dtype=total_dtype(x))
+    return np.cumsum(x, axis=dim, dtype=total_dtype(x)).reshape(x.shape)  # NumPy gives a scalar a dimension
 
 
 # ---------------------------------------------------------------------------------------------------- products
@@ -116,18 +117,25 @@ def cumsum(x: Array, dim: int) -> Array:
 
 def prod_rule(g: Any, x: Any, out: Any, dim: Dims) -> Any:
     shape = x.shape
-    if x.data.all():
+    if out.data.all() and np.isfinite(out.data).all():
         return spread(g * out, shape, dim) / x
-    # Divide by no zero: the product of all others, from a table with a row an element, its own column left out.
     ones = kept(shape, dim)
-    reduced = [i for i in range(len(shape)) if ones[i] == 1]
-    order = [i for i in range(len(shape)) if ones[i] != 1] + reduced
-    n = count(shape, dim)
-    moved = permute(x, tuple(order))  # the reduced dimensions last
-    rows = reshape(moved, (*moved.shape[: len(order) - len(reduced)], 1, n))
-    others = prod(where(np.eye(n, dtype=bool), 1.0, expand(rows, (*rows.shape[:-2], n, n))), -1)
-    back = permute(reshape(others, moved.shape), tuple(int(i) for i in np.argsort(order)))
+    order = sorted(range(len(shape)), key=lambda i: ones[i] == 1)  # the reduced dimensions last
+    moved = permute(x, tuple(order))
+    rows = reshape(moved, (-1, count(shape, dim)))
+    back = permute(reshape(product_of_others(rows), moved.shape), tuple(int(i) for i in np.argsort(order)))
     return spread(g, shape, dim) * back
+
+
+def product_of_others(x: Any) -> Any:
+    """(m, n) -> (m, n): for each element the product of the others in its row. In pairs, so that nothing is divided."""
+    m, n = x.shape
+    if n <= 1:
+        return where(True, 1.0, x)
+    even = pad_constant(x, ((0, 0), (0, n % 2)), 1.0)
+    left, right = even[:, ::2], even[:, 1::2]
+    rest = product_of_others(left * right)
+    return reshape(stack((rest * right, rest * left), -1), (m, n + n % 2))[:, :n]
 
 
 @primitive(x=prod_rule)
@@ -179,8 +187,8 @@ def argmin(x: Array, dim: int | None = None, keepdim: bool = False) -> Array:
 @primitive()
 def argsort(x: Array, dim: int = -1, descending: bool = False, stable: bool = True) -> Array:
     """The indices that sort along `dim`; equal elements keep their order."""
-    if not descending:
-        return np.argsort(x, axis=dim, kind="stable")
+    if not descending or x.ndim == 0:
+        return np.argsort(x, axis=dim, kind="stable").reshape(x.shape)  # NumPy gives a scalar a dimension
     reverse = np.flip(np.argsort(np.flip(x, dim), axis=dim, kind="stable"), dim)
     return x.shape[dim] - 1 - reverse
 
@@ -188,6 +196,8 @@ def argsort(x: Array, dim: int = -1, descending: bool = False, stable: bool = Tr
 @primitive()
 def argmedian(x: Array, dim: int) -> Array:
     """The index of the lower median along `dim`, which stays there with length 1; of a NaN if there is one."""
+    if x.ndim == 0:
+        return np.argmax(x, axis=dim)
     order = np.argsort(x, axis=dim, kind="stable")
     middle = np.take(order, [(x.shape[dim] - 1) // 2], axis=dim)
     strange = np.isnan(x)
@@ -257,7 +267,9 @@ def norm(x: Any, p: float | str = "fro", dim: Dims = None, keepdim: bool = False
         return amin(abs(x), dim, keepdim)
     if p == 0:
         return sum(ne(x, 0) * 1.0, dim, keepdim)
-    total = sum(pow(abs(x), p), dim, keepdim)
+    zero = eq(x, 0)  # kept out of the power, whose slope there may be infinite
+    powers = where(zero, 0.0 if p > 0 else math.inf, pow(where(zero, 1.0, abs(x)), p))
+    total = sum(powers, dim, keepdim)
     return where(eq(total, 0), 0.0, pow(where(eq(total, 0), 1.0, total), 1 / p))
 
 
