@@ -43,6 +43,8 @@ def permute(x: Array, dims: Sequence[int]) -> Array:
 def expand(x: Array, shape: Shape) -> Array:
     """x repeated, without a copy, along dimensions of length 1 and new leading ones; -1 keeps a length."""
     lead = len(shape) - np.ndim(x)
+    if lead < 0 or -1 in shape[:lead]:
+        raise ValueError(f"expected a length for each new dimension, then one or -1 for each of the {np.ndim(x)}")
     return np.broadcast_to(x, tuple(x.shape[i - lead] if n == -1 and i >= lead else n for i, n in enumerate(shape)))
 
 
@@ -102,7 +104,7 @@ def unsqueeze(x: Any, dim: int) -> Tensor:
 @primitive(x=lambda g, dims: flip(g, dims))
 def flip(x: Array, dims: Sequence[int]) -> Array:
     """The elements in reverse along `dims`."""
-    return np.flip(x, dims if isinstance(dims, int) else tuple(dims))
+    return np.flip(x, dims if isinstance(dims, int) else tuple(dims)) if x.ndim else x.copy()
 
 
 @primitive(x=lambda g, shifts, dims: roll(g, opposite(shifts), dims))
@@ -277,7 +279,10 @@ def subscript(x: Any, key: Any) -> Tensor:
 @primitive(x=lambda g, x_shape, index: place(g, x_shape, index))
 def getitem(x: Array, index: Any) -> Array:
     """x[index] as NumPy has it: numbers, slices, None, ..., boolean masks and integer arrays."""
-    return x[index]
+    out = x[index]
+    if isinstance(out, np.generic):  # a view, as of any other part, and not NumPy's copy of a single element
+        out = x[(*index, ...) if isinstance(index, tuple) else (index, ...)]
+    return out
 
 
 @primitive(g=lambda g, index: getitem(g, index))
