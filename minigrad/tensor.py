@@ -7,6 +7,7 @@ what has no gradient of its own: arguments in a row (`x.reshape(2, 3)`), change 
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -423,7 +424,8 @@ class Tensor(Value, results=True):
         ours = DISPATCH.get(function.__name__)
         if ours is None:
             raise TypeError(
-                f"np.{function.__name__} has no rule for tensors; use a function of minigrad, or .detach().numpy()"
+                f"{function.__module__}.{function.__name__} has no rule for tensors; use a function of minigrad, "
+                "or .detach().numpy()"
             )
         renamed = {{"axis": "dim", "keepdims": "keepdim", "ddof": "correction"}.get(k, k): v for k, v in kwargs.items()}
         if function in (np.var, np.std):
@@ -442,11 +444,18 @@ DISPATCH = {
     "less_equal": elementwise.le, "greater": elementwise.gt, "greater_equal": elementwise.ge,
     "invert": elementwise.bitwise_not, "matmul": linalg.matmul, "outer": linalg.outer, "einsum": linalg.einsum,
     **{name: getattr(reductions, name) for name in (
-        "sum", "mean", "prod", "amax", "amin", "var", "std", "cumsum", "argmax", "argmin", "any", "all"
+        "sum", "mean", "prod", "amax", "amin", "var", "std", "argmax", "argmin", "any", "all"
     )},
+    "cumsum": lambda x, dim=None: reductions.cumsum(shape.flatten(x) if dim is None else x, dim or 0),
     "max": reductions.amax, "min": reductions.amin,
-    **{name: getattr(shape, name) for name in ("reshape", "broadcast_to", "flip", "roll", "tile", "stack", "tril", "triu")},
-    "concatenate": shape.cat, "squeeze": shape.squeeze, "expand_dims": shape.unsqueeze,
+    **{name: getattr(shape, name) for name in ("reshape", "broadcast_to", "stack", "tril", "triu")},
+    "flip": lambda x, dim=None: shape.flip(x, tuple(range(x.ndim)) if dim is None else dim),
+    "roll": lambda x, shift, dim=None: shape.roll(x, shift, dim),
+    "tile": lambda x, reps: shape.tile(x, (reps,) if isinstance(reps, int) else reps),
+    "concatenate": lambda parts, dim=0: (
+        shape.cat([shape.flatten(p) for p in parts]) if dim is None else shape.cat(parts, dim)
+    ),
+    "squeeze": shape.squeeze, "expand_dims": shape.unsqueeze,
     "swapaxes": shape.transpose, "moveaxis": shape.movedim,
     "transpose": lambda x, axes=None: shape.permute(x, tuple(axes) if axes else tuple(range(x.ndim))[::-1]),
 }  # fmt: skip
@@ -464,7 +473,10 @@ def row(values: tuple[Any, ...]) -> tuple[int, ...]:
     """The numbers of `f(2, 3)`, `f((2, 3))` and `f([2, 3])` alike."""
     if len(values) == 1 and isinstance(values[0], Sequence):
         values = tuple(values[0])
-    return tuple(map(int, values))
+    try:
+        return tuple(map(operator.index, values))
+    except TypeError:
+        raise TypeError(f"expected whole numbers, as f(2, 3) or f((2, 3)), got {values}") from None
 
 
 def plain(value: Any) -> Any:
@@ -579,7 +591,9 @@ def arange(start: Any, end: Any = None, step: Any = 1, dtype: Any = None, requir
     """start, start + step, … up to but not including end; from 0 with one argument. Integers unless one is a float."""
     start, end = (0, start) if end is None else (start, end)
     kind = np.float32 if any(isinstance(v, float) for v in (start, end, step)) else np.int64
-    values = start + step * np.arange(max(0, math.ceil((end - start) / step)), dtype=np.float64)
+    if step == 0:
+        raise ValueError(f"arange: from {start} to {end} in steps of 0 never arrives")
+    values = start + step * np.arange(max(0, math.ceil((end - start) / step)))
     return finished(values.astype(as_dtype(dtype or kind)), requires_grad)
 
 
