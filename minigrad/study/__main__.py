@@ -1,0 +1,132 @@
+"""`python -m minigrad.study`: run the study, print its verdicts, and write the page `why_sum.html`.
+
+Without options it is a quick study of less than a minute. Results go to disk as they come; after Ctrl-C or a
+kill the same command goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import os
+import sys
+import textwrap
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from minigrad.study import executors, report
+from minigrad.study.experiment import FULL, QUICK, Profile, study
+from minigrad.study.hypotheses import judge
+from minigrad.study.records import Results, Store
+from minigrad.study.tasks import TASKS
+
+PUBLISHED = Path(__file__).with_name("full.jsonl")  # the records of the full study that come with minigrad
+
+
+def arguments(argv: list[str] | None) -> argparse.Namespace:
+    """The command line, checked."""
+    parser = argparse.ArgumentParser(prog="python -m minigrad.study", description=__doc__)
+    add = parser.add_argument
+    add("--full", action="store_true", help="the whole protocol: within an hour on two cores")
+    add("--only", nargs="+", default=[], metavar="TASK", choices=list(TASKS), help=f"of {', '.join(TASKS)}")
+    add("--seeds", type=int, metavar="N", help="number of test seeds (full: 10, quick: 3)")
+    add("--out", type=Path, default=Path(), metavar="DIR", help="where page and records go (here)")
+    add("--jobs", type=int, default=os.cpu_count() or 1, metavar="N", help="worker processes (one a core)")
+    add("--executor", default="processes", metavar="WHERE", help="processes, serial, mpi or dask://HOST:PORT")
+    add("--report-only", action="store_true", help="rebuild the page: from DIR's records, or the published ones")
+    options = parser.parse_args(argv)
+    for name in ("seeds", "jobs"):
+        if (value := getattr(options, name)) is not None and value < 1:
+            parser.error(f"--{name}: expected at least 1, got {value}")
+    try:
+        options.launch = executors.launcher(options.executor, options.jobs)
+    except ValueError as error:
+        parser.error(str(error))
+    return options
+
+
+def profile_of(options: argparse.Namespace) -> Profile:
+    """Full or quick, with the options' seeds and tasks."""
+    profile = FULL if options.full else QUICK
+    if options.seeds is not None:
+        profile = dataclasses.replace(profile, seeds=tuple(range(options.seeds)))
+    return dataclasses.replace(profile, tasks=tuple(options.only)) if options.only else profile
+
+
+def records_of(options: argparse.Namespace) -> Path:
+    """Where the records are that the page is built from."""
+    folder = options.out / "study-results"
+    paths = [folder / "full.jsonl"] if options.full else [folder / "full.jsonl", folder / "quick.jsonl"]
+    return next((path for path in paths if path.exists()), PUBLISHED)
+
+
+@contextmanager
+def bar() -> Iterator[Callable[[float, float], None]]:
+    """A progress bar with the time left."""
+    from tqdm import tqdm
+
+    form = "{l_bar}{bar}| {elapsed}, {remaining} left"
+    with tqdm(total=1.0, bar_format=form, smoothing=0.05, desc="study", mininterval=0.5) as shown:
+
+        def progress(done: float, total: float) -> None:
+            shown.total = total
+            if shown.n == 0 and done:  # what earlier runs left says nothing about this one's speed
+                shown.initial = done
+            shown.n = done
+            shown.refresh()
+
+        yield progress
+
+
+def table(results: Results) -> str:
+    """Accuracies at F = 8 and the verdicts, as text."""
+    lines = [f"{'test accuracy':17}" + "".join(f"{task[:11]:>13}" for task in results.values("run", "task"))]
+    for arm in results.values("run", "arm"):
+        cells = []
+        for task in results.values("run", "task"):
+            found = results.one("run", task=task, arm=arm, F=8, init="he")
+            known = found is not None and None not in found["accuracy"]
+            cells.append(f"{sum(found['accuracy']) / len(found['accuracy']):13.3f}" if found and known else " " * 13)
+        lines.append(f"{arm:17}" + "".join(cells))
+    lines.append("")
+    for v in judge(results):
+        lines.append(f"H{v.number:<3}{v.verdict:10} {v.claim}")
+        if v.verdict != "not run":
+            lines.append(textwrap.indent(textwrap.fill(v.measured, 96), " " * 15))
+    return "\n".join(lines)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command; returns its exit status."""
+    options = arguments(argv)
+    begun, interrupted, failed = time.perf_counter(), False, {}
+    if options.report_only:
+        path = records_of(options)
+    else:
+        profile = profile_of(options)
+        path = options.out / "study-results" / f"{profile.name}.jsonl"
+        try:
+            with Store(path) as store, bar() as progress:
+                failed = study(profile, store, options.launch, options.only, progress)
+        except KeyboardInterrupt:
+            interrupted = True
+        except (BlockingIOError, ModuleNotFoundError) as error:
+            print(f"minigrad.study: {error}", file=sys.stderr)
+            return 2
+    results = Results.load(path)
+    print(table(results))
+    options.out.mkdir(parents=True, exist_ok=True)
+    print(f"\n{report.write(results, options.out / 'why_sum.html')}: {len(results)} records of {path}")
+    for key, error in failed.items():
+        print(f"failed: {key}: {type(error).__name__}: {error}", file=sys.stderr)
+    if interrupted:
+        print("interrupted: the same command goes on from here", file=sys.stderr)
+        return 130
+    print(f"{time.perf_counter() - begun:.0f} s")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,293 @@
+"""What is measured without training, or on a trained layer: short functions from settings to numbers.
+
+Each of the upper ones makes one record of the kind that bears its name; `experiment.py` states their fields.
+"""
+
+from __future__ import annotations
+
+import time
+import tracemalloc
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from minigrad import nn
+from minigrad.autograd import grad, no_grad
+from minigrad.channels import REDUCTIONS, ChannelConv2d, cancellation, explain, responses, streamed
+from minigrad.ops.conv import convolution_weight
+from minigrad.study.reductions import ARMS, he_sigma, unit_start
+from minigrad.study.stats import same_law
+from minigrad.study.tasks import SIZE, crops, photographs
+from minigrad.tensor import Tensor, tensor
+
+Floats = NDArray[np.floating[Any]]
+
+# -------------------------------------------------------------------------------- parts of other measurements
+
+
+def participation(g: Floats, axis: int) -> Floats:
+    """(Σ g²)² / (C Σ g⁴) along an axis of length C: 1 if all channels get equally much, 1 / C if one gets
+    all.
+
+    Where no channel gets anything the ratio has no value and counts as 0.
+    """
+    squares = g.astype(float) ** 2
+    total, fourth = squares.sum(axis), (squares**2).sum(axis)
+    return np.asarray(total**2 / (g.shape[axis] * np.where(fourth > 0, fourth, np.inf)))
+
+
+def weight_gradient(conv: ChannelConv2d, x: Tensor, g: Tensor) -> Floats:
+    """Gradient of each channel's slice of weights from the gradient of the `own` responses, tied or not.
+
+    x (N, K·C, H, W), g (N, K, C, F, P, Q) -> (K, C, F, 3, 3).
+    """
+    n, copies, channels, filters, p, q = g.shape
+    flat = g.reshape(n, copies * channels * filters, p, q)
+    with no_grad():
+        dw = convolution_weight(flat, x, (3, 3), (1, 1), (0, 0), (1, 1), copies * channels)
+    return dw.data.reshape(copies, channels, filters, 3, 3)
+
+
+def linear_probe(features: Floats, y: NDArray[Any], features_test: Floats, y_test: NDArray[Any]) -> float:
+    """Test accuracy of a least-squares classifier on features (n, F): how much a linear readout finds in
+    them."""
+    classes = int(y.max()) + 1
+
+    def design(f: Floats) -> Floats:
+        return np.concatenate([f, np.ones((len(f), 1))], axis=1, dtype=float)
+
+    weights, *_ = np.linalg.lstsq(design(features), np.eye(classes)[y], rcond=None)
+    return float(((design(features_test) @ weights).argmax(1) == y_test).mean())
+
+
+def cosines(filters: Floats, patches: Floats) -> Floats:
+    """Cosine of every filter (F, d) with every patch (n, d): (F, n); 0 for a patch or a filter of zeros."""
+
+    def unit(a: Floats) -> Floats:
+        norm = np.linalg.norm(a, axis=1, keepdims=True)
+        return np.asarray(np.divide(a, norm, out=np.zeros_like(a), where=norm > 0))
+
+    return np.asarray(unit(filters) @ unit(patches).T)
+
+
+# -------------------------------------------------------------------------------------- a reduction by itself
+
+
+def energy(arm: str, C: int, n: int = 20_000) -> dict[str, Any]:
+    """E Σ_c (∂f/∂r_c)² for independent standard normal responses, through the engine and in closed form."""
+    known = ARMS[arm]
+    r = tensor(np.random.default_rng([C, 1]).standard_normal((n, C)), requires_grad=True)
+    (g,) = grad(REDUCTIONS[known.reduce](r, 1).sum(), [r])
+    closed = known.energy(C) if known.energy else None
+    infinite = closed is not None and not np.isfinite(closed)
+    return {
+        "measured": (g.data**2).sum(1).mean(),
+        "measured_sd": (g.data**2).sum(1).std() / np.sqrt(n),
+        "closed": None if infinite else closed,
+        "infinite": infinite,
+        "receiving": (np.abs(g.data) > 0).sum(1).mean(),
+    }
+
+
+def depth(arm: str, init: str, C: int, layers: int, seeds: list[int]) -> dict[str, Any]:
+    """Gradient norm at the input of `layers` conv–ReLU layers of one reduction over that at their output."""
+    norms, shared = [], []
+    for seed in seeds:
+        rng = np.random.default_rng([seed, C, 2])
+        states = [tensor(rng.standard_normal((4, C, 8, 8)).astype(np.float32), requires_grad=True)]
+        parts = []
+        for _ in range(layers):
+            conv = ARMS[arm].conv(C, C, padding=1)
+            w = he_sigma(C) * rng.standard_normal((C, C, 3, 3))
+            conv.weight.data[:] = w[:, :1] if ARMS[arm].tied else w
+            conv.bias.data[:] = 0  # type: ignore[union-attr]
+            if init == "unit":
+                unit_start(conv, states[-1].detach())
+            parts.append(conv.own(states[-1]))
+            states.append(conv.combine(parts[-1]).relu())
+        upstream = tensor(rng.standard_normal(states[-1].shape).astype(np.float32))
+        gradients = grad((states[-1] * upstream).sum(), [*states, *parts])
+        norms.append([np.sqrt(np.mean(g.data.astype(float) ** 2)) for g in gradients[: layers + 1]])
+        shared.append(np.mean([participation(g.data, axis=2).mean() for g in gradients[layers + 1 :]]))
+    size = np.maximum(np.array(norms), 1e-300)  # (S, layers + 1); a gradient that vanished has no logarithm
+    return {
+        "ratio": size[:, 0] / size[:, -1],
+        "by_layer": np.exp(np.log(size / size[:, -1:]).mean(0)),
+        "participation": np.mean(shared),
+    }
+
+
+def cost(arm: str, C: int, version: str, rounds: int = 9) -> dict[str, Any]:
+    """Time and memory of an arm's layer, C channels to C, beside the sum's: plain, or streamed.
+
+    The two take turns; a ratio is the median over rounds of that round's ratio, its low end the smallest.
+    """
+    rng = np.random.default_rng(3)
+    x = tensor(rng.standard_normal((8, C, 16, 16)).astype(np.float32), requires_grad=True)
+    conv, reference = ARMS[arm].conv(C, C), ARMS["sum"].conv(C, C)
+    step = partial(streamed, conv.reduce, x, conv.weight) if version == "streamed" else partial(conv, x)
+    ms = np.empty((rounds + 1, 2, 2))  # (round, arm or sum, forward or both)
+    for row in ms:
+        for times, forward in zip(row, (step, partial(reference, x)), strict=True):
+            begun = time.perf_counter()
+            out = forward()
+            times[0] = time.perf_counter() - begun
+            out.sum().backward()
+            times[1] = time.perf_counter() - begun
+            del out  # its memory is free for the next turn
+    ms = ms[1:] * 1e3  # the first round warms up
+    ratio = ms[:, 0] / ms[:, 1]
+    memory = peak(step)
+    return {
+        "forward": np.median(ms[:, 0, 0]),
+        "both": np.median(ms[:, 0, 1]),
+        "forward_ratio": np.median(ratio[:, 0]),
+        "both_ratio": np.median(ratio[:, 1]),
+        "both_ratio_low": ratio[:, 1].min(),
+        "memory": memory,
+        "memory_ratio": memory / peak(partial(reference, x)),
+    }
+
+
+def peak(step: Callable[[], Tensor]) -> float:
+    """Megabytes that a forward and backward pass holds at most, above what was there before."""
+    tracemalloc.start()
+    before = tracemalloc.get_traced_memory()[0]
+    step().sum().backward()
+    highest = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return (highest - before) / 1e6
+
+
+# ----------------------------------------------------------------------------------------------- at the start
+
+
+def step_edge(size: int = SIZE) -> Floats:
+    """(size, size): an upright edge in the middle, from -1 to 1."""
+    columns = np.arange(size) - (size - 1) / 2
+    return np.tile(np.sign(columns) * np.minimum(1, np.abs(columns)), (size, 1))
+
+
+def start(n: int) -> dict[str, Any]:
+    """Responses of n Gaussian filters to an aligned edge, and of n others to an opponent one."""
+    edge = step_edge(3)
+    patches = {"aligned": np.stack([edge, 0 * edge, edge]), "opponent": np.stack([edge, 0 * edge, -edge])}
+    sigma = he_sigma(3) * np.sqrt(2 * (edge**2).sum())
+    found = {}
+    for index, (name, patch) in enumerate(patches.items()):
+        w = he_sigma(3) * np.random.default_rng([4, index]).standard_normal((n, patch.size))
+        found[name] = (tensor(w) @ tensor(patch.ravel())).data / sigma  # a convolution at its only position
+    levels = np.array([0.05, 0.25, 0.5, 0.75, 0.95])
+    quantiles = {name: np.quantile(values, levels) for name, values in found.items()}
+    edges = np.linspace(-4, 4, 33)
+    return {
+        "p_value": same_law(found["aligned"], found["opponent"]),
+        "quantiles": levels,
+        **quantiles,
+        "difference": np.abs(quantiles["aligned"] - quantiles["opponent"]).max(),
+        "histogram": {"edges": edges, **{k: np.histogram(v, edges)[0] for k, v in found.items()}},
+    }
+
+
+def photo(filters: str, weights: Floats | None = None) -> dict[str, Any]:
+    """Responses of first-layer filters (F, 3, 3, 3) to patches of real photographs; random ones where none
+    are given."""
+    rng = np.random.default_rng(5)
+    w = he_sigma(3) * rng.standard_normal((64, 3, 3, 3)) if weights is None else np.asarray(weights)
+    conv = nn.Conv2d(3, len(w), 3, bias=False)
+    conv.weight.data[:] = w
+    patches = np.concatenate([crops(rng, p, 200, "train") for p in photographs()])
+    x = tensor((patches - patches.mean((2, 3), keepdims=True)).astype(np.float32))
+    with no_grad():
+        r = responses(conv, x).data  # (400, F, 3, P, Q)
+    parts, whole = r.swapaxes(0, 2).reshape(3, -1), r.sum(2).ravel()
+    found = cancellation(r)
+    return {
+        "cancellation": found.index,
+        "null": found.null,
+        "correlation": np.corrcoef(parts),
+        "kurtosis": (whole**4).mean() / (whole**2).mean() ** 2,
+        "near_zero": (np.abs(whole) < 0.1 * whole.std()).mean(),
+    }
+
+
+def maps(arm: str) -> dict[str, Any]:
+    """Picture 1: an opponent edge through three channels and one reduction, and one unit of gradient back."""
+    edge = step_edge()
+    image = np.stack([edge, 0.3 * edge.T, -edge])
+    kernel = np.array([[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]]) / 8
+    # slices that differ a little, as learned ones do: nothing cancels by design
+    filters = np.stack([kernel, 0.8 * kernel.T + 0.2 * kernel, 0.7 * kernel])
+    conv = ARMS[arm].conv(3, 1)
+    conv.weight.data[:] = filters[None, :1] if ARMS[arm].tied else filters[None]
+    conv.bias.data[:] = 0  # type: ignore[union-attr]
+    noise = 0.15 * np.random.default_rng(6).standard_normal(image.shape)
+    x = tensor((image + noise).astype(np.float32)[None])
+    r = conv.own(x).detach().requires_grad_()  # (1, 1, 3, 1, P, Q)
+    out = conv.combine(r)
+    (g,) = grad(out.sum(), [r])
+    return {
+        "formula": ARMS[arm].formula,
+        "image": x.data[0],
+        "responses": r.data[0, 0, :, 0],
+        "out": out.data[0, 0],
+        "gradients": g.data[0, 0, :, 0],
+    }
+
+
+def window() -> dict[str, Any]:
+    """Picture 7: a 3x3 filter over a 5x5 colour image in small whole numbers, forward and backward."""
+    rng = np.random.default_rng(8)
+    conv = nn.Conv2d(3, 1, 3)
+    conv.weight.data[:] = rng.integers(-1, 2, (1, 3, 3, 3))
+    conv.bias.data[:] = 1  # type: ignore[union-attr]
+    g = rng.integers(-1, 3, (1, 1, 3, 3)).astype(np.float32)
+    x = tensor(rng.integers(0, 3, (1, 3, 5, 5)).astype(np.float32))
+    parts = explain(conv, x, lambda out: (out * tensor(g)).sum())
+    return {
+        "x": x.data[0],
+        "w": conv.weight.data[0],
+        "bias": 1,
+        "responses": parts.responses[0, 0],
+        "out": parts.out[0, 0],
+        "g": parts.g[0, 0],
+        "dw": parts.weight_grads.sum(0)[0],
+        "dx": parts.input_grads.sum(0)[0],
+    }
+
+
+# ----------------------------------------------------------------------------------------- on a trained layer
+
+
+def unmatched(weights: Floats, patches: Floats, anti: bool) -> dict[str, Any]:
+    """How near zero filters (F, d) answer to patches (n, d): cosines, as they are and with each patch's mean
+    removed.
+
+    matching: the closest patch of each filter's own slice pattern, that is the filter itself with noise of
+    half its
+    strength; anti: its negative.
+    """
+    found = cosines(weights, patches)
+    centred = cosines(weights, patches - patches.mean(1, keepdims=True))
+    d = weights.shape[1]
+    rng = np.random.default_rng(9)
+    chance = cosines(rng.standard_normal((200, d)), rng.standard_normal((200, d)))
+    edges = np.linspace(-1, 1, 41)
+    histogram = {"edges": edges, "unrelated": np.histogram(centred, edges)[0]}
+    if anti:
+        noisy = np.repeat(weights, 200, axis=0)
+        noisy = noisy + 0.5 * noisy.std(1, keepdims=True) * rng.standard_normal(noisy.shape)
+        own = np.array(
+            [cosines(w[None], p)[0] for w, p in zip(weights, noisy.reshape(len(weights), 200, d), strict=True)]
+        )
+        histogram |= {"matching": np.histogram(own, edges)[0], "anti": np.histogram(-own, edges)[0]}
+    return {
+        "d": d,
+        "share": (np.abs(found) < 0.1).mean(),
+        "share_centred": (np.abs(centred) < 0.1).mean(),
+        "expected": (np.abs(chance) < 0.1).mean(),
+        "histogram": histogram,
+    }
