@@ -313,7 +313,7 @@ class Curves:
 # A job's function takes its settings as keywords and returns the other fields of its record.
 
 
-def tune(task: str, arm: str, init: str, F: int, lrs: Sequence[float], steps: int, seeds: Sequence[int]) -> Record:
+def tune(task: str, arm: str, init: str, F: int, grid: Sequence[float], steps: int, seeds: Sequence[int]) -> Record:
     """Choose a learning rate on seeds that no test uses: the middle one of those within half a point of the best.
 
     Where an edge of the grid wins alone, the grid is extended beyond it, twice at most.
