@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Container, Hashable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -78,12 +78,14 @@ def measure(
     nodes: list[Node],
     edge: Callable[[Node, str, Node], Hashable],
     start: Hashable,
+    drawn: Container[Node],
     upstream: np.ndarray | None = None,
 ) -> Gradients:
     """Run backward from `root` over `nodes`; `edge(node, argument, parent)` names the drawn edge, None for none.
 
-    start: the drawn edge by which the upstream gradient comes. Hooks are not run, nothing is freed, and no `.grad` is
-    touched. Raises RuntimeError where the graph has been freed, and as `grad` does for a root that is no scalar.
+    start: the drawn edge by which the upstream gradient comes. drawn: the nodes whose total is wanted, too. Hooks are
+    not run, nothing is freed, and no `.grad` is touched. Raises RuntimeError where the graph has been freed, and as
+    `grad` does for a root that is no scalar.
     """
     for node in nodes:
         if node.saved is None:
@@ -107,14 +109,10 @@ def measure(
             return
         total: np.ndarray = functools.reduce(np.add, part.sums.values())
         size = norm(total)
-        found.nodes[node] = Arrival(
-            size,
-            size / part.norms if part.norms > 0 else 1.0,
-            sum(part.counts.values()),
-            thumbnail(total),
-            part.values,
-            total.item() if total.size == 1 else None,
-        )
+        if node in drawn:
+            rho = size / part.norms if part.norms > 0 else 1.0
+            value = total.item() if total.size == 1 else None
+            found.nodes[node] = Arrival(size, rho, sum(part.counts.values()), thumbnail(total), part.values, value)
         for key, g in part.sums.items():
             if key is None:
                 continue
@@ -152,6 +150,8 @@ def measure(
 
 def norm(g: np.ndarray) -> float:
     """The Euclidean norm of all elements, in float64."""
+    if g.size == 1:
+        return abs(float(g.item()))
     return float(np.linalg.norm(np.asarray(g, np.float64).ravel()))
 
 

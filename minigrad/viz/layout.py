@@ -19,12 +19,13 @@ from minigrad.viz.picture import BODY, OVALS, Box, Cluster, Layout, Picture, tex
 GAP_X, GAP_Y, PADDING, LABEL, MARGIN = 22.0, 30.0, 12.0, 20.0, 16.0
 LANE = 14.0  # between neighbours of which one is an edge that passes by
 SWEEPS = 8
+INFINITE = float("inf")
 SNAP = 16.0  # a bend smaller than this is straightened if there is room
 
 Point = tuple[float, float]
 
 
-@dataclass
+@dataclass(slots=True, eq=False)
 class Item:
     """Something that takes up room in a rank: a vertex, a laid-out cluster, or a place where an edge passes."""
 
@@ -32,8 +33,10 @@ class Item:
     height: float = 0.0
     rank: int = 0
     x: float = 0.0
-    anchor: float | None = None  # where an edge through the frame comes from or goes to, outside
+    anchor: float | None = None  # where an edge that leaves the frame goes to, outside
+    place: int = 0  # in its rank
     passing: bool = True
+    cluster: bool = False
     above: list[Link] = field(default_factory=list)
     below: list[Link] = field(default_factory=list)
 
@@ -52,6 +55,21 @@ class Item:
                 for back in link.item.below if side is self.above else link.item.above:
                     if back.number == link.number:
                         back.there = link.here
+
+    def centre(self) -> None:
+        """Where several edges go to one other cluster, let the two stand below each other, not their ports.
+
+        A chain of residual blocks would drift to one side otherwise.
+        """
+        counts: dict[int, int] = {}
+        for link in self.below:
+            counts[id(link.item)] = counts.get(id(link.item), 0) + 1
+        for link in self.below:
+            if counts[id(link.item)] > 1 and link.item.cluster:
+                link.here = link.there = 0.0
+                for back in link.item.above:
+                    if back.number == link.number:
+                        back.here = back.there = 0.0
 
 
 @dataclass(slots=True)
@@ -91,7 +109,7 @@ def layout(picture: Picture) -> Layout:
     levels = {key: Level() for key in hierarchy.order}
     for key in hierarchy.order:  # children before parents
         levels[key] = hierarchy.level(key, levels, {})
-    # Once more where several edges pass a frame side by side: now it is known where they come from and go to.
+    # Once more where several edges leave a frame side by side: now it is known where they go to.
     anchors = hierarchy.outside(levels)
     again = {outer for key in anchors for outer in hierarchy.ancestry[key]}
     for key in hierarchy.order:
@@ -134,18 +152,24 @@ class Hierarchy:
             self.pieces[up[common]].append((number, up[common + 1], down[common + 1]))
             for depth in range(common + 1, len(down) - 1):
                 self.pieces[down[depth]].append((number, None, down[depth + 1]))
+        self.lower = {
+            (key, number): lower
+            for key, pieces in self.pieces.items()
+            for number, _, lower in pieces
+            if lower is not None
+        }
         self.sizes = {v.key: v.size for v in picture.vertices}
         self.ovals = {v.key for v in picture.vertices if v.kind in OVALS}
         self.leaves = {v.key for v in picture.vertices if v.kind in ("parameter", "constant")}
 
-    def level(self, key: str, levels: dict[str, Level], anchors: dict[tuple[int, bool], float]) -> Level:
+    def level(self, key: str, levels: dict[str, Level], anchors: dict[int, float]) -> Level:
         """Lay out one cluster, given its children."""
         level = Level()
         pieces = self.pieces[key]
         for child in self.children[key]:
             inner = levels.get(child)
             width, height = (inner.width, inner.height) if inner else self.sizes[child]
-            level.items[child] = Item(width, height, passing=False)
+            level.items[child] = Item(width, height, passing=False, cluster=inner is not None)
         assign_ranks(key, level.items, pieces)
         depth = 1 + max((item.rank for item in level.items.values()), default=-1)
         level.ranks = [[] for _ in range(depth + 2)]  # the first and the last are the frame
@@ -157,10 +181,8 @@ class Hierarchy:
             route = [Item(rank=rank) for rank in range(first, last + 1)]
             for item in route:
                 level.ranks[item.rank].append(item)
-            if upper is None:
-                route[0].anchor = anchors.get((number, True))
             if lower is None:
-                route[-1].anchor = anchors.get((number, False))
+                route[-1].anchor = anchors.get(number)
             level.routes[number] = route
             ends = [level.items[upper]] if upper is not None else []
             chain = [*ends, *route, *([level.items[lower]] if lower is not None else [])]
@@ -176,7 +198,12 @@ class Hierarchy:
         for child, item in level.items.items():
             if child not in levels:
                 item.spread(0.5 if child in self.ovals else 0.8)
+        for child, item in level.items.items():
+            if child in levels:
+                item.centre()
         place_x(level.ranks)
+        for route in level.routes.values():
+            align(route, level.ranks)
         self.frame(level, key)
         return level
 
@@ -223,32 +250,29 @@ class Hierarchy:
         for item in inside:
             item.x -= left
 
-    def outside(self, levels: dict[str, Level]) -> dict[str, dict[tuple[int, bool], float]]:
-        """For frames with several edges on a side: where each of these comes from or goes to, relative to the frame."""
-        anchors: dict[str, dict[tuple[int, bool], float]] = {}
+    def outside(self, levels: dict[str, Level]) -> dict[str, dict[int, float]]:
+        """For frames that several edges leave: where each of these goes to, relative to the middle of the frame.
+
+        Not for those that enter: if both ends of the same edges gave way, they would cross again.
+        """
+        anchors: dict[str, dict[int, float]] = {}
         for key in levels:
             if not key:
                 continue
-            entering = [(n, True) for n, upper, _ in self.pieces[key] if upper is None]
-            leaving = [(n, False) for n, _, lower in self.pieces[key] if lower is None]
-            middle = levels[self.parent[key]].items[key].x
-            for ports in (entering, leaving):
-                if len(ports) > 1:
-                    for number, enters in ports:
-                        x = self.other_end(levels, key, number, enters)
-                        anchors.setdefault(key, {})[number, enters] = x - middle
+            leaving = [number for number, _, lower in self.pieces[key] if lower is None]
+            if len(leaving) > 1:
+                middle = levels[self.parent[key]].items[key].x
+                anchors[key] = {number: self.other_end(levels, key, number) - middle for number in leaving}
         return anchors
 
-    def other_end(self, levels: dict[str, Level], key: str, number: int, enters: bool) -> float:
-        """x, in the level around cluster `key`, of the nearest bend or end of an edge that passes key's frame."""
+    def other_end(self, levels: dict[str, Level], key: str, number: int) -> float:
+        """x, in the level around cluster `key`, of the nearest bend or end of an edge that leaves key's frame."""
         outer = self.parent[key]
         level = levels[outer]
         if route := level.routes[number]:
-            return route[-1 if enters else 0].x
-        _, upper, lower = next(piece for piece in self.pieces[outer] if piece[0] == number)
-        other = upper if enters else lower
-        assert other is not None
-        return level.items[other].x + self.port(levels, other, number, not enters)
+            return route[0].x
+        other = self.lower[outer, number]
+        return level.items[other].x + self.port(levels, other, number, True)
 
     def absolute(self, levels: dict[str, Level]) -> Layout:
         """Put the levels into each other and join the pieces of the edges."""
@@ -350,6 +374,29 @@ def order_ranks(ranks: list[list[Item]]) -> None:
     for rank, order in zip(ranks, best, strict=True):
         rank[:] = order
     pack(ranks)
+    for _ in range(SWEEPS):
+        if fewest == 0 or not sum(exchange(rank) for rank in ranks):
+            break
+
+
+def exchange(rank: list[Item]) -> bool:
+    """Swap neighbours in a rank where that takes crossings away; whether it did."""
+    swapped = False
+    for place in range(len(rank) - 1):
+        a, b = rank[place], rank[place + 1]
+        gain = 0
+        for of_a, of_b in ((a.above, b.above), (a.below, b.below)):
+            for i in of_a:
+                x = i.item.x + i.there
+                for j in of_b:
+                    y = j.item.x + j.there
+                    gain += (x > y) - (x < y)
+        if gain > 0:
+            rank[place], rank[place + 1] = b, a
+            swapped = True
+    if swapped:
+        pack([rank])
+    return swapped
 
 
 def barycentre(item: Item, downwards: bool) -> float:
@@ -402,6 +449,8 @@ def place_x(ranks: list[list[Item]]) -> None:
             break
     for rank in ranks:
         straighten(rank)
+        for place, item in enumerate(rank):
+            item.place = place
 
 
 def straighten(rank: list[Item]) -> None:
@@ -416,24 +465,46 @@ def straighten(rank: list[Item]) -> None:
                     item.x = min(max(wish, least), most)
 
 
+def align(route: list[Item], ranks: list[list[Item]]) -> None:
+    """Let an edge go straight down through as many ranks as have room at a common x, and then through the next ones."""
+    while route:
+        low, high, end = -INFINITE, INFINITE, 0
+        for item in route:
+            rank = ranks[item.rank]
+            least, most = low, high
+            if item.place:
+                least = max(low, rank[item.place - 1].x + apart(rank[item.place - 1], item))
+            if item.place + 1 < len(rank):
+                most = min(high, rank[item.place + 1].x - apart(item, rank[item.place + 1]))
+            if least > most and end:
+                break
+            low, high, end = least, most, end + 1
+        piece, route = route[:end], route[end:]
+        if low <= high:
+            # The end of the edge that is in reach decides, else the x that most of its bends have.
+            wishes = [link.wish for link in (*piece[-1].below, *piece[0].above) if low <= link.wish <= high]
+            x = wishes[0] if wishes else min(max(sorted(item.x for item in piece)[len(piece) // 2], low), high)
+            for item in piece:
+                item.x = x
+
+
 def settle(rank: list[Item], downwards: bool, both: bool) -> float:
     """Isotonic regression by pooling adjacent violators: minimise Σ weight · (x − wish)² with x in order and apart.
 
     Returns how far an item has moved at most.
     """
+    if len(rank) == 1:
+        (item,) = rank
+        before, (item.x, _) = item.x, pull(item, downwards, both)
+        return abs(item.x - before)
     blocks: list[tuple[float, float, int]] = []  # mean of (wish − offset), weight, number of items
-    offset, before = 0.0, None
+    offset = 0.0
     offsets = []
-    for item in rank:
-        if before:
-            offset += apart(before, item)
+    for place, item in enumerate(rank):
+        if place:
+            offset += apart(rank[place - 1], item)
         offsets.append(offset)
-        before = item
-        weight = moment = 0.0
-        for link in item.above + item.below if both else item.above if downwards else item.below:
-            weight += link.weight
-            moment += link.weight * (link.item.x + link.there - link.here)
-        wish, weight = (moment / weight, weight) if weight else (item.x, 0.05)
+        wish, weight = pull(item, downwards, both)
         mean, count = wish - offset, 1
         while blocks and blocks[-1][0] > mean:
             other, other_weight, other_count = blocks.pop()
@@ -448,6 +519,15 @@ def settle(rank: list[Item], downwards: bool, both: bool) -> float:
             rank[place].x = x
         place += 1
     return moved
+
+
+def pull(item: Item, downwards: bool, both: bool) -> tuple[float, float]:
+    """The weighted mean of what an item's links wish for, and their weight; where it is, lightly, without links."""
+    weight = moment = 0.0
+    for link in item.above + item.below if both else item.above if downwards else item.below:
+        weight += link.weight
+        moment += link.weight * (link.item.x + link.there - link.here)
+    return (moment / weight, weight) if weight else (item.x, 0.05)
 
 
 def curve(stations: list[tuple[float, float, float]]) -> list[Point]:

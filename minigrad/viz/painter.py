@@ -53,7 +53,7 @@ class Painter:
             key = self.result_keys[node] = self.key(RESULT)
             lines = [clean(name), self.described(tensor.data.shape, tensor.data.dtype, tensor.data)]
             self.picture.vertices.append(Vertex(key, lines, RESULT))
-            source = self.unit_of[self.original(node)]
+            source = self.unit_of[self.tape.original(node)]
             self.edges[RESULT, number] = Edge(self.keys[source], key)
         if self.freed:
             self.picture.notes.append(
@@ -76,12 +76,6 @@ class Painter:
                     found[value.node] = value.data
         found.update((node, tensor.data) for node, tensor in self.results.items())
         return {node: array for node, array in found.items() if array.size == 1}
-
-    def original(self, node: Node) -> Node:
-        """The operation that is drawn for this one."""
-        while node in self.tape.first:
-            node = self.tape.first[node]
-        return node
 
     def key(self, name: str) -> str:
         """A key that no other vertex has: the name, with a counter from the second on."""
@@ -199,13 +193,15 @@ class Painter:
         """Draw the edge by which `node` uses `parent`."""
         name = self.edge_name(node, argument, parent)
         if name is not None and name not in self.edges:
-            tail, head = self.unit_of[self.original(parent)], self.unit_of[self.original(node)]
+            tail, head = self.unit_of[self.tape.original(parent)], self.unit_of[self.tape.original(node)]
             tip = f"{argument} of {node.name}" if isinstance(head, Node) else ""
             self.edges[name] = Edge(self.keys[tail], self.keys[head], tip=tip)
 
     def show_gradients(self, result: Tensor) -> None:
         """Run backward, and put what it shows on edges and vertices."""
-        found = self.gradients = measure(result, self.tape.nodes, self.edge_name, (RESULT, 0))
+        found = self.gradients = measure(
+            result, self.tape.nodes, self.edge_name, (RESULT, 0), set(self.tape.nodes) & self.vertices.keys()
+        )
         norms = [flow.norm for flow in found.edges.values() if flow.norm > 0]
         most = max(norms, default=1.0)
         least = max(min(min(norms, default=most), most / 10), most / 1e4)

@@ -34,7 +34,7 @@ STYLE = """
 .mg .t{font-size:12.5px;font-weight:bold;fill:var(--ink)}
 .mg .m{text-anchor:middle}
 .mg .paper{fill:var(--paper)}
-.mg .frame{fill:var(--line);fill-opacity:.06;stroke:var(--frame)}
+.mg .frame{fill:var(--line);fill-opacity:.045;stroke:var(--frame)}
 .mg .edge path{fill:none;stroke:var(--line)}
 .mg .edge polygon{fill:var(--line)}
 .mg .dashed path{stroke-dasharray:4 3}
@@ -91,7 +91,7 @@ def vertex_shape(number: int, vertex: Vertex, box: Box) -> str:
     else:
         outline = rectangle(box, "shape", radius=4)
         if vertex.kind == "module":  # a second sheet behind: there is more inside
-            outline = rectangle(Box(box.x + 3, box.y - 3, box.width, box.height), "shape", radius=4) + outline
+            outline = rectangle(Box(box.x + 3, box.y + 3, box.width, box.height), "shape", radius=4) + outline
     image_height = image_size(vertex.image)[1] + 4 if vertex.image is not None else 0.0
     y = box.y - (LINE * len(vertex.lines) + image_height) / 2 + LINE - 4
     lines = [

@@ -21,7 +21,8 @@ from minigrad.nn import Module, Parameter
 from minigrad.tensor import Tensor
 
 LONGEST_PERIOD = 8  # a repeated block is looked for up to so many modules or operations long
-REPEATS = 3  # and is folded from so many repetitions on
+REPEATS = 3  # and is folded from so many repetitions on,
+OPERATIONS = 24  # if it has no modules in it, from so many operations on
 
 
 class Record:
@@ -179,13 +180,13 @@ class Tape:
         """A parameter belongs to the innermost scope that has all its uses, any other leaf to none."""
         lineages: dict[Scope, list[Scope]] = {scope: scope.lineage() for scope in self.root.scopes()}
         for leaf in self.leaves:
-            common: list[Scope] = []
-            if not isinstance(leaf.tensor(), Parameter):
-                self.scope[leaf] = self.root
-                continue
-            for number, user in enumerate(self.users[leaf]):
-                lineage = lineages[self.scope[user]]
-                common = lineage if number == 0 else [a for a, b in zip(common, lineage, strict=False) if a is b]
+            common: list[Scope] | None = None
+            if isinstance(leaf.tensor(), Parameter):
+                for user in self.users[leaf]:
+                    lineage = lineages[self.scope[self.original(user)]]
+                    if leaf not in self.copies:  # what all repetitions share is outside of them
+                        lineage = list(itertools.takewhile(lambda scope: scope.folded == 1, lineage))
+                    common = lineage if common is None else [a for a, b in zip(common, lineage, strict=False) if a is b]
             self.scope[leaf] = common[-1] if common else self.root
 
     # ------------------------------------------------------------------------------------------- repeated blocks
@@ -231,7 +232,9 @@ class Tape:
                 blocks = (items[place + k * period : place + (k + 1) * period] for k in range(times))
                 pattern = self.wiring(next(blocks))
                 same = 1 + sum(1 for _ in itertools.takewhile(lambda b: self.wiring(b) == pattern, blocks))  # noqa: B023
-                if same >= REPEATS and period * same > best[0] * best[1]:
+                bare = not any(isinstance(item, Scope) for item in items[place : place + period])
+                worth = max(best[0] * best[1] + 1, OPERATIONS if bare else 0)
+                if same >= REPEATS and period * same >= worth:
                     best = (period, same)
         return best
 
@@ -281,6 +284,12 @@ class Tape:
             else:
                 self.scope[item] = scope
         return scope
+
+    def original(self, node: Node) -> Node:
+        """The operation or leaf that is drawn for this one."""
+        while node in self.first:
+            node = self.first[node]
+        return node
 
     def drawn(self, parent: Node, node: Node) -> tuple[Node, Node] | None:
         """The edge that stands for the one from `parent` to `node`; None for one between two folded repetitions."""

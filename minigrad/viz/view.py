@@ -43,7 +43,7 @@ class View:
             names = ", ".join(s.path or s.kind for s in closed[:4]) + (", …" if len(closed) > 4 else "")
             inside = sum(len(self.units[s]) for s in closed)
             self.notes.append(
-                f"{len(closed)} modules are collapsed ({names}; {inside:,} vertices): "
+                f"{len(closed):,} box{'es are' if len(closed) > 1 else ' is'} collapsed ({names}; {inside:,} in all): "
                 f"open one with expand=[{(closed[0].path or closed[0].kind)!r}], all with depth=99 or a larger budget "
                 f"than {budget}."
             )
@@ -110,7 +110,7 @@ class View:
             leaves = [
                 leaf
                 for leaf in tape.leaves
-                if leaf in self.units and all(tape.first.get(u, u) in hidden for u in tape.users[leaf])
+                if leaf in self.units and all(tape.original(u) in hidden for u in tape.users[leaf])
             ]
             left = len(self.units) - len(merged) - len(leaves) + 1
             if left <= budget or keep <= 2:
