@@ -154,10 +154,10 @@ def test_filters_of_a_bank_stand_in_columns_and_channels_in_rows():
     assert (mosaic[3] == 0).all()
 
 
-def test_film_prefers_minibatches_of_the_task_asked_for(results):
-    record = film.pick(results, "presence")
-    assert (record["task"], record["mode"], record["start"]) == ("presence", "minibatch", "cancelling")
-    assert film.pick(Results([]), "presence") is None
+def test_films_stand_task_by_task_with_minibatches_first(results):
+    seen = [(record["task"], record["mode"]) for record in film.filmed(results)]
+    assert seen == [(task, mode) for task in ("polarity", "presence") for mode in ("minibatch", "full", "mirrored")]
+    assert film.filmed(Results([])) == []
 
 
 # ----------------------------------------------------------------------------------------------------- the page
@@ -246,8 +246,8 @@ def test_a_run_that_diverged_is_named_and_not_drawn_as_a_number():
     page = report.page(Results(records))
     assert read(page).errors == []
     assert ">diverged</text>" in page
-    parts = page[page.index('id="both-ways"') :]
-    assert not re.search(r"\bnan\b", parts, re.IGNORECASE)
+    picture = page[page.index('<figure id="accuracy"') : page.index('<section id="flow"')]
+    assert not re.search(r"\bnan\b", picture, re.IGNORECASE)
 
 
 @pytest.mark.parametrize("number", sorted(words.SENTENCES))
@@ -343,8 +343,8 @@ def test_a_player_plays_by_click_and_stops_by_space(tab, name):
 
 @needs_browser
 def test_film_moves_heads_and_cursors(tab):
-    where = """return [document.querySelector("#film-0-head").cx.baseVal.value,
-        document.querySelector("#film-loss").getAttribute("x1")]"""
+    where = """return [document.querySelector("#film-polarity-minibatch-0-head").cx.baseVal.value,
+        document.querySelector("#film-polarity-minibatch-loss").getAttribute("x1")]"""
     tab.focus(slider_of("film"))
     tab.press("Home")
     start = tab.run(where)
@@ -367,7 +367,7 @@ def test_edge_slider_moves_bars_and_says_what_the_network_makes_of_it(tab, resul
 
 
 @needs_browser
-@pytest.mark.parametrize("name", ["depth", "filters"])
+@pytest.mark.parametrize("name", ["depth", "filters", "film"])
 def test_a_switch_shows_one_view_at_a_time(tab, name):
     shown = f"""return [...document.querySelectorAll("#{name} [data-view]")]
         .filter((view) => !view.hidden).map((view) => view.dataset.view)"""
@@ -382,7 +382,7 @@ def test_everything_that_can_be_worked_has_a_name(tab):
     nameless = """return [...document.querySelectorAll("button, input, [role=img], [role=radiogroup]")].filter(
         (item) => !(item.getAttribute("aria-label") || item.labels?.length)).length"""
     assert tab.run(nameless) == 0
-    assert tab.count("output[aria-live=polite]") == 3
+    assert tab.count("output[aria-live=polite]") == 8  # the convolution, six films, the edge slider
 
 
 @needs_browser

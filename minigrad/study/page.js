@@ -79,9 +79,9 @@ function convolution(root, frames) {
 }
 
 // Picture: the escape film. Points are in the picture's own units; a trail is drawn up to the present step.
-function film(root, { steps, trails, cursors, say }) {
+function film(root, { trails, cursors, say }) {
   const trace = (points) => "M" + points.map((point) => point.join(" ")).join("L");
-  player(root, steps.length, 60, (now) => {
+  player(root, say.length, 80, (now) => {
     for (const { id, points } of trails) {
       find(id).setAttribute("d", trace(points.slice(0, now + 1)));
       const head = find(`${id}-head`);

@@ -36,9 +36,12 @@ def write(results: Results, path: str | Path) -> Path:
 def page(results: Results) -> str:
     """The whole page as HTML."""
     verdicts = judge(results)
-    given = {verdict.number: verdict.verdict for verdict in verdicts}
+    given = {verdict.number: verdict for verdict in verdicts}
     reached = {record["arm"]: broadcast.received(record)[0] for record in results.where("maps")}
-    answer = " ".join(markup.escape(sentence) for sentence in words.answer(given, reached))
+    answer = " ".join(
+        markup.escape(sentence)
+        for sentence in words.answer({number: verdict.verdict for number, verdict in given.items()}, reached)
+    )
     parts = [(name, title, draw(results, given)) for name, title, draw in PARTS]
     links = " · ".join(f'<a href="#{name}">{markup.escape(title)}</a>' for name, title, _ in parts)
     sections = "".join(
@@ -64,6 +67,7 @@ falls in blue, the two responses cancel: is something not lost? <a href="{QUESTI
 question</a>;
 its accepted answer makes claims without evidence. Here they are measured.</p>
 <p class="answer"><strong>The answer.</strong> {answer}</p>
+{_scope(results)}
 <nav aria-label="Parts of this page">{links}</nav>
 </header>
 <main>
@@ -78,6 +82,17 @@ its accepted answer makes claims without evidence. Here they are measured.</p>
 """
 
 
+def _scope(results: Results) -> str:
+    study = results.one("study")
+    if study is None or study["profile"] == "full":
+        return ""
+    counts = f"{len(study['arms'])} reductions, {len(study['tasks'])} tasks, {len(study['seeds'])} seeds"
+    return (
+        f'<p class="small">These are the numbers of a quick run: {counts}. What it leaves open is named in its place; '
+        "<code>python -m minigrad.study --full</code> measures all of it.</p>"
+    )
+
+
 def _asset(name: str) -> str:
     return files("minigrad.study").joinpath(name).read_text(encoding="utf-8")
 
@@ -87,7 +102,7 @@ def _verdicts(verdicts: Sequence[Verdict]) -> str:
         [
             f'<span id="claim-{verdict.number}">{verdict.number}</span>',
             f"{markup.escape(verdict.claim)}<br><span class=small>Holds if: {markup.escape(verdict.criterion)}</span>",
-            f"{markup.escape(verdict.measured)}<br><span class=small>{markup.escape(verdict.explanation)}</span>",
+            markup.escape(verdict.measured),
             f'<span class="verdict {verdict.verdict.replace(" ", "-")}">{MARKS[verdict.verdict]}</span>',
         ]
         for verdict in verdicts
@@ -103,16 +118,18 @@ def _verdicts(verdicts: Sequence[Verdict]) -> str:
     )
 
 
-Given = Mapping[int, str]
+Given = Mapping[int, Verdict]
 
 
 def _say(given: Given, *numbers: int) -> str:
-    sentences = [
-        f"{markup.escape(words.sentence(number, given.get(number, words.UNKNOWN)))} "
-        f'<a class=small href="#claim-{number}">claim {number}</a>'
-        for number in numbers
-    ]
-    return f"<p>{' '.join(sentences)}</p>"
+    sentences, explanations = [], []
+    for number in numbers:
+        verdict = given.get(number)
+        sentence = words.sentence(number, verdict.verdict if verdict else words.UNKNOWN)
+        sentences.append(f'{markup.escape(sentence)} <a class=small href="#claim-{number}">claim {number}</a>')
+        if verdict and verdict.explanation:
+            explanations.append(f"<p class=small>Claim {number}. {markup.escape(verdict.explanation)}</p>")
+    return f"<p>{' '.join(sentences)}</p>{''.join(explanations)}"
 
 
 def _wide(*tables: str) -> str:

@@ -101,8 +101,8 @@ def answer(verdicts: Mapping[int, str], reached: Mapping[str, float]) -> list[st
 
 def _sum(reached: Mapping[str, float]) -> str:
     first = (
-        "Because the sum is, but for a change of scale and bias, the only way to merge channels whose gradient does "
-        "not depend on the data"
+        "Because the sum is, but for a change of scale, sign and bias, the only way to merge channels whose gradient "
+        "does not depend on the data"
     )
     if "sum" in reached and "max" in reached:
         return (
@@ -132,9 +132,9 @@ def _cancellation(bank: str, escape: str) -> str:
 
 
 _RIVALRY = {
-    10: "more accurate than a maximum",
-    9: "alone in keeping its gradient through depth",
-    13: "cheaper than a streamed maximum",
+    10: "more accurate than a maximum by more than a point",
+    9: "singled out by gradient flow through depth",
+    13: "cheaper than a lean maximum by half or more",
 }
 
 

@@ -40,8 +40,7 @@ def draw(results: Results) -> str:
         "output; geometric mean over seeds. Thick: the sum. The dashed lines mark one tenth and ten."
         + markup.details("The numbers", _table(records))
     )
-    figure = markup.figure("depth", switch + "".join(panels), see, more)
-    return figure.replace('<figure id="depth"', '<figure id="depth" data-live="views"', 1)
+    return markup.figure("depth", switch + "".join(panels), see, more, live="views")
 
 
 def _chart(records: list[Record], C: int, layers: int, low: float, high: float) -> str:

@@ -15,49 +15,56 @@ SERIES = (
 )
 
 
-def draw(results: Results, task: str = "polarity") -> str:
-    """The plane of two projections with its trails, and three curves below them that the film walks along."""
-    record = pick(results, task)
-    if record is None:
-        return markup.missing("picture 2, the escape film")
-    film = record["film"]
-    plane, trails = _plane(film)
-    charts, cursors = _charts(film)
-    say = [
-        f"Step {step}: loss {loss:.3f}, gradient norm {gradient:.3g}, accuracy {100 * accuracy:.0f} %, cancellation "
-        f"{cancellation:.2f} against {null:.2f} by chance."
-        for step, loss, gradient, accuracy, cancellation, null in zip(
-            *(film[name] for name in ("step", "loss", "gradient", "accuracy", "cancellation", "null")),
-            strict=True,
-        )
-    ]
-    source = {"steps": film["step"], "trails": trails, "cursors": cursors, "say": say}
-    body = f'<div class="grid cards">{plane}{charts}</div>' + markup.controls("Step of training", len(film["step"]))
-    see = "Every filter starts on the line where an opponent edge cancels; watch whether training leaves it."
-    more = (
-        f"Task {record['task']}, {len(film['path'][0])} filters, {_MODES[record['mode']]}, one seed. Across: how "
-        "much of the edge pattern e is in the red slice of a filter; up: in its blue slice. On the dashed line a "
-        "filter answers an edge that rises in red and falls in blue with zero. The thin curves are the trained "
-        f"network’s loss when filter {film['filter'] + 1} alone is moved in the plane."
-    )
-    return markup.figure("film", body, see, more, live="film", source=source)
-
-
-_MODES = {
-    "full": "full-batch descent",
+MODES = {
     "minibatch": "minibatches",
+    "full": "full-batch descent",
     "mirrored": "full batch closed under swapping red and blue",
 }
 
 
-def pick(results: Results, task: str) -> Record | None:
-    """The filmed run of a task, with minibatches if there is one; any filmed run otherwise."""
-    filmed = [record for record in results.where("escape") if record.get("film")]
-    filmed.sort(key=lambda record: (record["task"] != task, record["mode"] != "minibatch"))
-    return filmed[0] if filmed else None
+def draw(results: Results) -> str:
+    """A film for each task and way of descent that was filmed, and a switch between them."""
+    records = filmed(results)
+    if not records:
+        return markup.missing("picture 2, the escape film")
+    options = [(f"{r['task']}-{r['mode']}", f"{r['task']}, {MODES[r['mode']]}") for r in records]
+    films = "".join(_film(record, name) for record, (name, _) in zip(records, options, strict=True))
+    see = "Every filter starts on the line where an opponent edge cancels; watch whether training leaves it."
+    more = (
+        "One seed of each. Across: how much of the edge pattern e is in the red slice of a filter; up: in its blue "
+        "slice. On the dashed line a filter answers an edge that rises in red and falls in blue with zero. The thin "
+        "curves are the trained network’s loss when one filter alone is moved in the plane."
+    )
+    return markup.figure("film", markup.choice("film-of", "Film", options) + films, see, more, live="views")
 
 
-def _plane(film: Record) -> tuple[str, list[dict[str, object]]]:
+def filmed(results: Results) -> list[Record]:
+    """The runs with a film, task by task, minibatches first."""
+    records = [record for record in results.where("escape") if record.get("film")]
+    tasks = [record["task"] for record in records]
+    return sorted(records, key=lambda record: (tasks.index(record["task"]), list(MODES).index(record["mode"])))
+
+
+def _film(record: Record, name: str) -> str:
+    film = record["film"]
+    plane, trails = _plane(film, f"film-{name}")
+    charts, cursors = _charts(film, f"film-{name}")
+    series = ("step", "loss", "gradient", "accuracy", "cancellation", "null")
+    say = [
+        f"Step {step}: loss {markup.signed(loss, 3)}, gradient norm {markup.signed(gradient, 3)}, accuracy "
+        f"{markup.percent(accuracy, 0)} %, cancellation {markup.signed(cancellation)} against {markup.signed(null)} by "
+        "chance."
+        for step, loss, gradient, accuracy, cancellation, null in zip(*(film[key] for key in series), strict=True)
+    ]
+    source = {"trails": trails, "cursors": cursors, "say": say}
+    return (
+        f'<div data-view="{name}" data-live="film" data-source="film-{name}-data">'
+        f'<div class="grid cards">{plane}{charts}</div>{markup.controls("Step of training", len(say))}'
+        f"{markup.embed(f'film-{name}-data', source)}</div>"
+    )
+
+
+def _plane(film: Record, name: str) -> tuple[str, list[dict[str, object]]]:
     path = np.asarray(film["path"], float)  # (T, F, 2)
     grid = film["contour"]
     xs, ys, loss = (np.asarray(grid[name], float) for name in ("x", "y", "loss"))
@@ -75,14 +82,14 @@ def _plane(film: Record) -> tuple[str, list[dict[str, object]]]:
     trails: list[dict[str, object]] = []
     for k in range(path.shape[1]):
         points = [[round(x(a), 1), round(y(b), 1)] for a, b in path[:, k]]
-        trails.append({"id": f"film-{k}", "points": points})
+        trails.append({"id": f"{name}-{k}", "points": points})
         whole = "M" + "L".join(f"{a} {b}" for a, b in points)  # what is seen without the script, and in print
         end_x, end_y = points[-1]
         parts.append(
             svg.group(
-                svg.element("path", d=whole, class_="curve", id=f"film-{k}"),
+                svg.element("path", d=whole, class_="curve", id=f"{name}-{k}"),
                 svg.element("circle", cx=points[0][0], cy=points[0][1], r=2.5, fill="none", stroke="currentColor"),
-                svg.element("circle", cx=end_x, cy=end_y, r=4.5, class_="paint", id=f"film-{k}-head"),
+                svg.element("circle", cx=end_x, cy=end_y, r=4.5, class_="paint", id=f"{name}-{k}-head"),
                 class_="routing",
             )
         )
@@ -90,26 +97,26 @@ def _plane(film: Record) -> tuple[str, list[dict[str, object]]]:
     return svg.drawing(SIZE + 60, SIZE + 60, *parts, title=title), trails
 
 
-def _charts(film: Record) -> tuple[str, list[dict[str, object]]]:
+def _charts(film: Record, name: str) -> tuple[str, list[dict[str, object]]]:
     steps = film["step"]
     parts: list[str] = []
     cursors: list[dict[str, object]] = []
-    for row, (name, label) in enumerate(SERIES):
+    for row, (shown, label) in enumerate(SERIES):
         top = 24 + row * 128
-        drawn = [name, "null"] if name == "cancellation" else [name]
+        drawn = [shown, "null"] if shown == "cancellation" else [shown]
         values = [value for series in drawn for value in film[series] if value is not None]
         x = svg.Scale(steps[0], steps[-1], 44, 390)
         y = svg.Scale(min(0.0, *values), max(values) * 1.05 or 1, top + 84, top)
         parts.append(svg.axes(x, y, "step" if row == 2 else "", label))
         for series in drawn:
-            style = "curve" if series == name else "curve dashed"
+            style = "curve" if series == shown else "curve dashed"
             points = [
                 (x(step), y(np.nan if value is None else value))
                 for step, value in zip(steps, film[series], strict=True)
             ]
-            parts.append(svg.group(svg.path(points, class_=style), class_="affine" if series == name else "control"))
-        parts.append(svg.line(x(steps[-1]), y.stop, x(steps[-1]), y.start, class_="rule", id=f"film-{name}"))
-        cursors.append({"id": f"film-{name}", "at": [round(x(step), 1) for step in steps]})
+            parts.append(svg.group(svg.path(points, class_=style), class_="affine" if series == shown else "control"))
+        parts.append(svg.line(x(steps[-1]), y.stop, x(steps[-1]), y.start, class_="rule", id=f"{name}-{shown}"))
+        cursors.append({"id": f"{name}-{shown}", "at": [round(x(step), 1) for step in steps]})
     return svg.drawing(
         400, 400, *parts, title="Loss, gradient norm and cancellation over the steps of training"
     ), cursors

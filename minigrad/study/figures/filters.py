@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -32,8 +34,7 @@ def draw(results: Results) -> str:
         "slices for red, green and blue. Share: norm of a channel’s weight gradient divided by the sum over "
         "channels, mean over seeds."
     )
-    figure = markup.figure("filters", switch + "".join(views), see, more)
-    return figure.replace('<figure id="filters"', '<figure id="filters" data-live="views"', 1)
+    return markup.figure("filters", switch + "".join(views), see, more, live="views")
 
 
 def _card(run: Record) -> str:
@@ -44,7 +45,7 @@ def _card(run: Record) -> str:
     for top, words, weights in ((28, "before", start), (118, "after", end)):
         parts.append(svg.text(0, top + 38, words, class_="note"))
         parts.append(svg.raster(mosaic(weights), CELL, limit, 56, top))
-        for c, (letter, colour) in enumerate(CHANNELS[: weights.shape[1]]):
+        for c, (letter, colour) in enumerate(_channels(weights.shape[1])):
             label = svg.text(50, top + c * pitch + 15, letter, class_="paint strong end")
             parts.append(svg.group(label, class_=colour))
     parts.append(_shares(run, 310, 28, 120, 150))
@@ -54,6 +55,10 @@ def _card(run: Record) -> str:
         *parts,
         title=f"{run['arm']} on {run['task']}: filters before and after training, share of gradient of each channel",
     )
+
+
+def _channels(count: int) -> Sequence[tuple[str, str]]:
+    return CHANNELS if count == len(CHANNELS) else (CHANNELS[0], CHANNELS[-1])  # two channels are red and blue
 
 
 def mosaic(weights: NDArray[np.floating]) -> NDArray[np.floating]:
@@ -70,7 +75,7 @@ def _shares(run: Record, left: float, top: float, width: float, height: float) -
     steps = run["curves"]["step"]
     x, y = svg.Scale(steps[0], steps[-1], left, left + width), svg.Scale(0, 1, top + height, top)
     parts = [svg.axes(x, y, "step", "share of gradient", [steps[0], steps[-1]])]
-    for share, (letter, colour), dash in zip(shares, CHANNELS, ("", "6 3", "2 3"), strict=False):
+    for share, (letter, colour), dash in zip(shares, _channels(len(shares)), ("", "6 3", "2 3"), strict=False):
         curve = svg.path(
             [(x(s), y(v)) for s, v in zip(steps, share, strict=True)],
             class_="curve",

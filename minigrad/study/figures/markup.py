@@ -81,7 +81,8 @@ def figure(name: str, body: str, see: str, more: str = "", live: str = "", sourc
 
     `live` names the function of `page.js` that moves the picture, `source` is what it reads.
     """
-    attributes = f' data-live="{live}" data-source="{name}-data"' if live else ""
+    attributes = f' data-live="{live}"' if live else ""
+    attributes += "" if source is None else f' data-source="{name}-data"'
     data = "" if source is None else embed(f"{name}-data", source)
     caption = f"<figcaption><strong>{escape(see)}</strong> {more}</figcaption>"
     return f'<figure id="{name}"{attributes}>{body}{caption}{data}</figure>'

@@ -355,7 +355,10 @@ def tuning(results: Results) -> str:
             str(r["F"]),
             INITS.get(r["init"], r["init"]),
             f"{r['best']:g}",
-            ", ".join(f"{lr:g}: {markup.percent(a, 0)}" for lr, a in zip(r["lrs"], r["accuracy"], strict=True)),
+            ", ".join(
+                f"{lr:g}: {markup.percent(a, 0)}"
+                for lr, a in zip(r.get("tried") or r["lrs"], r["accuracy"], strict=True)
+            ),
         ]
         for r in records
     ]
