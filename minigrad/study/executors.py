@@ -37,6 +37,8 @@ def concurrent(open_executor: Opener) -> Launcher:
     def launch(function: Callable[[Any], Any], jobs: Sequence[Any]) -> Iterator[Outcome]:
         waiting, breaks, last = list(jobs), 0, BrokenExecutor("the executor broke")
         while waiting and breaks < ATTEMPTS:
+            if breaks:  # the job at the head may be what kills workers: let the others go first
+                waiting = [*waiting[1:], waiting[0]]
             breaks += 1
             with open_executor() as executor:
                 try:

@@ -10,7 +10,8 @@ A record is one flat dict, one line of `quick.jsonl` or `full.jsonl` (`records.p
 Lists over
 seeds are called `S`, over the moments of measurement `T`. A number that was not finite is null. Every record
 has
-`kind`, `key` (a text that names the job: same key, same settings, same numbers) and `seconds`.
+`kind`, `key` (a text that names the job: same key, same settings, same numbers) and `seconds` of
+processor time.
 
 kind "study" (one, the first)   profile ("quick" | "full"), version, seeds [..], tasks [..], arms [..]
 kind "tune"      task arm init F; lrs [L], accuracy [L] (mean over tuning seeds), best (the learning rate
@@ -646,10 +647,10 @@ class Job:
 def work(job: Job) -> Record:
     """Do one job, with one thread: what a worker process runs."""
     set_num_threads(1)
-    begun = time.perf_counter()
+    begun = time.process_time()
     with one_blas_thread():
         found = JOBS[job.kind](**job.settings)
-    head = {"kind": job.kind, "key": job.key, "seconds": round(time.perf_counter() - begun, 2)}
+    head = {"kind": job.kind, "key": job.key, "seconds": round(time.process_time() - begun, 2)}
     record: Record = plain({**head, **job.settings, **found})
     return record
 
@@ -705,7 +706,7 @@ FULL = Profile(
     points=7,
     depth_channels=(3, 16, 64),
     depth_seeds=10,
-    escape_steps=300,
+    escape_steps=200,
     escape_modes=("full", "minibatch", "mirrored"),
     disguises=tuple((arm, by) for arm in ("mean", "sum+17", "alternating") for by in ("sgd", "adam")),
     filters=400_000,
@@ -766,6 +767,7 @@ def first_stage(profile: Profile, only: Sequence[str]) -> list[Job]:
         for init in ("he", "unit")
         for arm in reducing
     ]
+    wanted = [task for task in profile.tasks if not only or task in only]
     jobs += [
         Job(
             "tune",
@@ -778,19 +780,25 @@ def first_stage(profile: Profile, only: Sequence[str]) -> list[Job]:
                 "steps": steps_of(profile, task),
                 "seeds": list(profile.tuning_seeds),
             },
-            4,
+            2,
         )
-        for task in profile.tasks
+        for task in dict.fromkeys(TASKS[task].tuned_on for task in wanted)
         for init in profile.widths
-        for arm in arms_on(profile, task)
-        if widths_on(profile, task, init)
+        for arm in profile.arms
     ]
     return [job for job in jobs if _wanted(job, only)]
 
 
 def second_stage(profile: Profile, only: Sequence[str], done: Iterable[Record]) -> list[Job]:
-    """The trainings, each with the learning rate that was found for its task, arm and initialisation (at F = 8)."""
+    """The trainings, each with the learning rate found for its arm and initialisation on its family of tasks, F = 8."""
     best = {(r["task"], r["arm"], r["init"]): r["best"] for r in done if r["kind"] == "tune"}
+    best = {
+        (task, arm, init): best[key]
+        for task in profile.tasks
+        for arm in profile.arms
+        for init in profile.widths
+        if (key := (TASKS[task].tuned_on, arm, init)) in best
+    }
     cells = [
         (task, arm, F, init)
         for F in (8, 1, 4, 2)  # the widths that most is asked about come first
@@ -840,7 +848,7 @@ def statement_names() -> list[str]:
 
 
 def _wanted(job: Job, only: Sequence[str]) -> bool:
-    return not only or job.settings.get("task", only[0]) in only
+    return not only or job.kind == "tune" or job.settings.get("task", only[0]) in only
 
 
 def study(

@@ -16,6 +16,7 @@ import numpy as np
 from minigrad.study.records import Record, Results
 from minigrad.study.reductions import ARMS
 from minigrad.study.stats import Interval, bootstrap, equivalent, holm, paired, wilcoxon
+from minigrad.study.tasks import TASKS
 
 Outcome = Literal["holds", "fails", "undecided", "not run"]
 SANITY = ("photographs", "polarity-rb")  # tasks that no mean over tasks includes
@@ -241,9 +242,8 @@ def flows(results: Results, limits: Mapping[str, float]) -> list[Comparison]:
 
 def better_init(results: Results, task: str, arm: str) -> str:
     """The initialisation that did better on the tuning seeds."""
-    found = {
-        r["init"]: max(a for a in r["accuracy"] if a is not None) for r in need(results, "tune", task=task, arm=arm)
-    }
+    tuned = need(results, "tune", task=TASKS[task].tuned_on, arm=arm)
+    found = {r["init"]: max(r["accuracy"]) for r in tuned}
     return max(found, key=lambda init: (found[init], init == "he"))
 
 

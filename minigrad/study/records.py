@@ -57,10 +57,12 @@ def read(path: Path) -> Iterator[Record]:
     """The sound records of a file in the order of writing; a warning names each damaged line left out."""
     with open(path, encoding="utf-8", errors="replace") as file:
         for number, text in enumerate(file, 1):
+            if not text.endswith("\n"):
+                return  # a last line without its end is a kill's usual trace: no warning
             record = parse(text)
             if record is not None:
                 yield record
-            elif text.endswith("\n"):  # a last line without its end is a kill's usual trace: no warning
+            else:
                 warnings.warn(
                     f"{path}, line {number}: damaged record left out; its run repeats", stacklevel=2
                 )

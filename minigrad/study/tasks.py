@@ -199,6 +199,7 @@ class Task:
     make: Maker
     classes: int
     steps: int  # minibatches of training
+    tuned_on: str  # the task whose learning rates are used
     channels: int = 3
 
     @property
@@ -213,14 +214,14 @@ class Task:
 
 
 TASKS: dict[str, Task] = {
-    "polarity": Task(polarity, 2, 120),
-    "polarity-rb": Task(polarity_rb, 2, 120, channels=2),
-    "presence": Task(presence, 2, 120),
-    "relation": Task(relation, 2, 120),
-    "which": Task(which, 3, 120),
-    "and": Task(both, 2, 120),
-    "correlated": Task(correlated, 10, 200),
-    "distractors": Task(distractors, 10, 200),
-    "common": Task(common, 10, 200),
-    "photographs": Task(photo, 2, 120),
+    "polarity": Task(polarity, 2, 120, "and"),
+    "polarity-rb": Task(polarity_rb, 2, 120, "and", channels=2),
+    "presence": Task(presence, 2, 120, "and"),
+    "relation": Task(relation, 2, 120, "and"),
+    "which": Task(which, 3, 120, "and"),
+    "and": Task(both, 2, 120, "and"),
+    "correlated": Task(correlated, 10, 200, "distractors"),
+    "distractors": Task(distractors, 10, 200, "distractors"),
+    "common": Task(common, 10, 200, "distractors"),
+    "photographs": Task(photo, 2, 120, "and"),
 }
