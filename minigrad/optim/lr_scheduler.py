@@ -240,11 +240,15 @@ class OneCycleLR(LRScheduler):
                     group.update(base_momentum=low, max_momentum=high)
         super().__init__(optimizer, last_epoch)
 
+    def step(self) -> None:
+        """t ← t + 1, up to `total_steps`, and the rates and momenta that belong to it."""
+        if self.last_epoch >= self.total_steps:
+            raise ValueError(f"OneCycleLR: step {self.last_epoch + 1} of a cycle of {self.total_steps}")
+        super().step()
+
     def rate(self, group: Group, base: float) -> float:
         """Along the phase that t lies in; sets the momentum, too."""
         t, first = self.last_epoch, 0.0
-        if t > self.total_steps:
-            raise ValueError(f"OneCycleLR: step {t} of a cycle of {self.total_steps}")
         for phase in self.phases:
             last, lr_from, lr_to, momentum_from, momentum_to = phase
             if t <= last or phase is self.phases[-1]:

@@ -1,0 +1,265 @@
+"""Optimizers: PyTorch's numbers, groups, state, and what is refused. Values come from PyTorch 2.13 in float64."""
+
+import copy
+import tracemalloc
+
+import numpy as np
+import pytest
+
+import minigrad as mg
+from minigrad import optim
+from minigrad.optim import SGD, Adagrad, Adam, AdamW, Optimizer, RMSprop
+
+TRAJECTORIES = [  # where [1, -2] is after six steps of `descend`
+    (SGD, {"lr": 0.1}, [0.586097785371, -6.66762688309]),
+    (SGD, {"lr": 0.1, "weight_decay": 0.1, "maximize": True}, [1.5302443858, -1.68285009209]),
+    (SGD, {"lr": 0.1, "momentum": 0.9, "dampening": 0.3}, [0.176865675953, -12.3274636828]),
+    (SGD, {"lr": 0.1, "momentum": 0.9, "weight_decay": 0.1, "nesterov": True}, [-0.126811792154, -156.714971232]),
+    (Adam, {}, [0.995161977483, -2.00442272774]),
+    (Adam, {"lr": 0.1, "betas": (0.8, 0.95), "eps": 1e-3, "weight_decay": 0.1}, [0.53500913307, -2.46495971226]),
+    (Adam, {"lr": 0.1, "amsgrad": True, "maximize": True}, [1.492253027, -1.60372646851]),
+    (AdamW, {}, [0.995112089267, -2.00432254666]),
+    (AdamW, {"lr": 0.1, "betas": (0.8, 0.95), "weight_decay": 0.1, "amsgrad": True}, [0.50340377687, -2.35219895093]),
+    (RMSprop, {}, [0.707530272855, -2.2409089055]),
+    (
+        RMSprop,
+        {"lr": 0.1, "alpha": 0.9, "eps": 1e-3, "weight_decay": 0.1, "momentum": 0.9},
+        [-0.670163223423, -5.42258501157],
+    ),
+    (RMSprop, {"lr": 0.1, "alpha": 0.9, "centered": True, "maximize": True}, [2.37343231126, -1.68432807072]),
+    (Adagrad, {}, [0.968859563284, -2.02053735131]),
+    (
+        Adagrad,
+        {"lr": 0.1, "lr_decay": 0.1, "weight_decay": 0.1, "initial_accumulator_value": 0.3, "eps": 1e-3},
+        [0.757461205213, -2.21120320916],
+    ),
+]
+EACH = pytest.mark.parametrize(("kind", "options", "expected"), TRAJECTORIES)
+KINDS = pytest.mark.parametrize("kind", [SGD, Adam, AdamW, RMSprop, Adagrad])
+
+
+def parameter(values=(1.0, -2.0), dtype=mg.float64):
+    return mg.tensor(values, dtype=dtype, requires_grad=True)
+
+
+def descend(p, optimizer, steps):
+    """Six steps along gradients that depend on the step and the place; the fourth without any."""
+    for t in steps:
+        a, b = p.tolist()
+        p.grad = None if t == 3 else mg.tensor([np.sin(3 * t) + a, 0.5 - t + b**2], dtype=p.dtype)
+        optimizer.step()
+
+
+@EACH
+def test_each_step_is_pytorchs(kind, options, expected):
+    p = parameter()
+    descend(p, kind([p], **options), range(6))
+    np.testing.assert_allclose(p.data, expected, rtol=1e-10)
+
+
+@EACH
+def test_float32_stays_float32_and_close(kind, options, expected):
+    p = parameter(dtype=mg.float32)
+    optimizer = kind([p], **options)
+    descend(p, optimizer, range(6))
+    np.testing.assert_allclose(p.data, expected, rtol=2e-5)
+    arrays = [v for v in optimizer.state[p].values() if isinstance(v, np.ndarray)]
+    assert {a.dtype for a in arrays} <= {mg.float32}
+
+
+@EACH
+def test_a_state_that_was_saved_and_loaded_continues_the_same(kind, options, expected, tmp_path):
+    p = parameter()
+    optimizer = kind([p], **options)
+    descend(p, optimizer, range(3))
+    mg.save([p, optimizer.state_dict()], tmp_path / "state.npz")
+    q, state = mg.load(tmp_path / "state.npz")
+    resumed = kind([q])  # all its options come from the state
+    resumed.load_state_dict(state)
+    descend(q, resumed, range(3, 6))
+    np.testing.assert_allclose(q.data, expected, rtol=1e-10)
+
+
+def test_the_update_is_in_place_and_seen_by_backward():
+    p = parameter()
+    memory, optimizer = p.data, SGD([p], lr=0.1)
+    loss = (p * p).sum()
+    p.grad = mg.ones(2, dtype=mg.float64)
+    optimizer.step()
+    assert p.data is memory
+    with pytest.raises(RuntimeError, match="changed in place"):
+        loss.backward()
+
+
+@KINDS
+def test_a_step_of_a_large_parameter_asks_for_no_memory_after_the_first(kind):
+    p = mg.zeros(1000, 250, requires_grad=True)
+    p.grad = mg.ones(1000, 250)
+    optimizer = kind([p], weight_decay=0.1, **({"momentum": 0.9} if kind in (SGD, RMSprop) else {}))
+    optimizer.step()
+    tracemalloc.start()
+    optimizer.step()
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < p.data.nbytes / 20
+
+
+def test_parameters_without_a_gradient_are_left_alone():
+    p, q = parameter(), parameter()
+    p.grad = mg.ones(2, dtype=mg.float64)
+    optimizer = SGD([p, q], lr=1.0, weight_decay=0.5)
+    optimizer.step()
+    assert p.tolist() == [-0.5, -2.0] and q.tolist() == [1.0, -2.0]
+    assert q not in optimizer.state
+
+
+def test_groups_have_options_of_their_own():
+    p, q = parameter(), parameter()
+    optimizer = SGD([{"params": [p], "lr": 1.0}, {"params": q}], lr=0.5)
+    optimizer.add_param_group({"params": [r := parameter()], "momentum": 0.9})
+    for tensor in (p, q, r):
+        tensor.grad = mg.ones(2, dtype=mg.float64)
+    optimizer.step()
+    assert [t.tolist() for t in (p, q, r)] == [[0.0, -3.0], [0.5, -2.5], [0.5, -2.5]]
+    assert set(optimizer.state[r]) == {"momentum_buffer"} and not optimizer.state[p]
+
+
+def test_zero_grad_drops_gradients_or_fills_them_with_zeros():
+    p = parameter()
+    optimizer = SGD([p])
+    p.grad = mg.ones(2, dtype=mg.float64)
+    optimizer.zero_grad(set_to_none=False)
+    assert p.grad.tolist() == [0, 0] and p.grad.dtype == mg.float64
+    optimizer.zero_grad()
+    assert p.grad is None
+
+
+def test_a_closure_computes_the_loss_and_may_run_under_no_grad():
+    p = parameter()
+    optimizer = SGD([p], lr=0.25)
+
+    def closure():
+        optimizer.zero_grad()
+        loss = (p * p).sum()
+        loss.backward()
+        return loss
+
+    with mg.no_grad():
+        assert optimizer.step(closure).item() == 5
+    assert p.tolist() == [0.5, -1.0]
+
+
+def test_any_generator_of_parameters_will_do():
+    model = mg.nn.Linear(2, 3)
+    assert len(Adam(model.parameters()).param_groups[0]["params"]) == 2
+
+
+def test_the_state_dict_has_pytorchs_layout():
+    p, q = parameter(), parameter()
+    optimizer = Adam([{"params": [p]}, {"params": [q], "lr": 0.5}])
+    q.grad = mg.ones(2, dtype=mg.float64)
+    optimizer.step()
+    state = optimizer.state_dict()
+    assert [group["params"] for group in state["param_groups"]] == [[0], [1]]
+    assert state["param_groups"][1]["lr"] == 0.5
+    assert set(state["state"]) == {1} and set(state["state"][1]) == {"step", "exp_avg", "exp_avg_sq"}
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda s: s.pop("param_groups"), "expected a mapping with 'state' and 'param_groups'"),
+        (lambda s: s["param_groups"].pop(), "groups of .* parameters were saved"),
+        (lambda s: s["param_groups"][0].pop("betas"), "group 0 lacks betas"),
+        (lambda s: s["state"].update({7: {}}), "parameter 7, which no group has"),
+        (lambda s: s["state"][0].update(exp_avg=np.zeros(3)), r"exp_avg of parameter 0 is float64\[3\], not \[2\]"),
+        (lambda s: s["state"][0].update(exp_avg=np.array(["a", "b"])), "exp_avg of parameter 0 is <U1"),
+    ],
+)
+def test_loading_a_wrong_state_says_what_is_wrong_and_changes_nothing(change, words):
+    p = parameter()
+    optimizer = Adam([p])
+    descend(p, optimizer, range(2))
+    before = copy.deepcopy(optimizer.state_dict())
+    wrong = copy.deepcopy(before)
+    wrong["param_groups"][0]["lr"] = 123.0
+    change(wrong)
+    with pytest.raises(ValueError, match=words):
+        optimizer.load_state_dict(wrong)
+    np.testing.assert_equal(optimizer.state_dict(), before)
+
+
+def test_loading_lists_all_that_is_wrong():
+    p = parameter()
+    optimizer = Adam([p])
+    descend(p, optimizer, range(1))
+    wrong = copy.deepcopy(optimizer.state_dict())
+    wrong["state"][0].update(exp_avg=np.zeros(3), exp_avg_sq=np.zeros(4))
+    with pytest.raises(ValueError, match=r"(?s)exp_avg of .*\[3\].*exp_avg_sq of .*\[4\]"):
+        optimizer.load_state_dict(wrong)
+
+
+def test_a_loaded_state_is_a_copy():
+    p, q = parameter(), parameter()
+    first, second = SGD([p], momentum=0.9), SGD([q], momentum=0.9)
+    descend(p, first, range(2))
+    second.load_state_dict(first.state_dict())
+    before = second.state[q]["momentum_buffer"].copy()
+    descend(p, first, range(2))
+    np.testing.assert_array_equal(second.state[q]["momentum_buffer"], before)
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "words"),
+    [
+        (lambda: SGD([]), ValueError, "empty list of parameters"),
+        (lambda: SGD(parameter()), TypeError, "a single Tensor"),
+        (lambda: SGD([{"params": {parameter(), parameter()}}]), TypeError, "order"),
+        (lambda: SGD([np.zeros(2)]), TypeError, "parameter 0 is no Tensor but ndarray"),
+        (lambda: SGD([parameter() * 2]), ValueError, "computed by <mul"),
+        (lambda: SGD([p := parameter(), p]), ValueError, "more than once"),
+        (lambda: SGD([{"params": [p := parameter()]}, {"params": [p]}]), ValueError, "more than once"),
+        (lambda: SGD([{"params": [parameter()], "weight_dacay": 1}]), ValueError, "unknown option weight_dacay; .*lr"),
+        (lambda: SGD([{"params": [parameter()]}, [parameter()]]), TypeError, "expected a group"),
+        (lambda: SGD([parameter()], lr=-1.0), ValueError, "lr must not be negative, got -1.0"),
+        (lambda: SGD([parameter()], nesterov=True), ValueError, "nesterov needs a momentum"),
+        (lambda: Adam([parameter()], betas=(0.9, 1.0)), ValueError, r"beta 1 must be in \[0, 1\), got 1.0"),
+        (lambda: Adam([{"params": [parameter()], "eps": -1}]), ValueError, "eps must not be negative"),
+        (lambda: RMSprop([parameter()], alpha=float("nan")), ValueError, "alpha must not be negative, got nan"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(make, error, words):
+    with pytest.raises(error, match=words):
+        make()
+
+
+def test_a_refused_group_is_not_added():
+    optimizer = SGD([parameter()])
+    with pytest.raises(ValueError, match="lr"):
+        optimizer.add_param_group({"params": [parameter()], "lr": -1})
+    assert len(optimizer.param_groups) == 1
+
+
+def test_a_new_optimizer_is_a_defaults_dictionary_and_an_update():
+    class SignDescent(Optimizer):
+        def update(self, p, g, state, group):
+            p -= group["lr"] * np.sign(g)
+
+    p = parameter()
+    p.grad = mg.tensor([5.0, -0.1], dtype=mg.float64)
+    SignDescent([p], {"lr": 0.5}).step()
+    assert p.tolist() == [0.5, -1.5]
+
+
+def test_names_that_are_not_here_say_what_is():
+    with pytest.raises(AttributeError, match="'LBFGS'; there are SGD"):
+        _ = optim.LBFGS
+
+
+def test_the_repr_shows_groups_and_options():
+    assert repr(SGD([parameter()], lr=0.1)).splitlines()[:4] == [
+        "SGD (",
+        "Parameter Group 0",
+        "    dampening: 0.0",
+        "    lr: 0.1",
+    ]
