@@ -12,7 +12,7 @@ from minigrad import nn, optim
 from minigrad.data import DataLoader, TensorDataset
 from minigrad.nn import functional as F
 
-EPOCHS, BATCH = 12, 64
+EPOCHS, BATCH = 20, 64
 
 
 class Net(nn.Module):
@@ -48,7 +48,7 @@ def build():
 def train(model, batches):
     """One pass over the batches for each epoch's learning rate; the losses."""
     optimizer = optim.Adam(model.parameters(), lr=2e-3)
-    scheduler = optim.lr_scheduler.StepLR(optimizer, step_size=40, gamma=0.8)
+    scheduler = optim.lr_scheduler.StepLR(optimizer, step_size=50, gamma=0.9)
     losses = []
     model.train()
     for images, labels in batches:

@@ -16,7 +16,6 @@ import importlib.util
 import json
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -61,15 +60,15 @@ def batches_of(arrays: tuple[np.ndarray, ...], steps: int, size: int = 64) -> li
 
 
 def initial(models: tuple[Any, ...]) -> list[Arrays]:
-    """A state for each model, drawn with NumPy alone: He's weights, zero biases, the rest as it was built."""
+    """A state for each model, drawn with NumPy alone: He's weights, normalisations by 1, no biases."""
     rng, states = np.random.RandomState(1), []
     for model in models:
         state = numpy_state(model)
         for key, value in state.items():
             if value.ndim > 1:
                 state[key] = rng.standard_normal(value.shape) * (2 / value[0].size) ** 0.5
-            elif key.endswith("bias"):
-                state[key] = np.zeros(value.shape)
+            elif key.endswith(("weight", "bias")):
+                state[key] = np.full(value.shape, float(key.endswith("weight")))
         states.append(state)
     return states
 
@@ -118,39 +117,32 @@ def difference(a: list[float], b: list[float]) -> float:
 
 def main() -> None:
     """Print the table; store the first losses if asked."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--steps", type=int, default=240)
     parser.add_argument("--store", action="store_true")
     options = parser.parse_args()
     import torch
 
+    torch.set_num_threads(1)
     print(
-        f"{options.steps} steps. Loss: the mean of the last ten. "
-        "Difference: the largest of all steps, over the largest loss."
+        f"{options.steps} steps. Loss: the mean of the last ten, in float32. Difference: the largest of all steps, "
+        "over the largest loss."
     )
-    print(
-        f"{'port':18}{'float32 PyTorch':>16}{'minigrad':>10}{'seconds':>16}"
-        f"{'difference':>12}{'in float64':>12}"
-    )
+    print(f"{'':18}{'loss':^20}{'difference':^40}")
+    print(f"{'port':18}{'PyTorch':>10}{'minigrad':>10}{'float64':>10}{'float32':>10}{'PyTorch 32 to 64':>20}")
     stored = {}
     for name in PORTS:
         torch.manual_seed(0)
         states = [numpy_state(model) for model in load(name, "torch").build()]  # PyTorch's own first weights
-        losses, seconds = {}, {}
-        for library in ("torch", "minigrad"):
-            start = time.perf_counter()
-            losses[library] = run(name, library, options.steps, "float32", states)
-            seconds[library] = time.perf_counter() - start
-        double = difference(
-            *(run(name, library, options.steps, "float64", states) for library in ("minigrad", "torch"))
-        )
-        print(
-            f"{name:18}{np.mean(losses['torch'][-10:]):16.5f}{np.mean(losses['minigrad'][-10:]):10.5f}"
-            f"{seconds['torch']:8.1f}{seconds['minigrad']:8.1f}"
-            f"{difference(losses['minigrad'], losses['torch']):12.1e}{double:12.1e}"
-        )
+        losses = {
+            (library, dtype): run(name, library, options.steps, dtype, states)
+            for library in ("torch", "minigrad")
+            for dtype in ("float32", "float64")
+        }
+        ends = [np.mean(losses[library, "float32"][-10:]) for library in ("torch", "minigrad")]
+        apart = [difference(losses["minigrad", dtype], losses["torch", dtype]) for dtype in ("float64", "float32")]
+        own = difference(losses["torch", "float32"], losses["torch", "float64"])
+        print(f"{name:18}{ends[0]:10.5f}{ends[1]:10.5f}{apart[0]:10.1e}{apart[1]:10.1e}{own:20.1e}", flush=True)
         stored[name] = run(name, "torch", 4, "float64")
     if options.store:
         STORE.write_text(json.dumps(stored, indent=1) + "\n", encoding="utf-8")

@@ -44,9 +44,7 @@ class ResNet(nn.Module):
     def __init__(self):
         super().__init__()
         self.stem = nn.Sequential(nn.Conv2d(1, 8, 3, padding=1, bias=False), nn.BatchNorm2d(8), nn.ReLU())
-        self.layers = nn.Sequential(
-            BasicBlock(8, 8), BasicBlock(8, 16, stride=2), BasicBlock(16, 32, stride=2)
-        )
+        self.layers = nn.Sequential(BasicBlock(8, 8), BasicBlock(8, 16, stride=2), BasicBlock(16, 32, stride=2))
         self.pool = nn.AdaptiveAvgPool2d((1, 1))
         self.fc = nn.Linear(32, 10)
         for m in self.modules():

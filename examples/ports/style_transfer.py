@@ -19,9 +19,7 @@ STEPS, SIZE = 60, 48
 def data():
     """Content and style, each (1, 3, SIZE, SIZE) in [0, 1]; together they are the one batch."""
     china, flower = load_sample_images().images
-    crop = [
-        image[100 : 100 + 4 * SIZE : 4, 150 : 150 + 4 * SIZE : 4] for image in (china, flower)
-    ]  # (H, W, 3)
+    crop = [image[100 : 100 + 4 * SIZE : 4, 150 : 150 + 4 * SIZE : 4] for image in (china, flower)]  # (H, W, 3)
     return tuple((image.transpose(2, 0, 1)[None] / 255).astype("float32") for image in crop)
 
 

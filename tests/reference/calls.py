@@ -185,11 +185,7 @@ def contiguous(library: Any, array: np.ndarray) -> Any:
 def permuted(library: Any, array: np.ndarray) -> Any:
     """A tensor whose axes lie in memory in the opposite order."""
     axes = tuple(range(array.ndim))[::-1]
-    return (
-        library.tensor(np.ascontiguousarray(array.transpose(axes))).permute(*axes)
-        if axes
-        else library.tensor(array)
-    )
+    return library.tensor(np.ascontiguousarray(array.transpose(axes))).permute(*axes) if axes else library.tensor(array)
 
 
 def strided(library: Any, array: np.ndarray) -> Any:
@@ -265,9 +261,7 @@ def evaluate(
         (call.args, call.options, call.inputs), lambda d: next(supply), lambda n: lookup(library, n.path)
     )
     if inputs is not None:
-        module = (
-            lookup(library, str(call.path))(*args, **options).to(getattr(library, dtype)).train(call.train)
-        )
+        module = lookup(library, str(call.path))(*args, **options).to(getattr(library, dtype)).train(call.train)
         parameters = list(module.parameters())
         with library.no_grad():
             for p, a in zip(parameters, arrays[len(wanted) :], strict=True):
@@ -291,20 +285,16 @@ def evaluate(
     ]
     gradients = derive(library, ends, leaves, upstream, create_graph=second and call.second)
     first = [_or_zero(g, leaf) for g, leaf in zip(gradients, leaves, strict=True)]
-    live = [g for g in gradients if g is not None and g.requires_grad]
+    live = [(i, g) for i, g in enumerate(gradients) if g is not None and g.requires_grad]
     if not (second and call.second) or not live:
         return Result(values, first, None)
     variables = upstream + leaves
-    again = [
-        library.tensor(weights(tuple(g.shape), 3 + i).astype(to_numpy(g).dtype)) for i, g in enumerate(live)
-    ]
-    gradients = derive(library, live, variables, again)
+    again = [library.tensor(weights(tuple(g.shape), 3 + i).astype(to_numpy(g).dtype)) for i, g in live]
+    gradients = derive(library, [g for _, g in live], variables, again)
     return Result(values, first, [_or_zero(g, v) for g, v in zip(gradients, variables, strict=True)])
 
 
-def derive(
-    library: Any, outputs: list[Any], inputs: list[Any], upstream: list[Any], create_graph: bool = False
-) -> Any:
+def derive(library: Any, outputs: list[Any], inputs: list[Any], upstream: list[Any], create_graph: bool = False) -> Any:
     """Gradients of the outputs, weighted by `upstream`, with None where an input has no part."""
     return library.autograd.grad(outputs, inputs, upstream, create_graph=create_graph, allow_unused=True)
 

@@ -127,9 +127,7 @@ def compare_calls(torch: Any, mg: Any, count: int, seed: int) -> Table:
         if theirs.second is not None:
             error = np.inf if ours.second is None else relative_error(ours.second, theirs.second)
             table.enter(call.group, "second", error, DOUBLE, what)
-        single, peer = (
-            attempt(library, call, arrays, "float32", layout, second=False) for library in (mg, torch)
-        )
+        single, peer = (attempt(library, call, arrays, "float32", layout, second=False) for library in (mg, torch))
         if isinstance(single, Exception) or isinstance(peer, Exception):
             table.differences.append(f"{what}: in float32 {single!r:.200} for {peer!r:.60}")
             continue
@@ -141,9 +139,7 @@ def compare_calls(torch: Any, mg: Any, count: int, seed: int) -> Table:
                 continue
             off = relative_error(getattr(single, column if column == "first" else "values"), wanted)
             table.enter(call.group, f"f32 {column}", off, max(SINGLE, 4 * theirs_off), what)
-            table.worst[call.group][f"torch's {column}"] = max(
-                table.worst[call.group][f"torch's {column}"], theirs_off
-            )
+            table.worst[call.group][f"torch's {column}"] = max(table.worst[call.group][f"torch's {column}"], theirs_off)
     print(f"refused by both: {refused_by_both}; by PyTorch alone: {refused_by_torch}")
     return table
 
@@ -278,9 +274,7 @@ def compare_training(torch: Any, mg: Any, steps: int) -> Table:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--random", type=int, default=4000, help="random calls")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--steps", type=int, default=200, help="training steps")

@@ -48,8 +48,7 @@ def main() -> None:
             "inputs": [[list(a.shape), str(a.dtype)] for a in arrays],
             "parameters": list(parameter_draws(torch, call)),
             "values": [
-                [list(a.shape), str(a.dtype), str(b.dtype)]
-                for a, b in zip(result.values, single.values, strict=True)
+                [list(a.shape), str(a.dtype), str(b.dtype)] for a, b in zip(result.values, single.values, strict=True)
             ],
             "first": [list(a.shape) for a in result.first],
             "second": None if result.second is None else [list(a.shape) for a in result.second],

@@ -490,9 +490,7 @@ for reduction in ("mean", "sum", "none"):
         ignore_index=3,
         reduction=reduction,
     )
-    add(
-        "losses", F + "cross_entropy", x(4, 5), constant(unit(4, 5)), label_smoothing=0.1, reduction=reduction
-    )
+    add("losses", F + "cross_entropy", x(4, 5), constant(unit(4, 5)), label_smoothing=0.1, reduction=reduction)
     add("losses", F + "cross_entropy", x(4, 5), unit(4, 5), constant(positive(5)), reduction=reduction)
 add("losses", F + "cross_entropy", x(2, 5, 3), constant(unit(2, 5, 3)))
 
