@@ -189,7 +189,7 @@ class Hierarchy:
             for a, b in pairwise(chain):
                 out = 0.0 if a.passing else self.port(levels, upper, number, False)
                 into = 0.0 if b.passing else self.port(levels, lower, number, True)
-                weight = (1.0, 2.0, 8.0)[a.passing + b.passing] * (0.05 if upper in self.leaves else 1.0)
+                weight = (1.0, 2.0, 8.0)[a.passing + b.passing] * (0.002 if upper in self.leaves else 1.0)
                 a.below.append(Link(b, out, into, weight, number))
                 b.above.append(Link(a, into, out, weight, number))
         for child in sorted(level.items, key=lambda child: child in self.leaves):

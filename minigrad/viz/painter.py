@@ -148,9 +148,9 @@ class Painter:
             if words and name != "shape" and NEUTRAL.get(name) != words:
                 spelled.append(f"{name} {clean(words, 24)}")
         path = self.tape.scope[node]
-        title = node.name
+        title = node.name.lstrip("_")
         if path in self.view.trivial and path.path:
-            title = f"{node.name}  ({clean(path.path, 24)})"
+            title = f"{title}  ({clean(path.path, 24)})"
         lines = [title, *(" · ".join(spelled[i : i + 2]) for i in range(0, len(spelled), 2))]
         value = self.values.get(node)
         return [*lines, f"= {number(value)}" if value is not None else f"→ {shape_text(node.shape, node.dtype)}"]

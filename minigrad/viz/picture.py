@@ -52,7 +52,7 @@ class Vertex:
     @property
     def size(self) -> tuple[float, float]:
         """Width and height in px that hold the text, in an oval as well as in a box."""
-        width = max(text_width(line, BODY if i else TITLE, bold=not i) for i, line in enumerate(self.lines))
+        width = max(24.0, *(text_width(line, BODY if i else TITLE, bold=not i) for i, line in enumerate(self.lines)))
         height = LINE * len(self.lines)
         if self.image is not None:
             image_width, image_height = image_size(self.image)
