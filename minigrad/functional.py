@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from minigrad import kernels, random
-from minigrad.autograd import primitive
+from minigrad.autograd import is_grad_enabled, primitive
 from minigrad.ops.conv import conv1d, conv2d, conv_transpose2d
 from minigrad.ops.elementwise import elu, gelu, leaky_relu, relu, sigmoid, silu, softplus, tanh, where
 from minigrad.ops.pool import adaptive_avg_pool2d, adaptive_max_pool2d, avg_pool2d, max_pool2d
@@ -194,6 +194,42 @@ def _affine(input: Tensor, weight: Tensor | None, bias: Tensor | None, shape: Se
     return input if bias is None else input + bias.reshape(shape)
 
 
+# Batch normalisation has a kernel and so its rules: composed, it makes ten passes over a feature map and keeps
+# four. Its rules call kernels, too, and are spelled out in Tensor operations where they are themselves recorded.
+
+
+def _batch_normalised_input(
+    g: Tensor, input: Tensor, weight: Tensor | None, mean: Array, deviation: Array, eps: float
+) -> Tensor:
+    if not is_grad_enabled():
+        scale = None if weight is None else _array(weight)
+        return from_numpy(kernels.normalise_input(g.data, input.data, scale, mean, deviation))
+    dims = (0, *range(2, input.ndim))
+    out, _, variance = _standardised(input, dims, eps)
+    if weight is not None:
+        g = g * weight.reshape((-1,) + (1,) * (input.ndim - 2))
+    return (g - g.mean(dims, True) - out * (g * out).mean(dims, True)) * (variance + eps).rsqrt()
+
+
+def _batch_normalised_weight(g: Tensor, input: Tensor, mean: Array, deviation: Array, eps: float) -> Tensor:
+    if not is_grad_enabled():
+        return from_numpy(kernels.normalise_weight(g.data, input.data, mean, deviation))
+    dims = (0, *range(2, input.ndim))
+    return (g * _standardised(input, dims, eps)[0]).sum(dims)
+
+
+@primitive(
+    input=_batch_normalised_input,
+    weight=_batch_normalised_weight,
+    bias=lambda g: g.sum((0, *range(2, g.ndim))),
+)
+def _batch_normalised(
+    input: Array, weight: Array, bias: Array, mean: Array, deviation: Array, eps: float
+) -> Array:
+    """Input standardised by its own mean and deviation, scaled and shifted."""
+    return kernels.normalise(input, weight, bias, mean, deviation)
+
+
 def batch_norm(
     input: Tensor,
     running_mean: ArrayLike | None,
@@ -237,14 +273,15 @@ def batch_norm(
         raise ValueError(
             f"batch_norm: training needs more than one value per channel, got an input of shape {input.shape}"
         )
-    out, mean_, variance_ = _standardised(input, (0, *range(2, input.ndim)), eps)
-    for running, batch in ((running_mean, mean_.data), (running_var, variance_.data * (count / (count - 1)))):
+    mean_, variance_ = kernels.channel_moments(input.data)
+    out = _batch_normalised(input, weight, bias, mean_, np.sqrt(variance_ + eps), eps)
+    for running, batch in ((running_mean, mean_), (running_var, variance_ * (count / (count - 1)))):
         if running is not None:
             values = _array(running)
             values += momentum * (batch.reshape(channels) - values)
             if isinstance(running, Tensor):
                 running.bump_version()
-    return _affine(out, weight, bias, shape)
+    return out
 
 
 def layer_norm(

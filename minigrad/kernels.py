@@ -102,8 +102,12 @@ def _rows(a: Array) -> Array:
     return a.transpose(2, 1, 3, 0)  # (N, C, H, W) -> (H, C, W, N)
 
 
-def _images(rows: Array) -> Array:
-    return rows.transpose(3, 1, 0, 2)  # (H, C, W, N) -> (N, C, H, W)
+def _images(n: int, c: int, h: int, w: int, dtype: Any) -> Array:
+    """An uninitialised (N, C, H, W) array, in memory (H, C, W, N); one that owns its memory is never copied."""
+    return np.empty_like(_batch_last, dtype, shape=(n, c, h, w))
+
+
+_batch_last = np.empty((2, 2, 2, 2)).transpose(3, 1, 0, 2)
 
 
 def _batch_innermost(a: Array) -> Array:
@@ -292,7 +296,8 @@ def conv2d(
     windows = _windows(x, w.shape[2:], stride, padding, dilation)
     dtype = np.result_type(x, w)
     n, (o, c, kh, kw), (p, q) = x.shape[0], w.shape, windows.grid
-    out = np.empty((p, o, q, n), dtype)
+    out = _images(n, o, p, q, dtype)
+    rows = _rows(out)
     if not w.size:
         out[...] = 0
     if out.size and w.size:
@@ -302,13 +307,13 @@ def conv2d(
         biases = None if bias is None else bias.reshape(groups, 1, o // groups, 1)
 
         def chunk(span: tuple[slice, slice, slice]) -> None:
-            target = _chunk(out, *span, groups)
+            target = _chunk(rows, *span, groups)
             np.matmul(weights, columns.matrix(*span), out=target)
             if biases is not None:
                 target += biases  # here, while the chunk is in cache
 
         threads.run(chunk, columns.chunks)
-    return _images(out)
+    return out
 
 
 def _chunk(rows: Array, p: slice, q: slice, n: slice, groups: int) -> Array:
@@ -366,9 +371,11 @@ def _scatter(g: Array, w: Array, size: Pair, stride: Pair, padding: Pair, dilati
     (n, _, p, q), (height, width) = g.shape, size
     (sh, sw), (ph, pw), (dh, dw) = stride, padding, dilation
     dtype = np.result_type(g, w)
-    out = np.zeros((height, groups, c, width, n), dtype)
+    out = _images(n, groups * c, height, width, dtype)
+    out[...] = 0
     if not (g.size and w.size):
-        return _images(out.reshape(height, groups * c, width, n))
+        return out
+    rows = _rows(out).reshape(height, groups, c, width, n)
     weights = w.transpose(0, 3, 4, 2, 1).reshape(groups, kh * kw * c, o).astype(dtype, copy=False)
     planes = _batch_innermost(g).reshape(p, groups, o, q * n)
     columns = [_overlap(j * dw - pw, sw, q, width) for j in range(kw)]
@@ -381,11 +388,11 @@ def _scatter(g: Array, w: Array, size: Pair, stride: Pair, padding: Pair, dilati
                     products = _scratch("products", (groups, kw * c, q * n), dtype)
                     np.matmul(weights[:, i * kw * c : (i + 1) * kw * c], planes[k], out=products)
                     for j, (seen, taken) in enumerate(columns):
-                        out[h, :, :, taken] += products.reshape(groups, kw, c, q, n)[:, j, :, seen]
+                        rows[h, :, :, taken] += products.reshape(groups, kw, c, q, n)[:, j, :, seen]
 
     tall = max(1, height // PARTIALS)
     threads.run(band, range(0, height, tall))
-    return _images(out.reshape(height, groups * c, width, n))
+    return out
 
 
 # --------------------------------------------------------------------------------------------------- pooling
@@ -400,12 +407,9 @@ def _parts(x: Array) -> list[Any]:
     return [(slice(None),) * axis + (slice(i, i + step),) for i in range(0, length, step)]
 
 
-def _empty_like(x: Array, grid: tuple[int, ...], dtype: Any = None) -> Array:
+def _empty_like(x: Array, grid: Sequence[int], dtype: Any = None) -> Array:
     """An uninitialised (N, C, *grid) array whose axes lie in memory in the same order as those of `x`."""
-    order = _memory_order(x)
-    shape = (*x.shape[:2], *grid)
-    memory = np.empty([shape[axis] for axis in order], dtype or x.dtype)
-    return memory.transpose(np.argsort(order))
+    return np.empty_like(x, dtype, shape=(*x.shape[:2], *grid))
 
 
 def max_pool2d(
@@ -553,3 +557,97 @@ def avg_pool2d_input(
 
     threads.run(part, _parts(dx))
     return dx
+
+
+# --------------------------------------------------------------------------------------------- normalisation
+
+
+def _by_channel(x: Array, order: Sequence[int]) -> Array:
+    """An (N, C, *) array as (outer, C, inner): a view if it lies in memory in that order of axes, else a copy."""
+    x = x.transpose(order)
+    k = list(order).index(1)
+    outer, inner = prod(x.shape[:k]), prod(x.shape[k + 1 :])
+    return np.ascontiguousarray(x).reshape(outer, x.shape[k], inner)
+
+
+def _slabs(x: Array) -> list[slice]:
+    """Cut (outer, C, inner) along its outer axis to cache size."""
+    step = max(1, BLOCK // max(1, x[:1].size))
+    return [slice(i, i + step) for i in range(0, len(x), step)]
+
+
+def channel_moments(x: Array) -> tuple[Array, Array]:
+    """Mean and variance (without Bessel's correction) of each channel of (N, C, *): two arrays (C,)."""
+    rows = _by_channel(x, _memory_order(x))
+    count = max(1, rows.shape[0] * rows.shape[2])
+    partial = np.empty(rows.shape[:2], x.dtype)
+    slabs = _slabs(rows)
+    threads.run(lambda s: np.sum(rows[s], 2, out=partial[s]), slabs)
+    mean = (partial.sum(0, np.float64) / count).astype(x.dtype)
+
+    def squares(s: slice) -> None:
+        centred = np.subtract(rows[s], mean[:, None], out=_scratch("centred", rows[s].shape, x.dtype))
+        np.vecdot(centred, centred, out=partial[s])
+
+    threads.run(squares, slabs)
+    return mean, (partial.sum(0, np.float64) / count).astype(x.dtype)
+
+
+def normalise(x: Array, weight: Array | None, bias: Array | None, mean: Array, deviation: Array) -> Array:
+    """(x - mean) / deviation * weight + bias, all but x (N, C, *) of shape (C,)."""
+    out = np.empty_like(x)
+    order = _memory_order(out)
+    rows, results = _by_channel(x, order), _by_channel(out, order)
+    scale = 1 / deviation if weight is None else weight / deviation
+
+    def slab(s: slice) -> None:
+        target = np.subtract(rows[s], mean[:, None], out=results[s])
+        target *= scale[:, None]
+        if bias is not None:
+            target += bias[:, None]
+
+    threads.run(slab, _slabs(rows))
+    return out
+
+
+def normalise_input(g: Array, x: Array, weight: Array | None, mean: Array, deviation: Array) -> Array:
+    """Gradient of `normalise` by x where `mean` and `deviation` are those of x itself (Ioffe & Szegedy 2015, 3)."""
+    out = np.empty_like(x)
+    order = _memory_order(out)
+    rows, upstream, results = (_by_channel(a, order) for a in (x, g, out))
+    count = rows.shape[0] * rows.shape[2]
+    along, total = (_channel_sums(upstream, rows, mean) / count)[:, :, None]  # means of g (x - mean) and of g
+    along = -(along / (deviation * deviation)[:, None]).astype(x.dtype)
+    scale = (1 / deviation if weight is None else weight / deviation)[:, None]
+    total = total.astype(x.dtype)
+
+    def slab(s: slice) -> None:
+        target = np.subtract(rows[s], mean[:, None], out=results[s])
+        target *= along
+        target += upstream[s]
+        target -= total
+        target *= scale
+
+    threads.run(slab, _slabs(rows))
+    return out
+
+
+def normalise_weight(g: Array, x: Array, mean: Array, deviation: Array) -> Array:
+    """Gradient of `normalise` by its weight."""
+    order = _memory_order(x)
+    along: Array = _channel_sums(_by_channel(g, order), _by_channel(x, order), mean)[0] / deviation
+    return along.astype(g.dtype)
+
+
+def _channel_sums(g: Array, x: Array, mean: Array) -> Array:
+    """Sums of g (x - mean) and of g over each channel of (outer, C, inner): (2, C), in float64."""
+    partial = np.empty((2, *x.shape[:2]), x.dtype)
+
+    def slab(s: slice) -> None:
+        centred = np.subtract(x[s], mean[:, None], out=_scratch("centred", x[s].shape, x.dtype))
+        np.vecdot(g[s], centred, out=partial[0, s])
+        np.sum(g[s], 2, out=partial[1, s])
+
+    threads.run(slab, _slabs(x))
+    sums: Array = partial.sum(1, np.float64)
+    return sums
