@@ -140,6 +140,8 @@ def load(path: str | os.PathLike[str], *, max_bytes: int = LIMIT) -> Any:
     with open(path, "rb") as file:
         try:
             return _loaded(file, max_bytes)
+        except MemoryError:
+            raise  # says nothing about the file
         except Exception as error:  # whatever a reader of zip, .npy or JSON may stumble on
             raise ValueError(f"load: {os.fspath(path)!r} is damaged or no checkpoint: {error}") from error
 
