@@ -14,7 +14,7 @@ CELL = "text-align:right;padding:1px 6px;font-family:monospace"
 def array(values: np.ndarray, title: str) -> str:
     """An array: `title`, shape, dtype and range, and if it has at most two dimensions its numbers, shaded by size."""
     shape = "×".join(map(str, values.shape)) or "scalar"
-    facts = [f"<b>{html.escape(title)}</b>", shape, str(values.dtype)]
+    facts = [f"<b>{escape(title)}</b>", shape, str(values.dtype)]
     finite = values[np.isfinite(values)] if values.dtype.kind in "fiu" else values[:0]
     if finite.size > 1:
         facts.append(f"{finite.min():.4g} … {finite.max():.4g}, mean {finite.mean(dtype=np.float64):.4g}")
@@ -40,7 +40,7 @@ def cell(value: np.generic, limit: float) -> str:
         share = float(value) / limit * 0.55 if np.isfinite(value) else 0.0
         text = f"{value:.4g}"
     colour = "27,127,196" if share > 0 else "213,94,0"
-    return f'<td style="{CELL};background:rgba({colour},{abs(share):.2f})">{html.escape(text)}</td>'
+    return f'<td style="{CELL};background:rgba({colour},{abs(share):.2f})">{escape(text)}</td>'
 
 
 def ellipsis(count: int) -> str:
@@ -48,9 +48,14 @@ def ellipsis(count: int) -> str:
     return f'<td style="{CELL}" title="{count} in all">…</td>' if count > MOST else ""
 
 
+def escape(text: str) -> str:
+    """Text as HTML has it; what UTF-8 cannot hold becomes a question mark."""
+    return html.escape(text.encode(errors="replace").decode())
+
+
 def details(text: str, note: str, inside: Iterable[str]) -> str:
     """A line of text with a note beside it, which opens if there is something inside."""
-    line = f"<code>{html.escape(text)}</code> <small>{html.escape(note)}</small>"
+    line = f"<code>{escape(text)}</code> <small>{escape(note)}</small>"
     body = "".join(inside)
     if not body:
         return f'<div style="margin-left:1.1em">{line}</div>'

@@ -80,7 +80,7 @@ class Summary:
         def line(cells: Sequence[str], tag: str) -> str:
             styled = (("left", "pre"), ("left", "normal"), ("right", "normal"), ("right", "normal"))
             return "".join(
-                f'<{tag} style="text-align:{align};white-space:{space}">{html.escape(cell)}</{tag}>'
+                f'<{tag} style="text-align:{align};white-space:{space}">{notebook.escape(cell)}</{tag}>'
                 for cell, (align, space) in zip(cells, styled, strict=True)
             )
 
