@@ -2,25 +2,28 @@
 
 θ is the parameter, g its gradient, α the learning rate `lr`, t the number of the step. What an optimizer
 remembers of a parameter is a dictionary of arrays and numbers under PyTorch's names. Two scratch buffers
-serve all parameters.
+in each thread serve all parameters.
 """
 
 from __future__ import annotations
 
 import copy
 import math
+import threading
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from minigrad import threads
 from minigrad.autograd import enable_grad
 from minigrad.tensor import Tensor
 
 Array = NDArray[Any]
 Group = dict[str, Any]
 State = dict[str, Any]
+MANY = 1 << 17  # numbers to update from which it pays to share them over threads, parameter by parameter
 Params = Iterable[Tensor] | Iterable[Mapping[str, Any]]
 
 
@@ -35,7 +38,7 @@ class Optimizer:
         self.param_groups: list[Group] = []
         self.state: dict[Tensor, State] = {}
         self.stepped = False  # whether step() was ever called; schedules ask
-        self._scratch: dict[tuple[int, np.dtype[Any]], Array] = {}
+        self._scratch: dict[tuple[int, int, np.dtype[Any]], Array] = {}
         if isinstance(params, Tensor):
             raise TypeError(f"{self.name}: expected an iterable of Tensors or of groups, got a single Tensor")
         groups = list(params)
@@ -112,13 +115,23 @@ class Optimizer:
             with enable_grad():
                 loss = closure()
         self.stepped = True
-        for group in self.param_groups:
-            for parameter in group["params"]:
-                if parameter.grad is not None:
-                    state = self.state.setdefault(parameter, {})
-                    self.update(parameter.data, self.gradient(parameter, group), state, group)
-                    parameter.bump_version()
+        tasks = [
+            (parameter, self.state.setdefault(parameter, {}), group)
+            for group in self.param_groups
+            for parameter in group["params"]
+            if parameter.grad is not None
+        ]
+        if sum(parameter.data.size for parameter, _, _ in tasks) > MANY:
+            threads.run(lambda task: self.update_one(*task), tasks)
+        else:
+            for task in tasks:
+                self.update_one(*task)
         return loss
+
+    def update_one(self, parameter: Tensor, state: State, group: Group) -> None:
+        """Update one parameter, in whichever thread this is."""
+        self.update(parameter.data, self.gradient(parameter, group), state, group)
+        parameter.bump_version()
 
     def update(self, p: Array, g: Array, state: State, group: Group) -> None:
         """Change `p` in place by one step along `g`; `state` starts empty."""
@@ -137,7 +150,7 @@ class Optimizer:
     def scratch(self, number: int, like: Array) -> Array:
         """Memory for intermediate results, of `like`'s shape and dtype. 0 may hold the gradient; 1 is free to
         use."""
-        key = number, like.dtype
+        key = threading.get_ident(), number, like.dtype
         if key not in self._scratch or self._scratch[key].size < like.size:
             self._scratch[key] = np.empty(like.size, like.dtype)
         return self._scratch[key][: like.size].reshape(like.shape)
