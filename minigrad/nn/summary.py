@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import html
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -12,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
-from minigrad import autograd, random
+from minigrad import autograd, notebook, random
 from minigrad.autograd import Node, Value
 from minigrad.nn.module import Module
 from minigrad.tensor import Tensor
@@ -87,7 +86,7 @@ class Summary:
         body = "".join(f"<tr>{line(cells, 'td')}</tr>" for cells in self.cells())
         return (
             f"<table><thead><tr>{line(COLUMNS, 'th')}</tr></thead><tbody>{body}</tbody>"
-            f"<tfoot><tr>{line(self.total, 'th')}</tr></tfoot></table><p>{html.escape(self.foot())}</p>"
+            f"<tfoot><tr>{line(self.total, 'th')}</tr></tfoot></table><p>{notebook.escape(self.foot())}</p>"
         )
 
 
