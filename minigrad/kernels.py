@@ -303,7 +303,7 @@ def conv2d(
     if out.size and w.size:
         columns = _Columns(x, windows, groups, dtype)
         weights = w.reshape(groups, o // groups, c, kh, kw).transpose(0, 1, 3, 2, 4)
-        weights = weights.reshape(groups, 1, o // groups, kh * c * kw).astype(dtype, copy=False)
+        weights = np.ascontiguousarray(weights.reshape(groups, 1, o // groups, kh * c * kw), dtype)
         biases = None if bias is None else bias.reshape(groups, 1, o // groups, 1)
 
         def chunk(span: tuple[slice, slice, slice]) -> None:
@@ -376,7 +376,7 @@ def _scatter(g: Array, w: Array, size: Pair, stride: Pair, padding: Pair, dilati
     if not (g.size and w.size):
         return out
     rows = _rows(out).reshape(height, groups, c, width, n)
-    weights = w.transpose(0, 3, 4, 2, 1).reshape(groups, kh * kw * c, o).astype(dtype, copy=False)
+    weights = np.ascontiguousarray(w.transpose(0, 3, 4, 2, 1).reshape(groups, kh * kw * c, o), dtype)
     planes = _batch_innermost(g).reshape(p, groups, o, q * n)
     columns = [_overlap(j * dw - pw, sw, q, width) for j in range(kw)]
 
