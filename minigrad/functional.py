@@ -223,9 +223,7 @@ def _batch_normalised_weight(g: Tensor, input: Tensor, mean: Array, deviation: A
     weight=_batch_normalised_weight,
     bias=lambda g: g.sum((0, *range(2, g.ndim))),
 )
-def _batch_normalised(
-    input: Array, weight: Array, bias: Array, mean: Array, deviation: Array, eps: float
-) -> Array:
+def _batch_normalised(input: Array, weight: Array, bias: Array, mean: Array, deviation: Array, eps: float) -> Array:
     """Input standardised by its own mean and deviation, scaled and shifted."""
     return kernels.normalise(input, weight, bias, mean, deviation)
 
@@ -264,7 +262,7 @@ def batch_norm(
     if not training:
         if running_mean is None or running_var is None:
             raise ValueError("batch_norm: evaluation needs running_mean and running_var")
-        mean, std = _array(running_mean).reshape(shape), np.sqrt(_array(running_var) + eps)
+        mean, std = _as(input, running_mean).reshape(shape), np.sqrt(_as(input, running_var) + eps)
         scale = (1 / std if weight is None else weight / std).reshape(shape)
         return _affine((input - mean) * scale, None, bias, shape)
 
@@ -374,7 +372,7 @@ def _class_weights(name: str, input: Tensor, weight: ArrayLike | None) -> NDArra
         return np.ones(classes, input.dtype)
     if weight.shape != (classes,):
         raise ValueError(f"{name}: expected a weight for each of {classes} classes, got shape {weight.shape}")
-    return _array(weight).astype(input.dtype, copy=False)
+    return _as(input, weight)
 
 
 def nll_loss(
@@ -527,7 +525,7 @@ def binary_cross_entropy(
             f"to {np.max(input.data)}; for scores there is binary_cross_entropy_with_logits"
         )
     losses = _bernoulli(input, target)
-    return _reduced(losses if weight is None else losses * weight, reduction)
+    return _reduced(losses if weight is None else losses * _as(input, weight), reduction)
 
 
 def binary_cross_entropy_with_logits(
@@ -543,8 +541,8 @@ def binary_cross_entropy_with_logits(
     _check_same("binary_cross_entropy_with_logits", input, target)
     t = as_tensor(target)
     # -(pos_weight · t log σ(x) + (1 - t) log σ(-x)) with log σ(-x) = log σ(x) - x
-    losses = (1 - t) * input - logsigmoid(input) * (1.0 if pos_weight is None else t * (pos_weight - 1.0) + 1)
-    return _reduced(losses if weight is None else losses * weight, reduction)
+    losses = (1 - t) * input - logsigmoid(input) * (1.0 if pos_weight is None else t * (_as(input, pos_weight) - 1) + 1)
+    return _reduced(losses if weight is None else losses * _as(input, weight), reduction)
 
 
 # ----------------------------------------------------------------------------------------------------- checks
@@ -552,6 +550,11 @@ def binary_cross_entropy_with_logits(
 
 def _array(value: ArrayLike) -> NDArray[Any]:
     return value.data if isinstance(value, Tensor) else np.asarray(value)
+
+
+def _as(input: Tensor, value: ArrayLike) -> NDArray[Any]:
+    """A constant in the input's dtype, so that it widens nothing."""
+    return _array(value).astype(input.dtype, copy=False)
 
 
 def _integers(name: str, what: str, value: ArrayLike) -> NDArray[np.int64]:
