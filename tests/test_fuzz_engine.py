@@ -42,7 +42,7 @@ UNARY = {
     "mean": (lambda x: x.mean(-1), lambda x: np.sum(x, -1) / x.shape[-1]),
     "var": (lambda x: x.var(-1, correction=0), lambda x: np.sum(centred(x) ** 2, -1) / x.shape[-1]),
     "prod": (lambda x: x.prod(-1), lambda x: np.prod(x, -1)),
-    "cumsum": (lambda x: x.cumsum(-1), lambda x: np.cumsum(x, -1)),
+    "cumsum": (lambda x: x.cumsum(-1), lambda x: np.cumsum(x, -1).reshape(x.shape)),
     "amax": (lambda x: x.amax(-1), lambda x: np.max(x, -1)),
     "max": (lambda x: x.max(0).values, lambda x: np.max(x, 0)),
     "sort": (lambda x: x.sort(-1).values, lambda x: np.sort(x, -1)),
