@@ -47,7 +47,8 @@ def _responses(conv: nn.Conv2d, x: Tensor, weight: Tensor) -> Tensor:
     return r.reshape(r.shape[0], groups, c, o // groups, *r.shape[2:])
 
 
-class Cancellation(NamedTuple):
+@dataclass(frozen=True)
+class Cancellation:
     """How much of the responses the sum cancels: 0 where all agree in sign, 1 where they sum to nothing."""
 
     index: float

@@ -15,7 +15,7 @@ pytest.importorskip("sklearn")
 def test_a_task_draws_balanced_labelled_images(name):
     task = TASKS[name]
     x, y, x_test, y_test = task.draw(seed=3, train=120, test=60)
-    assert x.shape[:2] == (120, 3) and x_test.shape == (60, *x.shape[1:])
+    assert x.shape[:2] == (120, task.channels) and x_test.shape == (60, *x.shape[1:])
     assert x.dtype == np.float32 and y.dtype == np.int64 and np.isfinite(x).all()
     assert set(y) == set(range(task.classes)) and np.bincount(y).min() >= 0.5 * 120 / task.classes
     again = task.draw(seed=3, train=120, test=60)

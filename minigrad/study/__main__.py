@@ -119,8 +119,8 @@ def main(argv: list[str] | None = None) -> int:
     print(table(results))
     options.out.mkdir(parents=True, exist_ok=True)
     print(f"\n{report.write(results, options.out / 'why_sum.html')}: {len(results)} records of {path}")
-    for key, error in failed.items():
-        print(f"failed: {key}: {type(error).__name__}: {error}", file=sys.stderr)
+    for key, reason in failed.items():
+        print(f"failed: {key}: {type(reason).__name__}: {reason}", file=sys.stderr)
     if interrupted:
         print("interrupted: the same command goes on from here", file=sys.stderr)
         return 130

@@ -205,14 +205,14 @@ def losses(logits: Tensor, y: Tensor) -> Tensor:
 
 def evaluate(network: Network, data: Data) -> tuple[Floats, Floats]:
     """Accuracy and loss of each copy (copies,) on its images."""
-    hits, loss, n = 0.0, 0.0, data.y.shape[1]
+    hits, loss, n = np.zeros(network.copies), np.zeros(network.copies), data.y.shape[1]
     for first in range(0, n, EVALUATED):
         with no_grad():
             x, y = data[first : first + EVALUATED]
             logits = network(x)
-            hits = hits + (logits.data.argmax(2) == y.data).sum(0)
-            loss = loss + losses(logits, y).data * len(y)
-    return np.asarray(hits / n), np.asarray(loss / n)
+            hits += (logits.data.argmax(2) == y.data).sum(0)
+            loss += losses(logits, y).data * len(y)
+    return hits / n, loss / n
 
 
 def batches(seeds: Sequence[int], n: int, steps: int, size: int) -> Iterator[NDArray[np.int64]]:
@@ -251,7 +251,9 @@ def train(
             before = [p.data.copy() for p in network.parameters()]
             optimizer.step()
             for p, old in zip(network.parameters(), before, strict=True):
-                part = np.repeat(np.float32(rates), len(old) // len(rates)).reshape(-1, *[1] * (old.ndim - 1))
+                part = np.repeat(np.asarray(rates, np.float32), len(old) // len(rates)).reshape(
+                    -1, *[1] * (old.ndim - 1)
+                )
                 p.data[:] = old + part * (p.data - old)
     watch(step + 1)
 
@@ -292,8 +294,10 @@ class Curves:
             "gradient": np.sqrt((norms**2).sum(1)),
             "cancellation": np.array([c.index for c in found]),
             "null": np.array([c.null for c in found]),
-            "participation": probes.participation(g.data, axis=2).mean((0, 2, 3, 4)),
-            "participation_batch": probes.participation(np.sqrt((g.data**2).sum((0, 4, 5))), axis=1).mean(1),
+            "participation": probes.mean_where_known(probes.participation(g.data, axis=2), (0, 2, 3, 4)),
+            "participation_batch": probes.mean_where_known(
+                probes.participation(np.sqrt((g.data.astype(float) ** 2).sum((0, 4, 5))), axis=1), (1,)
+            ),
             "channels": norms,
         }
 
@@ -305,7 +309,8 @@ class Curves:
             if name == "channels":
                 out[name] = plain(values.mean(1).T, 3)
             else:
-                out[name], out[name + "_sd"] = plain(values.mean(1), 4), plain(values.std(1), 2)
+                mean = probes.mean_where_known(values, (1,))
+                out[name], out[name + "_sd"] = plain(mean, 4), plain(values.std(1), 2)
         return out
 
 
@@ -438,11 +443,10 @@ def escape(task: str, mode: str, start: str, lr: float, steps: int, seeds: Seque
     network = Network(arm, filters, task, copies)
     begin(network, arm, seeds, "he", data[:WATCHED][0])
     for layer in (network.conv, network.mix, network.head):
-        bound = (layer.in_channels // layer.groups * layer.kernel_size[0] ** 2) ** -0.5
-        drawn_bias = [
-            np.random.default_rng([s, 11]).uniform(-bound, bound, len(layer.bias.data) // copies) for s in seeds
-        ]
-        layer.bias.data[:] = np.concatenate(drawn_bias)
+        assert layer.bias is not None
+        bound, size = np.prod(layer.weight.shape[1:]) ** -0.5, layer.bias.shape[0] // copies
+        uniform = [np.random.default_rng([seed, 11]).uniform(-bound, bound, size) for seed in seeds]
+        layer.bias.data[:] = np.concatenate(uniform)
     curves = Curves(network, data, test, steps, points=25, watched=n)
     path: list[Floats] = []
 
@@ -516,7 +520,7 @@ def equivalence(arm: str, optimizer: str, steps: int) -> Record:
             network.conv.bias.data -= 17  # type: ignore[union-attr]
         rest = [p for p in network.parameters() if p is not network.conv.weight]
         if optimizer == "sgd":  # decay for the weights under test alone: towards 0 is no place for a bias of -17
-            groups = [
+            groups: list[dict[str, Any]] = [
                 {"params": [network.conv.weight], "lr": 0.05 * scale**2, "weight_decay": 1e-3 / scale**2},
                 {"params": rest},
             ]

@@ -243,7 +243,7 @@ def flows(results: Results, limits: Mapping[str, float]) -> list[Comparison]:
 def better_init(results: Results, task: str, arm: str) -> str:
     """The initialisation that did better on the tuning seeds."""
     tuned = need(results, "tune", task=TASKS[task].tuned_on, arm=arm)
-    found = {r["init"]: max(r["accuracy"]) for r in tuned}
+    found: dict[str, float] = {r["init"]: max(r["accuracy"]) for r in tuned}
     return max(found, key=lambda init: (found[init], init == "he"))
 
 

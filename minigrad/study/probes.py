@@ -29,14 +29,26 @@ Floats = NDArray[np.floating[Any]]
 
 
 def participation(g: Floats, axis: int) -> Floats:
-    """(Σ g²)² / (C Σ g⁴) along an axis of length C: 1 if all channels get equally much, 1 / C if one gets
-    all.
+    """(Σ g²)² / (C Σ g⁴) along an axis of length C: 1 if all channels get equally much, 1 / C if one gets all.
 
-    Where no channel gets anything the ratio has no value and counts as 0.
+    NaN where no channel gets anything, as behind a closed ReLU.
     """
     squares = g.astype(float) ** 2
+    squares /= squares.max(axis, keepdims=True, initial=np.finfo(float).tiny)  # no overflow and no underflow
     total, fourth = squares.sum(axis), (squares**2).sum(axis)
-    return np.asarray(total**2 / (g.shape[axis] * np.where(fourth > 0, fourth, np.inf)))
+    ratio: Floats = np.full(total.shape, np.nan)
+    np.divide(total**2, g.shape[axis] * fourth, out=ratio, where=fourth > 0)
+    return ratio
+
+
+def mean_where_known(values: Floats, axis: tuple[int, ...]) -> Floats:
+    """The mean over axes without the NaN; NaN where there is nothing else."""
+    known = ~np.isnan(values)
+    count = known.sum(axis)
+    total = np.where(known, values, 0).sum(axis)
+    mean: Floats = np.full(total.shape, np.nan)
+    np.divide(total, count, out=mean, where=count > 0)
+    return mean
 
 
 def weight_gradient(conv: ChannelConv2d, x: Tensor, g: Tensor) -> Floats:
@@ -111,12 +123,12 @@ def depth(arm: str, init: str, C: int, layers: int, seeds: list[int]) -> dict[st
         upstream = tensor(rng.standard_normal(states[-1].shape).astype(np.float32))
         gradients = grad((states[-1] * upstream).sum(), [*states, *parts])
         norms.append([np.sqrt(np.mean(g.data.astype(float) ** 2)) for g in gradients[: layers + 1]])
-        shared.append(np.mean([participation(g.data, axis=2).mean() for g in gradients[layers + 1 :]]))
+        shared += [mean_where_known(participation(g.data, axis=2), (0, 1, 2, 3, 4)) for g in gradients[layers + 1 :]]
     size = np.maximum(np.array(norms), 1e-300)  # (S, layers + 1); a gradient that vanished has no logarithm
     return {
         "ratio": size[:, 0] / size[:, -1],
         "by_layer": np.exp(np.log(size / size[:, -1:]).mean(0)),
-        "participation": np.mean(shared),
+        "participation": mean_where_known(np.array(shared), (0,)),
     }
 
 
@@ -128,7 +140,7 @@ def cost(arm: str, C: int, version: str, rounds: int = 9) -> dict[str, Any]:
     rng = np.random.default_rng(3)
     x = tensor(rng.standard_normal((8, C, 16, 16)).astype(np.float32), requires_grad=True)
     conv, reference = ARMS[arm].conv(C, C), ARMS["sum"].conv(C, C)
-    step = partial(streamed, conv.reduce, x, conv.weight) if version == "streamed" else partial(conv, x)
+    step = partial(streamed, ARMS[arm].reduce, x, conv.weight) if version == "streamed" else partial(conv, x)
     ms = np.empty((rounds + 1, 2, 2))  # (round, arm or sum, forward or both)
     for row in ms:
         for times, forward in zip(row, (step, partial(reference, x)), strict=True):

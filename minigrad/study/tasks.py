@@ -91,7 +91,8 @@ def which(rng: np.random.Generator, n: int, split: str = "train") -> tuple[Array
     """One channel has an edge of either polarity: which one?"""
     y = labels(rng, n, 3)
     edge = signs(rng, n) * edges(rng, n)
-    return picture(rng, *(np.where(y[:, None, None] == c, edge, 0) for c in (RED, GREEN, BLUE))), y
+    red, green, blue = (np.where(y[:, None, None] == c, edge, 0) for c in (RED, GREEN, BLUE))
+    return picture(rng, red, green, blue), y
 
 
 def both(rng: np.random.Generator, n: int, split: str = "train") -> tuple[Array, Array]:

@@ -1,0 +1,36 @@
+"""A study of seconds, for tests that kill it: `python tests/study_tiny.py FILE EXECUTOR`."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from pathlib import Path
+
+from minigrad.study.executors import launcher
+from minigrad.study.experiment import QUICK, study
+from minigrad.study.records import Store
+
+TINY = dataclasses.replace(
+    QUICK,
+    name="tiny",
+    tasks=("polarity",),
+    arms=("sum", "max"),
+    seeds=(0, 1),
+    widths={"he": (1, 8), "unit": (1,)},
+    lrs=(0.003, 0.01),
+    points=2,
+    depth_channels=(3,),
+    depth_seeds=1,
+    escape_steps=2,
+    escape_modes=("minibatch",),
+    disguises=(("mean", "sgd"),),
+    filters=1000,
+    cost_channels=(),  # a clock never says the same twice
+    shorten=0.03,
+)
+
+if __name__ == "__main__":
+    with Store(Path(sys.argv[1])) as store:
+        print("started", flush=True)
+        failed = study(TINY, store, launcher(sys.argv[2], 1))
+    sys.exit(bool(failed))

@@ -1,0 +1,311 @@
+"""The study's engine: fair starts, networks side by side that do not meet, disguises, and runs that survive kills."""
+
+from __future__ import annotations
+
+import os
+import random
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("sklearn")
+pytest.importorskip("scipy")
+
+from study_tiny import TINY
+
+from minigrad import optim
+from minigrad.study import experiment
+from minigrad.study.__main__ import arguments, main
+from minigrad.study.executors import serial
+from minigrad.study.experiment import (
+    FULL,
+    QUICK,
+    Data,
+    Job,
+    Network,
+    batches,
+    begin,
+    draw,
+    evaluate,
+    first_stage,
+    matched_width,
+    second_stage,
+    study,
+    third_stage,
+    train,
+    trained,
+    work,
+)
+from minigrad.study.records import Results, Store, read
+from minigrad.study.reductions import ARMS
+from minigrad.study.tasks import TASKS
+
+SETTINGS = {"task": "polarity", "F": 2, "init": "he", "steps": 4}
+
+
+# ------------------------------------------------------------------------------------------------- fairness
+
+
+@pytest.mark.parametrize("init", ["he", "unit"])
+@pytest.mark.parametrize("arm", ["sum", "max", "product", "tied", "concat"])
+def test_a_network_trains_the_same_alone_as_beside_others(arm, init):
+    together = trained(**SETTINGS | {"init": init}, arm=arm, lr=0.01, seeds=[3, 5], points=0)
+    alone = trained(**SETTINGS | {"init": init}, arm=arm, lr=0.01, seeds=[5], points=0)
+    for wide, single in zip(together[0].parameters(), alone[0].parameters(), strict=True):
+        half = len(wide.data) // 2
+        np.testing.assert_allclose(wide.data[half:], single.data, rtol=2e-4, atol=2e-5)
+
+
+def test_all_arms_start_from_the_same_draws():
+    data, _ = draw("polarity", (0, 1))
+    starts = {}
+    for name, arm in ARMS.items():
+        network = Network(arm, 4, "polarity", 2)
+        begin(network, arm, (0, 1), "he", data[:8][0])
+        starts[name] = network.conv.weight.data
+    for name in ARMS:
+        shared = starts["sum"][:, :1] if name == "tied" else starts["sum"]
+        if name == "untied":
+            assert np.array_equal(starts[name], np.repeat(starts["sum"][:, :1], 3, axis=1))
+        else:
+            assert np.array_equal(starts[name], shared)
+    assert not np.array_equal(starts["sum"][:4], starts["sum"][4:])  # but each seed has its own
+
+
+@pytest.mark.parametrize("arm", [name for name, arm in ARMS.items() if arm.reduces and name != "tied"])
+def test_the_unit_start_gives_mean_zero_and_variance_one(arm):
+    data, _ = draw("correlated", (0, 1))
+    network = Network(ARMS[arm], 4, "correlated", 2)
+    x = data[:64][0]
+    begin(network, ARMS[arm], (0, 1), "unit", x)
+    out = network.conv(x).data.reshape(64, 2, 4, -1)  # (N, copies, F, positions)
+    np.testing.assert_allclose(out.mean((0, 3)), 0, atol=1e-3)
+    np.testing.assert_allclose(out.var((0, 3)).mean(1), 1, rtol=0.02)
+
+
+def test_batches_are_epochs_of_every_image_in_an_order_of_each_seed():
+    order = np.concatenate(list(batches([0, 1], 64, 2, 32)), axis=1)
+    assert [sorted(row) for row in order.tolist()] == [list(range(64))] * 2
+    assert order[0].tolist() != order[1].tolist()
+
+
+def test_concatenation_with_matched_width_has_about_as_many_parameters():
+    for F in (2, 4, 8):
+        sizes = [
+            sum(p.data.size for p in Network(ARMS[arm], F, "polarity", 1).parameters())
+            for arm in ("sum", "concat-matched")
+        ]
+        assert sizes[1] == pytest.approx(sizes[0], rel=0.2)
+    assert matched_width(3, 8, 2) < 8
+
+
+def test_a_rate_for_each_copy_is_that_rate():
+    data, _ = draw("polarity", (0,))
+    pair = Data(np.tile(data.x, (2, 1, 1, 1, 1)), np.tile(data.y, (2, 1)))
+    both = Network(ARMS["sum"], 2, "polarity", 2)
+    begin(both, ARMS["sum"], [0, 0], "he", pair[:8][0])
+    adam = optim.Adam(list(both.parameters()), lr=1.0)
+    train(both, adam, pair, batches([0, 0], 1024, 4, 32), rates=[0.01, 0.05])
+    for k, lr in enumerate((0.01, 0.05)):
+        alone = trained(**SETTINGS, arm="sum", lr=lr, seeds=[0], points=0)[0]
+        for wide, single in zip(both.parameters(), alone.parameters(), strict=True):
+            half = len(wide.data) // 2
+            np.testing.assert_allclose(wide.data[k * half : (k + 1) * half], single.data, rtol=1e-3, atol=1e-5)
+
+
+def test_the_search_takes_the_middle_of_the_good_and_goes_beyond_an_edge_that_wins(monkeypatch):
+    def search(scores: dict[float, float], grid: list[float]) -> dict:
+        def tried(task, arm, F, init, lrs, steps, seeds):
+            return [scores.get(round(lr, 6), 0.1) for lr in lrs], None
+
+        monkeypatch.setattr(experiment, "tried", tried)
+        monkeypatch.setattr(experiment, "evaluate", lambda values, test: (np.array(values), None))
+        return experiment.tune("polarity", "sum", "he", 8, grid, 1, [0])
+
+    assert search({0.01: 0.9, 0.03: 0.9, 0.1: 0.897, 0.3: 0.5}, [0.01, 0.03, 0.1, 0.3])["best"] == 0.03
+    beyond = search({0.01: 0.5, 0.03: 0.6, 0.09: 0.8, 0.27: 0.7}, [0.01, 0.03])
+    assert beyond["best"] == pytest.approx(0.09) and len(beyond["lrs"]) == 4
+    downhill = search({0.01: 0.5, 0.003333: 0.6, 0.001111: 0.7, 0.00037: 0.8}, [0.01, 0.03])
+    assert len(downhill["lrs"]) == 4  # twice beyond the lower edge, then enough
+
+
+# ------------------------------------------------------------------------------------------------- single jobs
+
+
+def test_training_learns():
+    record = work(
+        Job(
+            "run",
+            {**SETTINGS, "steps": 60, "F": 8, "arm": "sum", "lr": 0.03, "seeds": [0, 1], "points": 3, "keep": True},
+        )
+    )
+    assert min(record["accuracy"]) > 0.95 and record["chance"] == 0.5
+    assert record["curves"]["step"] == [0, 30, 60]
+    assert record["curves"]["loss"][-1] < 0.3 * record["curves"]["loss"][0]
+    assert np.shape(record["curves"]["channels"]) == (3, 3)
+    assert np.shape(record["weights"]["end"]) == (8, 3, 3, 3)
+    assert record["curves"]["participation"][0] == 1  # the sum's gradient is the same for every channel
+
+
+@pytest.mark.parametrize("arm, optimizer", [(a, o) for a in ("mean", "sum+17", "alternating") for o in ("sgd", "adam")])
+def test_a_disguise_of_the_sum_follows_it(arm, optimizer):
+    assert work(Job("equivalence", {"arm": arm, "optimizer": optimizer, "steps": 10}))["gap"] < 1e-12
+
+
+def test_a_start_that_cancels_does_so_exactly():
+    record = work(
+        Job(
+            "escape",
+            {"task": "presence", "mode": "mirrored", "start": "cancelling", "lr": 0.1, "steps": 2, "seeds": [0, 1]},
+        )
+    )
+    assert record["curves"]["cancellation"][0] == 1
+    assert np.shape(record["film"]["path"]) == (3, 8, 2)
+    path = np.array(record["film"]["path"])
+    np.testing.assert_allclose(path[..., 0], path[..., 1], atol=1e-5)  # equal gradients keep equal slices equal
+
+
+def test_a_job_is_the_same_twice():
+    jobs = [Job("run", {**SETTINGS, "arm": "max", "lr": 0.01, "seeds": [0], "points": 2, "keep": False})] * 2
+    first, second = (work(job) | {"seconds": 0} for job in jobs)
+    assert first == second
+
+
+# ------------------------------------------------------------------------------------------------- the plan
+
+
+def test_the_plan_names_every_job_once_and_all_protocols_are_in_it():
+    for profile in (QUICK, FULL):
+        first = first_stage(profile, ())
+        done = [{"kind": "tune", **job.settings, "best": 0.01} for job in first if job.kind == "tune"]
+        jobs = first + second_stage(profile, (), done) + third_stage(profile)
+        assert len({job.key for job in jobs}) == len(jobs)
+        assert {job.kind for job in jobs} == set(experiment.JOBS)
+    cells = {(j.settings["task"], j.settings["arm"], j.settings["F"]) for j in jobs if j.kind == "run"}
+    plain = [task for task in TASKS if task not in ("photographs", "polarity-rb")]
+    assert cells >= {(task, arm, F) for task in plain for arm in ARMS for F in (1, 2, 4, 8)}
+    assert not set(FULL.seeds) & set(FULL.tuning_seeds)
+
+
+def test_only_leaves_other_tasks_out():
+    only = first_stage(FULL, ["polarity"])
+    assert {job.settings["task"] for job in only if job.kind == "escape"} == {"polarity"}
+
+
+# ------------------------------------------------------------------------------------------------- kills
+
+
+def without_clock(path: Path) -> dict[str, dict]:
+    return {r["key"]: {k: v for k, v in r.items() if k != "seconds"} for r in read(path)}
+
+
+def test_a_study_killed_ten_times_equals_an_undisturbed_one(tmp_path):
+    killed, whole = tmp_path / "killed.jsonl", tmp_path / "whole.jsonl"
+    root = Path(__file__).parent.parent
+    environment = os.environ | {"PYTHONPATH": str(root), "OMP_NUM_THREADS": "1"}
+    rng = random.Random(0)
+
+    def begin_study(path: Path, executor: str) -> subprocess.Popen:
+        command = [sys.executable, str(Path(__file__).parent / "study_tiny.py"), str(path), executor]
+        return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE)
+
+    kills = 0
+    while kills < 10:
+        process = begin_study(killed, "processes" if kills in (3, 7) else "serial")
+        assert process.stdout.readline() == b"started\n"
+        time.sleep(rng.uniform(0, 0.8))
+        kills += process.poll() is None
+        process.kill()
+        process.wait()
+        process.stdout.close()
+        if killed.exists() and rng.random() < 0.5:  # a kill in the middle of a write
+            with open(killed, "ab") as file:
+                file.write(b'{"kind":"run","key":"half a rec')
+    for path, executor in ((killed, "serial"), (whole, "processes")):
+        process = begin_study(path, executor)
+        process.stdout.read()
+        process.stdout.close()
+        assert process.wait() == 0
+    assert without_clock(killed) == without_clock(whole)
+    assert sum(r["kind"] == "run" for r in read(whole)) == 6
+
+
+def test_a_failing_job_is_reported_and_run_again_next_time(tmp_path, monkeypatch):
+    def broken(**settings):
+        raise ArithmeticError("not today")
+
+    monkeypatch.setitem(experiment.JOBS, "window", broken)
+    monkeypatch.setattr(
+        experiment, "first_stage", lambda profile, only: [Job("window", {}), Job("maps", {"arm": "sum"})]
+    )
+    with Store(tmp_path / "s.jsonl") as store:
+        failed = study(TINY, store, serial)
+        assert list(failed) == ["window"] and "maps/arm=sum" in store.done
+    monkeypatch.undo()
+    monkeypatch.setattr(
+        experiment, "first_stage", lambda profile, only: [Job("window", {}), Job("maps", {"arm": "sum"})]
+    )
+    with Store(tmp_path / "s.jsonl") as store:
+        assert study(TINY, store, serial) == {} and "window" in store.done
+
+
+def test_progress_reaches_the_end_and_never_goes_back(tmp_path, monkeypatch):
+    monkeypatch.setattr(
+        experiment, "first_stage", lambda profile, only: [Job("maps", {"arm": a}) for a in ("sum", "max")]
+    )
+    seen: list[float] = []
+    with Store(tmp_path / "s.jsonl") as store:
+        study(TINY, store, serial, progress=lambda done, total: seen.append(done / total if total else 1))
+    assert seen[-1] == 1 and seen == sorted(seen)
+
+
+# ------------------------------------------------------------------------------------------------- the command
+
+
+@pytest.mark.parametrize(
+    "line, named",
+    [
+        ("--only tulips", "tulips"),
+        ("--seeds 0", "--seeds"),
+        ("--jobs -1", "--jobs"),
+        ("--executor gpu", "dask://HOST:PORT"),
+        ("--fast", "--fast"),
+    ],
+)
+def test_a_wrong_option_is_named(line, named, capsys):
+    with pytest.raises(SystemExit) as stop:
+        arguments(line.split())
+    assert stop.value.code == 2 and named in capsys.readouterr().err
+
+
+def test_options_shape_the_profile():
+    from minigrad.study.__main__ import profile_of
+
+    profile = profile_of(arguments(["--full", "--seeds", "2", "--only", "which"]))
+    assert profile.seeds == (0, 1) and profile.tasks == ("which",) and profile.name == "full"
+
+
+def test_ctrl_c_leaves_what_was_done(tmp_path, monkeypatch, capsys):
+    def interrupted(function, jobs):
+        yield jobs[0], function(jobs[0])
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("minigrad.study.executors.launcher", lambda spec, workers: interrupted)
+    pytest.importorskip("tqdm")
+    assert main(["--out", str(tmp_path)]) == 130
+    assert len(Results.load(tmp_path / "study-results" / "quick.jsonl")) == 2  # the study's head, and one job
+    assert "why_sum.html" in capsys.readouterr().out and (tmp_path / "why_sum.html").exists()
+
+
+def test_evaluation_counts_every_image_once():
+    data, test = draw("polarity", (0,))
+    network = Network(ARMS["sum"], 2, "polarity", 1)
+    begin(network, ARMS["sum"], (0,), "he", data[:8][0])
+    logits = network(test[:][0])
+    accuracy, loss = evaluate(network, test)
+    assert accuracy[0] == pytest.approx((logits.data.argmax(2)[:, 0] == test.y[0]).mean())
+    assert loss[0] == pytest.approx(experiment.losses(logits, test[:][1]).data[0], rel=1e-4)
