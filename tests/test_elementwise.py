@@ -1,4 +1,4 @@
-"""Elementwise operations: values against NumPy, derivatives against difference quotients; then their choices at edges."""
+"""Elementwise operations: values against NumPy, derivatives against difference quotients; then choices at edges."""
 
 import math
 
@@ -43,7 +43,9 @@ ONE = {
     "gelu": (F.gelu, lambda x: 0.5 * x * (1 + erf(x / math.sqrt(2))), -3, 3),
     "gelu by tanh": (
         lambda x: F.gelu(x, approximate="tanh"),
-        lambda x: 0.5 * x * (1 + np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3))), -3, 3,
+        lambda x: 0.5 * x * (1 + np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3))),
+        -3,
+        3,
     ),
     "silu": (F.silu, lambda x: x * sigmoid(x), -4, 4),
     "softplus": (F.softplus, lambda x: np.log1p(np.exp(x)), -4, 4),
@@ -63,7 +65,7 @@ ONE = {
     "clamp": (lambda x: x.clamp(-5, 5), lambda x: x, -2, 2),
     "clamp from below": (lambda x: x.clamp(min=3), lambda x: np.full_like(x, 3), -2, 2),
     "clamp from above": (lambda x: mg.clip(x, max=-3), lambda x: np.full_like(x, -3), -2, 2),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("shape", [(), (3,), (2, 1, 3), (0,), (2, 0)], ids=str)
@@ -106,7 +108,9 @@ KINKED = {
 
 
 @pytest.mark.parametrize("name", KINKED)
-@pytest.mark.parametrize("shapes", [((4,), (4,)), ((2, 3), (3,)), ((2, 1), (1, 3)), ((), (2,)), ((0, 2), (2,))], ids=str)
+@pytest.mark.parametrize(
+    "shapes", [((4,), (4,)), ((2, 3), (3,)), ((2, 1), (1, 3)), ((), (2,)), ((0, 2), (2,))], ids=str
+)
 def test_with_two_branches(name, shapes):
     x, y = (distinct(shape, key=i) + 0.03 * i for i, shape in enumerate(shapes))
     check(*KINKED[name], x, y)
@@ -171,9 +175,11 @@ EDGES = {
     "negative base": (lambda x: x ** mg.tensor(3.0), [[-2.0]], [[12]]),
     "softplus above its threshold": (lambda x: F.softplus(x, 1, 20), [[21.0, -50.0]], [[1, math.exp(-50)]]),
     "where ignores the other branch": (
-        lambda x: mg.where(x > 0, x, 0.0 * x.clamp(min=1).log()), [[0.0, 2.0]], [[0, 1]]
+        lambda x: mg.where(x > 0, x, 0.0 * x.clamp(min=1).log()),
+        [[0.0, 2.0]],
+        [[0, 1]],
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", EDGES)

@@ -94,16 +94,18 @@ INDICES = {
     "argmin": (lambda x, d: x.argmin(d), np.argmin),
     "argsort": (lambda x, d: x.argsort(d), lambda x, d: np.argsort(x, d, kind="stable")),
     "argsort, descending": (
-        lambda x, d: mg.argsort(x, d, descending=True), lambda x, d: np.argsort(-x, d, kind="stable"),
+        lambda x, d: mg.argsort(x, d, descending=True),
+        lambda x, d: np.argsort(-x, d, kind="stable"),
     ),
     "indices of max": (lambda x, d: x.max(d).indices, np.argmax),
     "indices of min": (lambda x, d: x.min(d).indices, np.argmin),
     "indices of median": (
-        lambda x, d: x.median(d).indices, lambda x, d: np.argsort(x, d).take((x.shape[d] - 1) // 2, d),
+        lambda x, d: x.median(d).indices,
+        lambda x, d: np.argsort(x, d).take((x.shape[d] - 1) // 2, d),
     ),
     "any": (lambda x, d: (x > 1).any(d), lambda x, d: np.any(x > 1, d)),
     "all": (lambda x, d: (x > 0).all(d), lambda x, d: np.all(x > 0, d)),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("dim", [0, 1, -1])
@@ -233,9 +235,7 @@ def test_variance_of_one_element_is_not_a_number():
 
 
 INFINITE = {
-    "softmax, distant rows": (
-        lambda x: x.softmax(1), [[0.0, 0.0], [1e4, 1e4]], [[0.5, 0.5], [0.5, 0.5]]
-    ),
+    "softmax, distant rows": (lambda x: x.softmax(1), [[0.0, 0.0], [1e4, 1e4]], [[0.5, 0.5], [0.5, 0.5]]),
     "softmax, a masked element": (lambda x: x.softmax(0), [-math.inf, 0.0, 0.0], [0, 0.5, 0.5]),
     "log_softmax, far apart": (lambda x: x.log_softmax(0), [0.0, 1e4], [-1e4, 0]),
     "logsumexp, large": (lambda x: x.logsumexp(0), [1e4, 1e4], 1e4 + math.log(2)),
@@ -247,7 +247,7 @@ INFINITE = {
     "median of NaN": (lambda x: x.median(), [1.0, math.nan, 0.0], math.nan),
     "median(dim) of NaN": (lambda x: x.median(0).values, [1.0, math.nan, 0.0], math.nan),
     "norm of inf": (lambda x: x.norm(), [math.inf, 1.0], math.inf),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", INFINITE)

@@ -9,7 +9,7 @@ import pytest
 
 pytest.importorskip("mypy")
 
-SCRIPT = '''
+SCRIPT = """
 import minigrad as mg
 from minigrad import Tensor, nn, optim
 from typing import assert_type
@@ -60,7 +60,7 @@ def cube(x: mg.autograd.Array) -> mg.autograd.Array:
 
 
 assert_type(cube(x), Tensor)
-'''
+"""
 
 MISTAKES = """
 import minigrad as mg

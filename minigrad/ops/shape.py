@@ -104,7 +104,7 @@ def unsqueeze(x: Any, dim: int) -> Tensor:
 @primitive(x=lambda g, dims: flip(g, dims))
 def flip(x: Array, dims: Sequence[int]) -> Array:
     """The elements in reverse along `dims`."""
-    return np.flip(x, dims if isinstance(dims, int) else tuple(dims)) if x.ndim else x.copy()
+    return np.array(np.flip(x, dims if isinstance(dims, int) else tuple(dims)) if x.ndim else x)
 
 
 @primitive(x=lambda g, shifts, dims: roll(g, opposite(shifts), dims))
@@ -124,7 +124,7 @@ def repeat(x: Any, sizes: Shape) -> Tensor:
     shape = (1,) * (len(sizes) - x.ndim) + tuple(x.shape)
     apart = reshape(x, tuple(n for length in shape for n in (1, length)))
     tiled = expand(apart, tuple(n for pair in zip(sizes, shape, strict=True) for n in pair))
-    return reshape(tiled, tuple(s * n for s, n in zip(sizes, shape, strict=True)))
+    return reshape(clone(tiled, "C"), tuple(s * n for s, n in zip(sizes, shape, strict=True)))
 
 
 def tile(x: Any, dims: Shape) -> Tensor:
@@ -328,7 +328,7 @@ def take_along_dim(x: Tensor, indices: Any, dim: int | None = None) -> Tensor:
     if dim is None:
         return getitem(flatten(x), array.reshape(-1))
     if x.ndim == 0:
-        return x
+        return clone(x)
     dim = position(dim, x.ndim, "take_along_dim")
     if array.ndim != x.ndim:
         raise ValueError(f"take_along_dim: indices have {array.ndim} dimensions, the tensor {x.ndim}")
