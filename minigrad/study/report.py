@@ -122,13 +122,18 @@ Given = Mapping[int, Verdict]
 
 
 def _say(given: Given, *numbers: int) -> str:
-    sentences, explanations = [], []
+    sentences, explanations, open_ = [], [], []
     for number in numbers:
+        link = f'<a class=small href="#claim-{number}">claim {number}</a>'
         verdict = given.get(number)
-        sentence = words.sentence(number, verdict.verdict if verdict else words.UNKNOWN)
-        sentences.append(f'{markup.escape(sentence)} <a class=small href="#claim-{number}">claim {number}</a>')
-        if verdict and verdict.explanation:
-            explanations.append(f"<p class=small>Claim {number}. {markup.escape(verdict.explanation)}</p>")
+        if verdict is None or verdict.verdict == words.UNKNOWN:
+            open_.append(link)
+            continue
+        sentences.append(f"{markup.escape(words.sentence(number, verdict.verdict))} {link}")
+        if verdict.explanation:
+            explanations.append(f"<p class=small>To claim {number}: {markup.escape(verdict.explanation)}</p>")
+    if open_:
+        sentences.append(f"<span class=small>Not run here: {', '.join(open_)}.</span>")
     return f"<p>{' '.join(sentences)}</p>{''.join(explanations)}"
 
 

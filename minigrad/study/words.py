@@ -76,14 +76,11 @@ SENTENCES: dict[int, dict[str, str]] = {
         "fails": "The sum is not ahead in time of a lean maximum by the margin set beforehand.",
     },
 }
-UNDECIDED = "The records do not decide it either way."
 
 
 def sentence(number: int, verdict: str) -> str:
-    """The sentence for a hypothesis whose verdict is known; says so where it is not."""
-    if verdict == UNKNOWN:
-        return "This was not run."
-    return SENTENCES[number].get(verdict, UNDECIDED)
+    """The sentence for a hypothesis that was judged."""
+    return SENTENCES[number].get(verdict, f"On claim {number} the records do not decide either way.")
 
 
 def answer(verdicts: Mapping[int, str], reached: Mapping[str, float]) -> list[str]:

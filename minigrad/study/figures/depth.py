@@ -37,8 +37,8 @@ def draw(results: Results) -> str:
     )
     more = (
         f"Norm of the gradient after each of {layers} convolution and ReLU layers, divided by its norm at the "
-        "output; geometric mean over seeds. Thick: the sum. The dashed lines mark one tenth and ten."
-        + markup.details("The numbers", _table(records))
+        "output; geometric mean over seeds. Thick: the sum. The dashed lines mark one tenth and ten; what "
+        "leaves the frame is drawn at its edge." + markup.details("The numbers", _table(records))
     )
     return markup.figure("depth", switch + "".join(panels), see, more, live="views")
 

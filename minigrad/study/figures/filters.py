@@ -75,12 +75,11 @@ def _shares(run: Record, left: float, top: float, width: float, height: float) -
     steps = run["curves"]["step"]
     x, y = svg.Scale(steps[0], steps[-1], left, left + width), svg.Scale(0, 1, top + height, top)
     parts = [svg.axes(x, y, "step", "share of gradient", [steps[0], steps[-1]])]
-    for share, (letter, colour), dash in zip(shares, _channels(len(shares)), ("", "6 3", "2 3"), strict=False):
-        curve = svg.path(
-            [(x(s), y(v)) for s, v in zip(steps, share, strict=True)],
-            class_="curve",
-            stroke_dasharray=dash or None,
-        )
-        label = svg.text(left + width + 2, y(share[-1]) + 4, letter, class_="paint strong")
+    places = svg.spread([y(share[-1]) for share in shares], 12, top, top + height)
+    styles = zip(shares, places, _channels(len(shares)), ("", "6 3", "2 3"), strict=False)
+    for share, place, (letter, colour), dash in styles:
+        points = [(x(step), y(value)) for step, value in zip(steps, share, strict=True)]
+        curve = svg.path(points, class_="curve", stroke_dasharray=dash or None)
+        label = svg.text(left + width + 3, place + 4, letter, class_="paint strong")
         parts.append(svg.group(curve, label, class_=colour))
     return "".join(parts)

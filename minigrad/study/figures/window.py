@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from minigrad.study.figures import markup, svg
 from minigrad.study.records import Results
 
-CELL, GAP, ROW = 25, 22, 152  # user units: a cell, the space between two grids, a channel's row
+CELL, GAP, ROW = 26, 22, 156  # user units: a cell, the space between two grids, a channel's row
 NAMES = ("red", "green", "blue")
 Frame = dict[str, Any]
 
@@ -171,7 +171,7 @@ def _grids(a: dict[str, NDArray[np.floating]]) -> str:
 def _grid(name: str, c: int, values: NDArray[np.floating], x: float, y: float, empty: bool = False) -> str:
     cells = []
     for (i, j), value in np.ndenumerate(values):
-        box = svg.rect(x + j * CELL, y + i * CELL, CELL, CELL)
+        box = svg.rect(x + j * CELL + 1, y + i * CELL + 1, CELL - 2, CELL - 2)
         words = svg.text(x + (j + 0.5) * CELL, y + (i + 0.5) * CELL + 4, show(value))
         style = "cell empty" if empty else "cell"
         cells.append(svg.group(box, words, class_=style, id=cell(name, c, i, j)))
