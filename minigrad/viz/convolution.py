@@ -65,8 +65,9 @@ def paint(conv: Conv2d, x: np.ndarray, parts: Explanation, output: int, names: S
         most = max(among) or 1.0
         return strength(value, most / 30, most)
 
-    index, null = cancellation(r)
-    total = Vertex("sum", ["Σ over channels", f"cancels {index:.0%} of Σ|r|", f"(random signs: {null:.0%})"])
+    cancelled = cancellation(r)
+    null = f"(random signs: {cancelled.null:.0%})"
+    total = Vertex("sum", ["Σ over channels", f"cancels {cancelled.index:.0%} of Σ|r|", null])
     total.image, total.limit = thumbnail(whole[0, output], PIXELS), limit
     for place, path in enumerate(paths):
         name = names[path[0]] if len(path) == 1 else f"{len(path)} other channels"

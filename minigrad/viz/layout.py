@@ -124,6 +124,9 @@ class Hierarchy:
     def __init__(self, picture: Picture):
         self.picture = picture
         clusters = {"": Cluster("", "")} | {c.key: c for c in picture.clusters}
+        keys = {v.key for v in picture.vertices} | clusters.keys()
+        if len(keys) != 1 + len(picture.vertices) + len(picture.clusters):
+            raise ValueError("layout: a vertex or cluster has no key, or one that another has")
         self.labels = {c.key: c.label for c in clusters.values()}
         self.parent = {v.key: v.cluster for v in picture.vertices} | {c.key: c.parent for c in picture.clusters}
         self.ancestry = {"": [""]}  # root first

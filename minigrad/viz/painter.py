@@ -79,8 +79,9 @@ class Painter:
 
     def key(self, name: str) -> str:
         """A key that no other vertex has: the name, with a counter from the second on."""
+        name = name or "unnamed"
         self.counts[name] = self.counts.get(name, 0) + 1
-        return name if self.counts[name] == 1 else f"{name}#{self.counts[name]}"
+        return name if self.counts[name] == 1 else self.key(f"{name}#{self.counts[name]}")
 
     # ------------------------------------------------------------------------------------------- vertices
 
@@ -150,7 +151,7 @@ class Painter:
         path = self.tape.scope[node]
         title = node.name.lstrip("_")
         if path in self.view.trivial and path.path:
-            title = f"{title}  ({clean(path.path, 24)})"
+            title = f"{title}  ({clean(path.path.replace(' (call', ', call').removesuffix(')'), 24)})"
         lines = [title, *(" · ".join(spelled[i : i + 2]) for i in range(0, len(spelled), 2))]
         value = self.values.get(node)
         return [*lines, f"= {number(value)}" if value is not None else f"→ {shape_text(node.shape, node.dtype)}"]

@@ -70,7 +70,7 @@ def draw(picture: Picture, layout: Layout) -> str:
         f"{len(picture.vertices)} vertices, {len(picture.edges)} edges, {len(picture.clusters)} clusters; "
         f"data flows from top to bottom. {' '.join(picture.notes)}"
     )
-    name = "mg" + hashlib.sha256(f"{picture.title}{described}{body}".encode()).hexdigest()[:10]
+    name = "mg" + hashlib.sha256(f"{picture.title}{described}{body}".encode(errors="replace")).hexdigest()[:10]
     size = f"{number_text(width)} {number_text(height)}"
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" class="mg" '

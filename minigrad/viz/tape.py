@@ -139,6 +139,8 @@ class Tape:
         nodes = [tensor.node for tensor in roots]
         self.nodes = read([node for node in nodes if node])
         self.leaves = [node for node in self.nodes if isinstance(node, Leaf)]
+        # What a module or a repeated block may have for itself: its parameters, not what is fed into it.
+        self.owned = {leaf for leaf in self.leaves if isinstance(leaf.tensor(), Parameter)} or set(self.leaves)
         self.users: dict[Node, list[Node]] = {node: [] for node in self.nodes}
         self.seen = seen
         self.root = Scope("", "", "")
@@ -177,11 +179,11 @@ class Tape:
         return scope
 
     def place_leaves(self) -> None:
-        """A parameter belongs to the innermost scope that has all its uses, any other leaf to none."""
+        """A leaf that can be owned belongs to the innermost scope that has all its uses, any other to none."""
         lineages: dict[Scope, list[Scope]] = {scope: scope.lineage() for scope in self.root.scopes()}
         for leaf in self.leaves:
             common: list[Scope] | None = None
-            if isinstance(leaf.tensor(), Parameter):
+            if leaf in self.owned:
                 for user in self.users[leaf]:
                     lineage = lineages[self.scope[self.original(user)]]
                     if leaf not in self.copies:  # what all repetitions share is outside of them
@@ -254,13 +256,13 @@ class Tape:
         )
 
     def contents(self, block: list[Scope | Node]) -> list[Node]:
-        """The operations of a block, and the leaves that only it uses, each before its first user."""
+        """The operations of a block, and the leaves that it owns, each before its first user."""
         operations = [n for item in block for n in (item.operations() if isinstance(item, Scope) else [item])]
         inside = set(operations)
         found: dict[Node, None] = {}
         for node in operations:
             for _, parent in node.edges:
-                if isinstance(parent, Leaf) and all(user in inside for user in self.users[parent]):
+                if parent in self.owned and all(user in inside for user in self.users[parent]):
                     found[parent] = None
             found[node] = None
         return list(found)

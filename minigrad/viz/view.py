@@ -52,7 +52,10 @@ class View:
 
     def single(self, scope: Scope) -> bool:
         """Whether a module's call is one operation without parameters of its own: it then gets no frame."""
-        return len(scope.items) == 1 and isinstance(scope.items[0], Node) and len(self.tape.contents(scope.items)) == 1
+        operation = scope.items[0]
+        if len(scope.items) > 1 or isinstance(operation, Scope):
+            return False
+        return not any(isinstance(p, Leaf) and self.tape.scope[p] is scope for _, p in operation.edges)
 
     def named(self, paths: Iterable[str]) -> set[Scope]:
         """The scopes to open whatever the budget says. Raises KeyError for a path that is not there."""
