@@ -160,6 +160,7 @@ def text_width(text: str, size: float, bold: bool = False) -> float:
 def clean(text: str, limit: int = 44) -> str:
     """User text on one line: what is no printable character becomes �, the middle of what is too long becomes …"""
     text = "".join(c if c.isprintable() else " " if c.isspace() else "�" for c in str(text))
+    text = text if text.strip() else "(blank)"
     return text if len(text) <= limit else text[: limit - limit // 3 - 1] + "…" + text[-(limit // 3) :]
 
 
