@@ -49,8 +49,12 @@ def parse(text: str) -> Record | None:
     body, tab, checksum = text.rstrip("\n").rpartition("\t")
     if not tab or f"{zlib.crc32(body.encode()):08x}" != checksum:
         return None
-    record = json.loads(body)
-    return record if isinstance(record, dict) and {"kind", "key"} <= record.keys() else None
+    try:
+        record = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    named = isinstance(record, dict) and all(isinstance(record.get(name), str) for name in ("kind", "key"))
+    return record if named else None
 
 
 def read(path: Path) -> Iterator[Record]:
