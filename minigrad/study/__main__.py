@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from minigrad.study import executors, report
-from minigrad.study.experiment import FULL, QUICK, Profile, study
+from minigrad.study.experiment import FULL, QUICK, TUNING_SEEDS, Profile, study
 from minigrad.study.hypotheses import judge
 from minigrad.study.records import Results, Store
 from minigrad.study.tasks import TASKS
@@ -37,9 +37,9 @@ def arguments(argv: list[str] | None) -> argparse.Namespace:
     add("--executor", default="processes", metavar="WHERE", help="processes, serial, mpi or dask://HOST:PORT")
     add("--report-only", action="store_true", help="rebuild the page: from DIR's records, or the published ones")
     options = parser.parse_args(argv)
-    for name in ("seeds", "jobs"):
-        if (value := getattr(options, name)) is not None and value < 1:
-            parser.error(f"--{name}: expected at least 1, got {value}")
+    for name, most in (("seeds", min(TUNING_SEEDS)), ("jobs", 10_000)):
+        if (value := getattr(options, name)) is not None and not 1 <= value <= most:
+            parser.error(f"--{name}: expected 1 to {most:,}, got {value:,}")
     try:
         options.launch = executors.launcher(options.executor, options.jobs)
     except ValueError as error:
@@ -112,13 +112,23 @@ def main(argv: list[str] | None = None) -> int:
                 failed = study(profile, store, options.launch, options.only, progress)
         except KeyboardInterrupt:
             interrupted = True
-        except (BlockingIOError, ModuleNotFoundError) as error:
+        except (OSError, ModuleNotFoundError) as error:
             print(f"minigrad.study: {error}", file=sys.stderr)
             return 2
-    results = Results.load(path)
-    print(table(results))
-    options.out.mkdir(parents=True, exist_ok=True)
-    print(f"\n{report.write(results, options.out / 'why_sum.html')}: {len(results)} records of {path}")
+    try:
+        results = Results.load(path)
+        print(table(results))
+        print(f"\n{report.write(results, options.out / 'why_sum.html')}: {len(results)} records of {path}")
+    except OSError as error:
+        print(f"minigrad.study: {error}", file=sys.stderr)
+        return 2
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        print(
+            f"minigrad.study: {path} holds records that this version cannot read; move it away and run again "
+            f"({type(error).__name__}: {error})",
+            file=sys.stderr,
+        )
+        return 2
     for key, reason in failed.items():
         print(f"failed: {key}: {type(reason).__name__}: {reason}", file=sys.stderr)
     if interrupted:
