@@ -28,8 +28,12 @@ def write(results: Results, path: str | Path) -> Path:
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(path.name + ".tmp")
-    draft.write_text(page(results), encoding="utf-8")
-    os.replace(draft, path)
+    try:
+        draft.write_text(page(results), encoding="utf-8")
+        os.replace(draft, path)
+    except BaseException:
+        draft.unlink(missing_ok=True)
+        raise
     return path
 
 
