@@ -390,15 +390,39 @@ def nll_loss(
     nothing.
     """
     _check_reduction("nll_loss", reduction)
-    index, coefficients, ignored = _class_targets("nll_loss", input, target, weight, ignore_index)
-    losses = _picked(input, index, ignored) * -coefficients
-    return _weighted(losses, coefficients, reduction)
+    index, coefficients, _ = _class_targets("nll_loss", input, target, weight, ignore_index)
+    return _weighted(_picked(input, index, -coefficients), coefficients, reduction)
 
 
-def _picked(log_p: Tensor, index: NDArray[np.int64], ignored: NDArray[np.bool_]) -> Tensor:
-    dim = 1 if log_p.ndim > 1 else 0
-    picked = log_p.gather(dim, np.expand_dims(index, dim)).squeeze(dim)  # (N, C, *) -> (N, *)
-    out: Tensor = picked.masked_fill(ignored, 0.0) if ignored.any() else picked  # not a product: 0 · -inf is no number
+# The losses of classes are one node, not five: on a toy batch the nodes cost more than the arithmetic.
+
+
+def _places(index: Array) -> tuple[Array, ...]:
+    """Where the classes `index` (N, *) stand in an array (N, C, *)."""
+    grid = np.indices(index.shape, sparse=True)
+    return (*grid[:1], index, *grid[1:])
+
+
+def _weigh(values: Array, weights: Array) -> Array:
+    """Their product, 0 where the weight is 0: an ignored place counts nothing, be it infinite or not a number."""
+    return np.multiply(values, weights, where=weights != 0, out=np.zeros_like(weights))
+
+
+def _picked_rule(g: Tensor, log_p_shape: tuple[int, ...], index: Array, weights: Array) -> Tensor:
+    return _spread_picked(g, log_p_shape, index, weights)
+
+
+@primitive(log_p=_picked_rule)
+def _picked(log_p: Array, index: Array, weights: Array) -> Array:
+    """weights · log_p at each place's class: (N, C, *), (N, *), (N, *) -> (N, *); 0 where the weight is 0."""
+    return _weigh(log_p[_places(index)], weights)
+
+
+@primitive(y=lambda g, index, weights: _picked(g, index, weights))
+def _spread_picked(y: Array, shape: tuple[int, ...], index: Array, weights: Array) -> Array:
+    """The adjoint of `_picked`: weights · y at each place's class, zeros elsewhere; 0 where the weight is 0."""
+    out = np.zeros(shape, y.dtype)
+    out[_places(index)] = np.multiply(y, weights, where=weights != 0, out=np.zeros_like(y))
     return out
 
 
@@ -443,7 +467,7 @@ def cross_entropy(
 
     index, coefficients, ignored = _class_targets("cross_entropy", input, target, weight, ignore_index)
     log_p = log_softmax(input, dim)
-    losses = _picked(log_p, index, ignored) * -coefficients
+    losses = _picked(log_p, index, -coefficients)
     if label_smoothing:
         uniform = (log_p * _along(_class_weights("cross_entropy", input, weight), input.ndim, dim)).sum(dim)
         uniform = uniform.masked_fill(ignored, 0.0)
