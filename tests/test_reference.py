@@ -6,7 +6,9 @@ reference/compare.py does the same in bulk.
 
 from __future__ import annotations
 
+import inspect
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -46,9 +48,40 @@ def unpack() -> dict[str, tuple[list[np.ndarray], Result]]:
 
 REFERENCE = unpack()
 
+# No number to compare, or chance in it (compare.py compares the laws), or nothing like it in PyTorch.
+WITHOUT_A_ROW = re.findall(
+    r"\w+",
+    """
+    Generator Tensor Module Parameter Optimizer LRScheduler RemovableHandle primitive summary graph
+    no_grad enable_grad set_grad_enabled is_grad_enabled detect_anomaly gradcheck gradgradcheck
+    manual_seed get_rng_state set_rng_state rand randn randint rand_like randn_like randint_like randperm
+    empty empty_like save load set_num_threads get_num_threads bump_version change ufunc_
+    uniform_ normal_ kaiming_uniform_ kaiming_normal_ xavier_uniform_ xavier_normal_ orthogonal_
+    """,
+)
+
+
+def public_names() -> set[str]:
+    """Every public function, class and method that a user of PyTorch would look for here."""
+    spaces = mg, mg.nn, mg.nn.functional, mg.nn.init, mg.nn.utils, mg.optim, mg.optim.lr_scheduler, mg.Tensor
+    names = set()
+    for space in spaces:
+        for name in getattr(space, "__all__", dir(space)):
+            value = getattr(space, name)
+            own = inspect.isclass(space) or str(getattr(value, "__module__", "")).startswith("minigrad")
+            if callable(value) and own and not name.startswith("_"):
+                names.add(name)
+    return names
+
 
 def test_the_stored_file_is_that_of_the_table() -> None:
     assert list(INDEX) == [call.name for call in CALLS], "run tests/reference/generate.py"
+
+
+def test_every_public_name_has_a_row() -> None:
+    rows = (Path(__file__).parent / "reference" / "table.py").read_text(encoding="utf-8")
+    words = set(re.findall(r"\w+", rows))
+    assert public_names() - words - set(WITHOUT_A_ROW) == set()
 
 
 @pytest.mark.parametrize("call", CALLS, ids=lambda call: call.name)

@@ -303,7 +303,7 @@ def _or_zero(gradient: Any, variable: Any) -> np.ndarray:
     absent = (
         gradient is None or getattr(gradient, "_is_zerotensor", bool)()
     )  # PyTorch's marker of a zero that was never stored
-    return np.zeros(tuple(variable.shape)) if absent else to_numpy(gradient)
+    return np.zeros_like(to_numpy(variable)) if absent else to_numpy(gradient)
 
 
 def relative_error(got: list[np.ndarray], expected: list[np.ndarray]) -> float:

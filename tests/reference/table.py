@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from .calls import Call, Name, constant, distinct, index, mask, positive, ties, unit, x
+from .calls import Call, Name, constant, distinct, index, mask, positive, ties, to_numpy, unit, x
 
 F = "nn.functional."
 CALLS: list[Call] = []
@@ -85,9 +85,34 @@ add("elementwise", "where", mask(3, 1), x(3, 4), 2.0)
 add("elementwise", "Tensor.where", x(3, 4), mask(3, 4), x(3, 1))
 for name in ("floor", "round", "ceil"):  # minigrad does not record these; PyTorch records a zero
     add("elementwise", name, constant(x(3, 4)))
+add("elementwise", "trunc", constant(x(3, 4)))
 for name in ("lt", "le", "gt", "ge", "eq", "ne"):
     add("elementwise", f"operator.{name}", ties(3, 4), ties(4))
+    add("elementwise", name, ties(3, 4), ties(3, 1))
+    add("elementwise", f"Tensor.{name}", ties(3, 4), 0)
     add("elementwise", f"operator.{name}", ties(3, 4), 1)
+
+add("elementwise", "erf", x(3, 4))
+for name in ("absolute", "negative"):
+    add("elementwise", name, x(3, 4))
+for name in ("multiply", "subtract", "divide"):
+    add("elementwise", name, x(3, 4), positive(4))
+add("elementwise", "clip", ties(3, 4), -1, 1)
+add("elementwise", F + "logsigmoid", x(3, 4))
+for name in ("floor_divide", "remainder"):
+    add("elementwise", name, constant(x(3, 4)), constant(positive(4)))
+    add("elementwise", f"Tensor.{name}", index(20, 5), 3)
+for name in ("isnan", "isinf", "isfinite", "logical_not"):
+    add("elementwise", name, ties(3, 4))
+for name in ("logical_and", "logical_or", "logical_xor", "bitwise_and", "bitwise_or", "bitwise_xor"):
+    add("elementwise", name, mask(3, 4), mask(4))
+add("elementwise", "bitwise_and", index(9, 3), index(9, 3))
+add("elementwise", "bitwise_not", mask(3))
+add("elementwise", "operator.invert", mask(3))
+for name in ("and_", "or_", "xor"):
+    add("elementwise", f"operator.{name}", mask(3, 4), mask(4))
+add("elementwise", "operator.floordiv", index(20, 5), 3)
+add("elementwise", "operator.mod", index(20, 5), 3)
 
 # --- reductions ---------------------------------------------------------------------------------------------
 
@@ -140,6 +165,12 @@ for dim in (0, 1, -1):
     add("reductions", "cumsum", x(3, 4, 2), dim)
 add("reductions", "Tensor.cumsum", x(5), dim=0)
 add("reductions", "cumsum", index(5, 3, 4), 1)
+add("reductions", "Tensor.sum_to_size", x(2, 3, 4), (3, 1))
+add("reductions", "sort", distinct(3, 4))
+add("reductions", "sort", distinct(3, 4), 0, True)
+add("reductions", "Tensor.sort", ties(3, 4), dim=-1, stable=True)
+add("reductions", "argsort", distinct(3, 4), 0)
+add("reductions", "Tensor.argsort", ties(6), stable=True)
 for name in ("argmax", "argmin"):
     add("reductions", name, distinct(3, 4))
     add("reductions", name, distinct(3, 4, 2), 1)
@@ -210,7 +241,20 @@ add("shape", "Tensor.triu", x(2, 4, 3), diagonal=-2)
 add("shape", "Tensor.unfold", x(2, 7), 1, 3, 2)
 add("shape", "Tensor.unfold", x(7, 2), 0, 3, 1)
 add("shape", "Tensor.unfold", x(2, 5, 6), -1, 2, 3)
+add("shape", "movedim", x(2, 3, 4), 0, 2)
+add("shape", "Tensor.movedim", x(2, 3, 4), (0, 1), (-1, 0))
+add("shape", "unbind", x(3, 4), 1)
+add("shape", "Tensor.unbind", x(3, 4))
+add("shape", "tile", x(2, 3), (2,))
+add("shape", "Tensor.tile", x(2, 3), 2, 1, 2)
+add("shape", "Tensor.t", x(2, 3))
+for name in ("expand_as", "view_as", "reshape_as"):
+    add("shape", f"Tensor.{name}", x(3, 1), x(3, 4) if name == "expand_as" else x(1, 3))
+add("shape", "Tensor.type_as", x(3), index(2, 1))
+for name in ("float", "double", "long", "int", "bool"):
+    add("shape", f"Tensor.{name}", positive(3))
 add("shape", "Tensor.to", x(3), Name("float32"))
+add("shape", "Tensor.type", x(3), Name("float64"))
 add("shape", "Tensor.clone", x(3, 2))
 add("shape", "clone", x(3, 2))
 add("shape", "Tensor.contiguous", x(3, 2))
@@ -249,6 +293,8 @@ add("indexing", "operator.getitem", x(5, 3), (mask(5), 1))
 add("indexing", "operator.getitem", x(5, 3), constant(index(5, 0)))
 for dim in (0, 1, -1):
     add("indexing", "gather", x(4, 4), dim, index(4, 3, 4))
+add("indexing", "index_select", x(4, 3), 0, index(4, 6))
+add("indexing", "Tensor.index_select", x(4, 3), dim=-1, index=index(3, 2))
 add("indexing", "Tensor.gather", x(4, 3), 0, index(4, 6, 2))
 add("indexing", "Tensor.gather", x(2, 4, 3), dim=1, index=index(4, 2, 2, 3))
 add("indexing", "take_along_dim", x(4, 3), index(3, 4, 2), 1)
@@ -277,6 +323,8 @@ for a, b in (
     add("linalg", "matmul", x(*a), x(*b))
 add("linalg", "operator.matmul", x(2, 3), x(3, 2))
 add("linalg", "Tensor.matmul", x(2, 3), x(3, 2))
+for name, a, b in (("mm", (2, 3), (3, 4)), ("bmm", (2, 2, 3), (2, 3, 4)), ("mv", (2, 3), (3,)), ("dot", (3,), (3,))):
+    add("linalg", f"Tensor.{name}", x(*a), x(*b))
 add("linalg", "outer", x(3), x(4))
 add("linalg", "Tensor.outer", x(2), x(5))
 for subscripts, shapes in (
@@ -624,6 +672,87 @@ def created(library: Any, path: str, *args: Any, **options: Any) -> Any:
     return getattr(library, path)(*args, **options)
 
 
+def in_place(library: Any, a: Any, b: Any, name: str, *args: Any, **options: Any) -> Any:
+    """A change in place of a tensor without gradient, and what the method returns."""
+    a = a.detach().clone()
+    operands = [b.detach()] if name in ("add_", "sub_", "mul_", "div_", "copy_") else []
+    return getattr(a, name)(*operands, *args, **options), a
+
+
+def assigned(library: Any, a: Any, b: Any, key: Any) -> Any:
+    """`a[key] = b`, without gradient."""
+    a = a.detach().clone()
+    a[key] = b.detach() if getattr(b, "requires_grad", False) else b
+    return a
+
+
+def functional(library: Any) -> Any:
+    """minigrad.func has the functions of torch.autograd.functional."""
+    return getattr(library.autograd, "functional", None) or library.func
+
+
+def derivatives(library: Any, a: Any, b: Any, name: str) -> Any:
+    """jacobian, hessian, vjp, jvp or hvp of a function of two tensors."""
+    several = lambda a, b: ((a[:, None] * b).tanh(), (a * a).sum() * b)
+    single = lambda a, b: (library.exp(a).sum() * b * b).sum()
+    a, b = a.detach(), b.detach()
+    if name == "jacobian":
+        return functional(library).jacobian(several, (a, b))
+    if name == "hessian":
+        return functional(library).hessian(single, (a, b))
+    if name == "hvp":
+        return functional(library).hvp(single, (a, b), (a, b * 2))
+    directions = tuple(2 * y for y in several(a, b)) if name == "vjp" else (a, b * 2)
+    return getattr(functional(library), name)(several, (a, b), directions)
+
+
+def initialised(library: Any, name: str, *args: Any) -> Any:
+    """An initialiser without chance in it."""
+    return getattr(library.nn.init, name)(library.zeros(2, 3), *args)
+
+
+def packed(library: Any, a: Any, b: Any) -> Any:
+    """Parameters into one vector, and another vector back into the parameters."""
+    vector = library.nn.utils.parameters_to_vector([a, b])
+    a, b = (t.detach().clone().requires_grad_(True) for t in (a, b))
+    library.nn.utils.vector_to_parameters(vector.detach() * 2, [a, b])
+    return vector, a.detach(), b.detach()
+
+
+def python_values(library: Any, a: Any) -> Any:
+    """`item`, `tolist`, `numpy`, `len` and iteration."""
+    plain = a.detach()
+    return [
+        library.tensor(plain.numpy()),
+        library.tensor(plain.tolist()),
+        a.sum().item(),
+        len(a),
+        *(2 * row for row in a),
+    ]
+
+
+def from_arrays(library: Any, a: Any) -> Any:
+    """`as_tensor` and `from_numpy`."""
+    array = to_numpy(a)
+    return library.as_tensor(array), library.from_numpy(array), library.as_tensor([1, 2])
+
+
+for name in ("add_", "sub_", "mul_", "div_", "copy_", "zero_"):
+    add("engine", in_place, x(2, 3), positive(3), name)
+add("engine", in_place, x(2, 3), x(), "fill_", 2.5)
+add("engine", in_place, x(2, 3), x(), "clamp_", -0.5, max=0.5)
+for key in (0, (slice(None), 1), slice(None, None, 2), (..., -1)):
+    add("engine", assigned, x(4, 4), x(), key)
+add("engine", assigned, x(4, 3), 1.5, index(4, 2))
+add("engine", assigned, x(4, 3), x(3), mask(4))
+for name in ("jacobian", "hessian", "vjp", "jvp", "hvp"):
+    add("engine", derivatives, x(3), x(2), name)
+for name in ("zeros_", "ones_", "eye_"):
+    add("engine", initialised, name)
+add("engine", initialised, "constant_", 0.5)
+add("engine", packed, x(2, 3), x(2))
+add("engine", python_values, x(2, 3))
+add("engine", from_arrays, x(2, 3))
 add("engine", accumulate, x(3), x(3))
 add("engine", backward_with_gradient, x(3), x(3))
 add("engine", third_derivative, x(5))
