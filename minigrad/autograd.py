@@ -150,7 +150,7 @@ class Value:
         inputs: Sequence[Value] | Value | None = None,
     ) -> None:
         """Add ∂self/∂leaf, weighted by `gradient` (this tensor's shape; 1 for a scalar), to each leaf's `.grad`."""
-        backward(self, gradient, retain_graph, create_graph, inputs)
+        backward([self], [gradient], retain_graph, create_graph, inputs)
 
     def register_hook(self, hook: Callable[[Tensor], Tensor | None]) -> RemovableHandle:
         """Call `hook(gradient)` once this tensor's gradient is complete; what it returns, if anything, replaces it."""
