@@ -325,7 +325,11 @@ class Module:
             if name not in state_dict:
                 continue
             value = state_dict[name]
-            array = arrays[name] = value.data if isinstance(value, Tensor) else np.asarray(value)
+            try:
+                array = arrays[name] = value.data if isinstance(value, Tensor) else np.asarray(value)
+            except (TypeError, ValueError) as error:
+                problems.append(f"no array for {name}: {error}")
+                continue
             if array.shape != tensor.data.shape:
                 problems.append(f"size mismatch for {name}: {array.shape} given, the module has {tensor.data.shape}")
             elif array.dtype.kind != tensor.data.dtype.kind:

@@ -11,7 +11,10 @@ import warnings
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
-from minigrad.optim.optimizers import Group, Optimizer
+from minigrad.optim.optimizers import Group, Optimizer, alike
+
+
+MOVING = {"last_epoch", "_step_count", "_last_lr", "best", "num_bad_epochs", "cooldown_counter"}  # by step()
 
 
 class LRScheduler:
@@ -72,11 +75,15 @@ class LRScheduler:
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Take over what `state_dict` returned; an error, and no change, if it is another schedule's."""
-        expected = set(self.state_dict())
-        if set(state_dict) != expected:
-            raise ValueError(
-                f"{type(self).__name__}.load_state_dict: expected {sorted(expected)}, got {sorted(state_dict)}"
-            )
+        name, own = type(self).__name__, self.state_dict()
+        if not isinstance(state_dict, Mapping) or set(state_dict) != set(own):
+            got = sorted(map(str, state_dict)) if isinstance(state_dict, Mapping) else type(state_dict).__name__
+            raise ValueError(f"{name}.load_state_dict: expected {sorted(own)}, got {got}")
+        for key, value in own.items():
+            if not alike(value, state_dict[key]):
+                raise ValueError(f"{name}.load_state_dict: {key} is {state_dict[key]!r}, not like {value!r}")
+            if key not in MOVING and isinstance(value, int | float) and not (state_dict[key] > 0) >= (value > 0):
+                raise ValueError(f"{name}.load_state_dict: {key} must be positive, got {state_dict[key]!r}")
         self.__dict__.update(state_dict)
 
 

@@ -174,6 +174,16 @@ class Optimizer:
         """
         if not isinstance(state_dict, Mapping) or not {"state", "param_groups"} <= set(state_dict):
             raise ValueError(f"{self.name}.load_state_dict: expected a mapping with 'state' and 'param_groups'")
+        try:
+            self.state, self.param_groups[:] = self._checked(state_dict)
+        except (AttributeError, IndexError, KeyError, OverflowError, TypeError) as error:
+            raise ValueError(
+                f"{self.name}.load_state_dict, nothing changed: not what state_dict returned "
+                f"({type(error).__name__}: {error})"
+            ) from error
+
+    def _checked(self, state_dict: Mapping[str, Any]) -> tuple[dict[Tensor, State], list[Group]]:
+        """What to remember and the groups with their options, as a saved state has them."""
         saved, groups = state_dict["param_groups"], self.param_groups
         sizes = [len(group["params"]) for group in saved], [len(group["params"]) for group in groups]
         if sizes[0] != sizes[1]:
@@ -191,8 +201,17 @@ class Optimizer:
             if missing := sorted(set(self.defaults) - set(old)):
                 problems.append(f"group {i} lacks {', '.join(missing)}")
             merged.append({**new, **{k: copy.deepcopy(v) for k, v in old.items() if k != "params"}})
+            for option, own in [*self.defaults.items(), *[("initial_lr", 1.0)] * ("initial_lr" in old)]:
+                if option in old and not alike(own, old[option]):
+                    problems.append(f"{option} of group {i} is {old[option]!r}, not like {own!r}")
+            if problems:
+                continue
             if "betas" in merged[i]:
                 merged[i]["betas"] = tuple(merged[i]["betas"])
+            try:
+                self.check(merged[i])
+            except ValueError as error:
+                problems.append(f"group {i}: {error}")
         state: dict[Tensor, State] = {}
         for number, remembered in state_dict["state"].items():
             if number not in parameters:
@@ -204,7 +223,7 @@ class Optimizer:
                 if value is None:
                     continue
                 array = np.asarray(value.data if isinstance(value, Tensor) else value).copy()
-                if key == "step" and array.ndim == 0:  # PyTorch keeps it in a tensor
+                if key == "step" and array.ndim == 0 and array >= 0:  # PyTorch keeps it in a tensor
                     state[p][key] = int(array)
                 elif array.shape != p.shape or array.dtype.kind != "f":
                     problems.append(
@@ -212,10 +231,19 @@ class Optimizer:
                     )
                 else:
                     state[p][key] = array.astype(p.dtype, copy=False)
+            group = next(g for g in merged if any(p is q for q in g["params"]))
+            if state[p] and not problems and (lacks := self._needed(p, group) - set(state[p])):
+                problems.append(f"state of parameter {number} lacks {', '.join(sorted(lacks))}")
         if problems:
             raise ValueError(f"{self.name}.load_state_dict, nothing changed:\n  " + "\n  ".join(problems))
-        self.state = state
-        self.param_groups[:] = merged
+        return state, merged
+
+    def _needed(self, parameter: Tensor, group: Group) -> set[str]:
+        """What one step with the group's options leaves in the state of a parameter."""
+        state: State = {}
+        with np.errstate(all="ignore"):
+            self.update(np.ones(1, parameter.dtype), np.ones(1, parameter.dtype), state, group)
+        return set(state)
 
     def __repr__(self) -> str:
         lines = [f"{self.name} ("]
@@ -223,6 +251,15 @@ class Optimizer:
             lines.append(f"Parameter Group {i}")
             lines += [f"    {key}: {group[key]}" for key in sorted(group) if key != "params"]
         return "\n".join([*lines, ")"])
+
+
+def alike(own: Any, other: Any) -> bool:
+    """Whether `other` can stand where `own` stands: the same text, a number for a number, rows of equal lengths."""
+    if isinstance(own, list | tuple):
+        return isinstance(other, list | tuple) and len(own) == len(other) and all(map(alike, own, other))
+    if isinstance(own, int | float) and not isinstance(own, bool):
+        return isinstance(other, int | float | np.number) and not isinstance(other, bool)
+    return type(own) is type(other) and (not isinstance(own, str) or own == other)
 
 
 class SGD(Optimizer):
