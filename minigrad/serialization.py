@@ -50,7 +50,8 @@ def save(obj: Any, path: str | os.PathLike[str]) -> None:
     arrays: dict[str, Array] = {}
     structure = _packed(obj, (), arrays, ())
     text = json.dumps(structure, separators=(",", ":")).encode()
-    arrays[STRUCTURE] = np.frombuffer(text, np.uint8)
+    # The structure goes first: a damaged directory may lose the members at its end without saying so.
+    arrays = {STRUCTURE: np.frombuffer(text, np.uint8), **arrays}
     with _replacing(os.path.realpath(path)) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
         for name, array in arrays.items():
             # A ZipInfo has a fixed date, so that the same contents are the same bytes.
