@@ -1,0 +1,279 @@
+"""Datasets and batches, and the three sources of images."""
+
+import hashlib
+import io
+import math
+import tarfile
+
+import numpy as np
+import pytest
+
+import minigrad as mg
+from minigrad.data import (
+    CIFAR10,
+    DataLoader,
+    Dataset,
+    Subset,
+    TensorDataset,
+    cifar10,
+    default_collate,
+    digits,
+    edges,
+    random_split,
+)
+
+
+def numbered(n):
+    """Sample i is (i, 10 i)."""
+    return TensorDataset(mg.arange(n), 10 * np.arange(n))
+
+
+class Squares(Dataset):
+    """What a user writes: a length and an item."""
+
+    def __len__(self):
+        return 5
+
+    def __getitem__(self, index):
+        return {"x": index, "square": np.float32(index**2)}
+
+
+# ------------------------------------------------------------------------------------------------ datasets
+
+
+def test_a_tensor_dataset_has_rows():
+    data = numbered(4)
+    assert len(data) == 4 and [value.item() for value in data[2]] == [2, 20]
+    assert [value.tolist() for value in data[1:3]] == [[1, 2], [10, 20]]
+
+
+def test_a_subset_has_the_samples_at_its_indices():
+    subset = Subset(Subset(numbered(10), [3, 5, 7]), [2, 0])
+    assert len(subset) == 2 and subset[0][1].item() == 70
+    assert [value.tolist() for value in subset[:]] == [[7, 3], [70, 30]]
+
+
+@pytest.mark.parametrize(
+    ("lengths", "counts"), [([7, 3], [7, 3]), ([0.5, 0.5], [5, 5]), ([0.25, 0.25, 0.5], [3, 2, 5])]
+)
+def test_a_split_divides_the_samples(lengths, counts):
+    parts = random_split(numbered(10), lengths, mg.Generator(0))
+    assert [len(part) for part in parts] == counts
+    assert sorted(part[i][0].item() for part in parts for i in range(len(part))) == list(range(10))
+
+
+def test_a_split_is_random_and_reproducible():
+    first, second, other = (random_split(numbered(50), [25, 25], mg.Generator(seed))[0].indices for seed in (0, 0, 1))
+    np.testing.assert_array_equal(first, second)
+    assert (first != other).any() and (first != np.arange(25)).any()
+
+
+# ------------------------------------------------------------------------------------------------ batches
+
+
+def test_a_loader_goes_through_the_data_in_order():
+    batches = list(DataLoader(numbered(5), 2))
+    assert [x.tolist() for x, _ in batches] == [[0, 1], [2, 3], [4]]
+    assert [y.tolist() for _, y in batches] == [[0, 10], [20, 30], [40]]
+    assert isinstance(batches[0][0], mg.Tensor)
+
+
+@pytest.mark.parametrize(
+    ("n", "drop", "length"), [(5, False, 3), (5, True, 2), (4, True, 2), (1, True, 0), (0, False, 0)]
+)
+def test_a_last_batch_that_is_not_full_may_be_dropped(n, drop, length):
+    loader = DataLoader(numbered(n), 2, drop_last=drop)
+    assert len(loader) == length == len(list(loader))
+
+
+def test_shuffling_visits_every_sample_once_and_differently_each_time():
+    loader = DataLoader(numbered(50), 8, shuffle=True, generator=mg.Generator(0))
+    first, second = (np.concatenate([x.data for x, _ in loader]) for _ in range(2))
+    assert sorted(first) == sorted(second) == list(range(50))
+    assert (first != second).any()
+    np.testing.assert_array_equal(
+        first, np.concatenate([x.data for x, _ in DataLoader(numbered(50), 8, True, generator=mg.Generator(0))])
+    )
+
+
+def test_shuffling_goes_on_from_the_default_generators_state():
+    loader = DataLoader(numbered(50), 50, shuffle=True)
+    state = mg.get_rng_state()
+    first = next(iter(loader))[0].tolist()
+    mg.set_rng_state(state)
+    assert next(iter(loader))[0].tolist() == first
+    mg.set_rng_state(state)
+
+
+def test_samples_are_collated_by_their_parts():
+    (batch,) = DataLoader(Squares(), 5)
+    assert batch["x"].tolist() == [0, 1, 2, 3, 4] and batch["square"].dtype == mg.float32
+    pairs = default_collate([(mg.ones(2), "a", 0.5), (mg.zeros(2), "b", 1.5)])
+    assert pairs[0].tolist() == [[1, 1], [0, 0]] and pairs[1] == ["a", "b"] and pairs[2].tolist() == [0.5, 1.5]
+
+
+def test_any_sequence_is_a_dataset_and_any_function_may_collate():
+    assert [batch.tolist() for batch in DataLoader([1, 2, 3], 2)] == [[1, 2], [3]]
+    assert list(DataLoader(["a", "b", "c"], 2, collate_fn="".join)) == ["ab", "c"]
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "words"),
+    [
+        (lambda: TensorDataset(), ValueError, "one tensor or more"),
+        (lambda: TensorDataset(mg.ones(2), mg.ones(3)), ValueError, r"equal length expected, got shapes \[\(2,\), \(3"),
+        (lambda: TensorDataset(mg.tensor(1.0)), ValueError, "equal length"),
+        (lambda: DataLoader(numbered(3), 0), ValueError, "batch_size must be a positive integer, got 0"),
+        (lambda: DataLoader(numbered(3), 2.0), ValueError, "batch_size must be a positive integer, got 2.0"),
+        (lambda: DataLoader(numbered(3), 2, num_workers=2), TypeError, "num_workers"),
+        (lambda: random_split(numbered(3), [1, 1]), ValueError, r"lengths \[1, 1\] do not divide 3 samples"),
+        (lambda: random_split(numbered(3), [4, -1]), ValueError, "do not divide"),
+        (lambda: random_split(numbered(3), [0.5, 0.4]), ValueError, "do not divide"),
+        (lambda: default_collate([object()]), TypeError, "cannot make a batch of object; pass a collate_fn"),
+        (lambda: Dataset()[0], NotImplementedError, "does not define __getitem__"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(make, error, words):
+    with pytest.raises(error, match=words):
+        make()
+
+
+# ------------------------------------------------------------------------------------------------ digits and edges
+
+
+def test_digits_are_the_1797_real_ones():
+    images, labels = digits()[:]
+    assert images.shape == (1797, 1, 8, 8) and images.dtype == mg.float32
+    assert (images.min().item(), images.max().item()) == (0, 1)
+    assert np.bincount(labels.data).tolist() == [178, 182, 177, 183, 181, 182, 181, 179, 174, 180]
+    assert (images[0, 0, 0] * 16).tolist() == [0, 0, 5, 13, 9, 1, 0, 0]  # the first row of the first, a zero
+
+
+def test_an_edge_rises_to_the_right_or_falls_or_is_absent_by_channel():
+    images = edges([[1, 0, -2]] * 200, generator=mg.Generator(0))
+    assert images.shape == (200, 3, 12, 12) and images.dtype == np.float32
+    red, green, blue = images.transpose(1, 0, 2, 3)
+    assert not green.any()
+    np.testing.assert_allclose(blue, -2 * red)
+    assert (red[:, :, 1:] >= red[:, :, :-1]).all()  # never falls from left to right
+    assert (red.min((1, 2)) == -0.5).all() and (red.max((1, 2)) == 0.5).all()  # both sides in the picture
+    assert abs(red.mean()) < 0.03
+
+
+def test_edges_lie_differently_and_the_same_by_seed():
+    first, second, other = (edges([[1]] * 9, generator=mg.Generator(seed)) for seed in (0, 0, 1))
+    np.testing.assert_array_equal(first, second)
+    assert len({image.tobytes() for image in [*first, *other]}) == 18
+
+
+def test_noise_has_its_standard_deviation():
+    images = edges(np.zeros((50, 3)), noise=0.1, generator=mg.Generator(0))
+    assert images.std() == pytest.approx(0.1, rel=0.02) and images.dtype == np.float32
+
+
+@pytest.mark.parametrize(
+    ("signs", "options", "words"),
+    [
+        ([1, -1], {}, r"signs \(N, C\), got shape \(2,\)"),
+        ([[1]], {"tilt": math.pi / 2}, "tilt < π/2"),
+        ([[1]], {"noise": -1}, "noise ≥ 0"),
+        ([[1]], {"size": 1}, "size > 1"),
+    ],
+)
+def test_edges_that_make_no_sense_are_refused(signs, options, words):
+    with pytest.raises(ValueError, match=words):
+        edges(signs, **options)
+
+
+# ------------------------------------------------------------------------------------------------ CIFAR-10
+
+
+def records(n, seed=0):
+    """n records of the binary version: classes 0, 1, ... and random pixels."""
+    data = np.random.default_rng(seed).integers(0, 256, (n, cifar10.RECORD), np.uint8)
+    data[:, 0] = np.arange(n) % 10
+    return data
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A folder with the six files, of 4 records each."""
+    (tmp_path / cifar10.FOLDER).mkdir()
+    for i, name in enumerate((*cifar10.TRAIN, *cifar10.TEST)):
+        records(4, i).tofile(tmp_path / cifar10.FOLDER / name)
+    return tmp_path
+
+
+def test_cifar10_reads_its_files(folder):
+    train, test = CIFAR10(folder), CIFAR10(folder, train=False)
+    assert (len(train), len(test)) == (20, 4)
+    images, labels = train.batch(np.array([5, 0]))
+    assert images.shape == (2, 3, 32, 32) and images.dtype == mg.float32 and labels.tolist() == [1, 0]
+    pixels = records(4, 1)[1, 1:].reshape(3, 32, 32)  # the second record of the second file: red, green, blue
+    np.testing.assert_allclose(images[0].data, pixels / 255, rtol=1e-6)
+    image, label = train[5]
+    np.testing.assert_array_equal(image.data, images[0].data)
+    assert label == 1 and CIFAR10.classes[label] == "automobile"
+    assert train.images.dtype == np.uint8
+
+
+def test_cifar10_is_batched_and_takes_the_inner_folder_too(folder):
+    sizes = [len(y) for _, y in DataLoader(CIFAR10(folder / cifar10.FOLDER), 8)]
+    assert sizes == [8, 8, 4]
+
+
+def test_cifar10_names_all_files_that_are_missing(folder):
+    (folder / cifar10.FOLDER / "data_batch_3.bin").unlink()
+    with pytest.raises(FileNotFoundError, match=r"no data_batch_3\.bin in .*or say download=True"):
+        CIFAR10(folder)
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (b"", "has 0 bytes, which is no multiple of 3073"),
+        (records(2).tobytes()[:-1], "has 6145 bytes, .* truncated"),
+        (b"\x0a" + records(1).tobytes()[1:], "a record of class 10, expected 0 to 9"),
+    ],
+)
+def test_cifar10_refuses_broken_files(data, words, folder):
+    (folder / cifar10.FOLDER / "test_batch.bin").write_bytes(data)
+    with pytest.raises(ValueError, match=words):
+        CIFAR10(folder, train=False)
+
+
+def packed(path, members):
+    with tarfile.open(path, "w:gz") as tar:
+        for name, data in members.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            tar.addfile(info, io.BytesIO(data))
+    return path.as_uri(), hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+FILES = {f"{cifar10.FOLDER}/{name}": records(3).tobytes() for name in (*cifar10.TRAIN, *cifar10.TEST)}
+
+
+def test_cifar10_is_downloaded_once_and_only_its_own_files_are_kept(tmp_path, monkeypatch):
+    url, sha256 = packed(tmp_path / "a.tar.gz", {**FILES, "../escaped": b"x", f"{cifar10.FOLDER}/readme.html": b"y"})
+    monkeypatch.setattr(cifar10, "fetch", lambda root, fetch=cifar10.fetch: fetch(root, url, sha256))
+    root = tmp_path / "data"
+    assert len(CIFAR10(root, download=True)) == 15
+    assert sorted(path.name for path in root.rglob("*.*")) == sorted((*cifar10.TRAIN, *cifar10.TEST))
+    assert not (tmp_path / "escaped").exists()
+    monkeypatch.setattr(cifar10, "fetch", None)  # not needed again
+    assert len(CIFAR10(root, train=False, download=True)) == 3
+
+
+def test_a_download_with_another_checksum_is_not_kept(tmp_path):
+    url, _ = packed(tmp_path / "a.tar.gz", FILES)
+    with pytest.raises(ValueError, match=f"expected {cifar10.SHA256}; nothing was kept"):
+        cifar10.fetch(tmp_path / "data", url)
+    assert not list((tmp_path / "data").rglob("*.*"))
+
+
+def test_a_download_without_all_files_leaves_nothing(tmp_path):
+    url, sha256 = packed(tmp_path / "a.tar.gz", dict(list(FILES.items())[:3]))
+    with pytest.raises(KeyError, match="data_batch_4"):
+        cifar10.fetch(tmp_path / "data", url, sha256)
+    assert not list((tmp_path / "data").rglob("*.*"))
