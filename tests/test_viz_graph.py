@@ -318,7 +318,7 @@ def test_replay_follows_backward_and_shows_the_rules_that_run():
     assert steps[0].rules == ["x=lambda g, y: g * y", "y=lambda g, x: g * x"]
     assert [len(s.arriving) for s in steps] == [1, 1, 2, 2, 1]
     assert [len(s.leaving) for s in steps] == [2, 2, 2, 0, 0]
-    assert steps[2].text == "gradient -10; ρ = 1.00 of 2 contributions"
+    assert steps[2].text == "gradient −10; ρ = 1.00 of 2 contributions"
 
 
 def test_the_source_of_a_longer_rule_is_shown_whole():

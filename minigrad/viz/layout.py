@@ -197,6 +197,8 @@ class Hierarchy:
                 b.above.append(Link(a, into, out, weight, number))
         for child in sorted(level.items, key=lambda child: child in self.leaves):
             level.ranks[level.items[child].rank].append(level.items[child])
+        if anchors:
+            level.ranks[-1].sort(key=lambda item: item.anchor or 0.0)
         order_ranks(level.ranks)
         for child, item in level.items.items():
             if child not in levels:
@@ -302,8 +304,14 @@ class Hierarchy:
             up = self.ancestry[self.parent[edge.tail]]
             down = self.ancestry[self.parent[edge.head]]
             common = sum(1 for a, b in zip(up, down, strict=False) if a == b)
-            for key in [*reversed(up[common:]), up[common - 1], *down[common:]]:
-                passing[number] += stations[key][number]
+            # A frame may be shorter than its rank is high: up to the rank's edge, too, it goes straight.
+            for key in reversed(up[common:]):
+                *others, (x, above, _) = stations[key][number]
+                passing[number] += [*others, (x, above, bands[key][1])]
+            passing[number] += stations[up[common - 1]][number]
+            for key in down[common:]:
+                (x, _, below), *others = stations[key][number]
+                passing[number] += [(x, bands[key][0], below), *others]
         tails, heads = [0.0] * len(passing), [0.0] * len(passing)
         for level in levels.values():
             for item in (item for child, item in level.items.items() if child not in levels):

@@ -248,6 +248,7 @@ class Painter:
                 order.append((min(users, default=unit.serial + 1) - 0.5, place, unit))
             else:
                 order.append((max(node.serial for node in nodes), place, unit))
+        titles = {vertex.key: vertex.lines[0] for vertex in self.picture.vertices}
         place_of = {vertex.key: i for i, vertex in enumerate(self.picture.vertices)}
         arriving: dict[str, list[Hashable]] = {}
         leaving: dict[str, list[Hashable]] = {}
@@ -264,18 +265,18 @@ class Painter:
             arrival = found.nodes.get(unit) if isinstance(unit, Node) else None
             step.text = arrival_text(arrival) if arrival else ""
             step.thumbnail = arrival.thumbnail if arrival else None
-            step.arriving = [self.part(name) for name in arriving[key]]
-            step.leaving = [self.part(name) for name in leaving.get(key, [])]
+            step.arriving = [self.part("from", titles[self.edges[name].head], name) for name in arriving[key]]
+            step.leaving = [self.part("to", titles[self.edges[name].tail], name) for name in leaving.get(key, [])]
             nodes = [unit] if isinstance(unit, Node) else self.view.units[unit]
             step.rules = [html.rule_source(rule) for node in nodes[::-1] for rule, _ in node.edges][: html.MOST_RULES]
             steps.append(step)
         return steps
 
-    def part(self, name: Hashable) -> html.Part:
-        """An edge with what flows along it, for the page."""
+    def part(self, way: str, end: str, name: Hashable) -> html.Part:
+        """An edge with what flows along it and the vertex at its other end, for the page."""
         assert self.gradients
         flow = self.gradients.edges[name]
-        return self.numbers[name], flow_text(flow), flow.thumbnail
+        return self.numbers[name], f"{way} {end}: {flow_text(flow)}", flow.thumbnail
 
 
 def strength(norm: float, least: float, most: float) -> float:
@@ -287,17 +288,17 @@ def strength(norm: float, least: float, most: float) -> float:
 
 def flow_text(flow: Flow) -> str:
     """What arrives along an edge, in words."""
-    size = f"gradient {flow.value:.4g}" if flow.value is not None else f"‖gradient‖ {flow.norm:.3g}"
+    size = f"gradient {digits(flow.value)}" if flow.value is not None else f"‖gradient‖ {flow.norm:.3g}"
     several = f", {flow.count} contributions together" if flow.count > 1 else ""
-    return f"{size}, cosine with the total {flow.cosine:+.2f}{several}"
+    return f"{size}, cosine with the total {digits(flow.cosine, '+.2f')}{several}"
 
 
 def arrival_lines(arrival: Arrival) -> list[str]:
     """What a vertex says of its gradient."""
     if arrival.value is not None:
-        terms = " + ".join(f"{v:.4g}" for v in arrival.values).replace("+ -", "- ")
+        terms = " + ".join(digits(v) for v in arrival.values).replace("+ −", "− ")
         several = 1 < len(arrival.values) <= 4
-        lines = [f"grad {arrival.value:.4g}{' = ' + terms if several else ''}".replace("-", "−")]
+        lines = [f"grad {digits(arrival.value)}{' = ' + terms if several else ''}"]
     else:
         lines = [f"‖grad‖ {arrival.norm:.3g}"]
     return lines + ([f"ρ {arrival.rho:.2f} of {arrival.count}"] if arrival.count > 1 else [])
@@ -305,7 +306,7 @@ def arrival_lines(arrival: Arrival) -> list[str]:
 
 def arrival_text(arrival: Arrival) -> str:
     """What a vertex's gradient is, in words."""
-    size = f"gradient {arrival.value:.4g}" if arrival.value is not None else f"‖gradient‖ {arrival.norm:.3g}"
+    size = f"gradient {digits(arrival.value)}" if arrival.value is not None else f"‖gradient‖ {arrival.norm:.3g}"
     return size + (f"; ρ = {arrival.rho:.2f} of {arrival.count} contributions" if arrival.count > 1 else "")
 
 
@@ -317,7 +318,12 @@ def shape_text(shape: tuple[int, ...], dtype: np.dtype[Any] | None = None) -> st
 
 def number(value: np.ndarray) -> str:
     """A single number in few letters."""
-    return f"{value.item():.4g}".replace("-", "−")
+    return digits(value.item())
+
+
+def digits(value: float, form: str = ".4g") -> str:
+    """A number in few letters, with the minus sign of type."""
+    return format(value, form).replace("-", "−")
 
 
 def spell(value: Any) -> str:

@@ -34,6 +34,7 @@ class View:
             tape.fold()
             if tape.folds:
                 self.notes.append(f"Repeated blocks are drawn once ({tape.folds} of them; fold=False draws each).")
+        more = f"a larger budget than {budget}" if depth is None else f"a larger depth than {depth}"
         if depth is None:
             deepest = max((s.depth for s in tape.root.scopes()), default=0)
             depth = next((d for d in range(deepest, 0, -1) if self.count(d, wanted) <= budget), 0)
@@ -44,8 +45,7 @@ class View:
             inside = sum(len(self.units[s]) for s in closed)
             self.notes.append(
                 f"{len(closed):,} box{'es are' if len(closed) > 1 else ' is'} collapsed ({names}; {inside:,} in all): "
-                f"open one with expand=[{(closed[0].path or closed[0].kind)!r}], all with depth=99 or a larger budget "
-                f"than {budget}."
+                f"expand=[{(closed[0].path or closed[0].kind)!r}] opens one, {more} opens more."
             )
         if len(self.units) > budget:
             self.cut(budget)

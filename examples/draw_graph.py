@@ -1,0 +1,99 @@
+"""Draw what a tape holds: the pictures of the README, written to `examples/pictures` (or to the folder given).
+
+    python examples/draw_graph.py [FOLDER]
+
+No program needs to be installed: the layout is minigrad's own, so that every machine draws the same. (`layout="auto"`,
+which is the default elsewhere, lets Graphviz's `dot` lay the graph out where it is on the PATH.)
+"""
+
+import sys
+from pathlib import Path
+
+import minigrad as mg
+from minigrad import nn, viz
+from minigrad.nn import functional as F
+
+
+def expression() -> viz.Graph:
+    """The classic: `a` is used three times, so three contributions meet there, and two of them oppose the third."""
+    with viz.record() as seen:  # keeps the numbers in between, too
+        a = mg.tensor(2.0, requires_grad=True)
+        b = mg.tensor(-3.0, requires_grad=True)
+        c = a * b
+        d = (c + a) * c / (a + 10)
+    return mg.graph(d, names={"a": a, "b": b}, record=seen, gradients=True, layout="builtin",
+                    title="d = (c + a)·c / (a + 10) with c = a·b, and its gradient")  # fmt: skip
+
+
+def perceptron() -> viz.Graph:
+    """A multilayer perceptron on a batch of 8, with its modules as frames."""
+    model = nn.Sequential(nn.Linear(4, 16), nn.Tanh(), nn.Linear(16, 3))
+    return mg.graph(model, mg.randn(8, 4), layout="builtin", title="a multilayer perceptron")
+
+
+class Block(nn.Module):
+    """A residual block: what it learns is added to what comes in."""
+
+    def __init__(self, channels: int):
+        self.conv1 = nn.Conv2d(channels, channels, 3, padding=1)
+        self.conv2 = nn.Conv2d(channels, channels, 3, padding=1)
+
+    def forward(self, x: mg.Tensor) -> mg.Tensor:
+        """(N, C, H, W) -> (N, C, H, W)."""
+        return (x + self.conv2(self.conv1(x).relu())).relu()
+
+
+class ResidualNetwork(nn.Module):
+    """Eight residual blocks on images."""
+
+    def __init__(self) -> None:
+        self.stem = nn.Conv2d(3, 8, 3, padding=1)
+        self.blocks = nn.Sequential(*[Block(8) for _ in range(8)])
+        self.head = nn.Linear(8, 10)
+
+    def forward(self, x: mg.Tensor) -> mg.Tensor:
+        """(N, 3, H, W) -> (N, 10)."""
+        return self.head(self.blocks(self.stem(x)).mean((2, 3)))
+
+
+def network(**options: object) -> viz.Graph:
+    """The residual network and its loss; how much of it is drawn is up to the options."""
+    mg.manual_seed(0)
+    images, labels = mg.randn(16, 3, 12, 12), mg.randint(0, 10, (16,))
+    return mg.graph(
+        ResidualNetwork(), images, loss=lambda out: F.cross_entropy(out, labels), layout="builtin", **options
+    )
+
+
+def convolution() -> viz.Graph:
+    """The first filter of a fresh convolution on a photograph's three colours."""
+    from sklearn.datasets import load_sample_image
+
+    photograph = load_sample_image("flower.jpg")[100:400:12, 200:500:12].transpose(2, 0, 1)  # (H, W, C) -> (C, H, W)
+    images = mg.tensor(photograph[None] / 255.0 - 0.5, dtype=mg.float32)
+    mg.manual_seed(1)
+    conv = nn.Conv2d(3, 4, 3, padding=1)
+    return viz.open_convolution(conv, images, lambda out: (out.relu() ** 2).mean(), channels=("red", "green", "blue"),
+                                layout="builtin")  # fmt: skip
+
+
+def main(folder: Path) -> None:
+    """Write every picture and say where it is."""
+    folder.mkdir(parents=True, exist_ok=True)
+    mg.manual_seed(0)
+    pictures = {
+        "expression.svg": expression(),
+        "perceptron.svg": perceptron(),
+        "network_collapsed.svg": network(depth=2, title="a residual network, collapsed"),
+        "network_gradients.svg": network(fold=True, gradients=True, title="a residual network and its gradient"),
+        "convolution.svg": convolution(),
+        "replay.html": expression(),
+    }
+    for name, graph in pictures.items():
+        print(graph.save(folder / name))
+    print(pictures["expression.svg"])
+    print(nn.summary(ResidualNetwork(), (16, 3, 12, 12)))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).with_name("pictures"))
