@@ -96,7 +96,13 @@ def avg_pool_spread(
 
 
 def windows(
-    name: str, input: Any, kernel_size: IntOrPair, stride: IntOrPair | None, padding: IntOrPair, dilation: IntOrPair = 1
+    name: str,
+    input: Any,
+    kernel_size: IntOrPair,
+    stride: IntOrPair | None,
+    padding: IntOrPair,
+    dilation: IntOrPair,
+    ceil_mode: bool,
 ) -> tuple[Pair, Pair, Pair, Pair]:
     """The options of a pooling as pairs, checked against each other and against the image."""
     kernel = pair(name, "kernel_size", kernel_size, 1)
@@ -106,8 +112,8 @@ def windows(
         raise ValueError(f"{name}: expected an input (N, C, H, W) or (C, H, W), got shape {tuple(input.shape)}")
     if any(2 * p > k for p, k in zip(margins, kernel, strict=True)):
         raise ValueError(f"{name}: padding {margins} must be at most half of kernel_size {kernel}")
-    for n, p, d, k in zip(input.shape[2:], margins, dilations, kernel, strict=True):
-        if n + 2 * p < d * (k - 1) + 1:
+    for axis in zip(input.shape[2:], kernel, strides, margins, dilations, strict=True):
+        if kernels.output_size(*axis, ceil_mode) < 1:
             raise ValueError(
                 f"{name}: windows of {kernel} with dilation {dilations} do not fit an image of "
                 f"{tuple(input.shape[2:])} with padding {margins}"
@@ -134,7 +140,7 @@ def max_pool2d(
             unsqueeze(input, 0), kernel_size, stride, padding, dilation, ceil_mode, return_indices
         )
         return (squeeze(out[0], 0), squeeze(out[1], 0)) if return_indices else squeeze(out, 0)
-    options = windows("max_pool2d", input, kernel_size, stride, padding, dilation)
+    options = windows("max_pool2d", input, kernel_size, stride, padding, dilation, ceil_mode)
     out = max_pool(input, *options, ceil_mode)
     if not return_indices:
         return out
@@ -162,7 +168,7 @@ def avg_pool2d(
         return squeeze(avg_pool2d(unsqueeze(input, 0), *args), 0)
     if divisor_override == 0:
         raise ValueError("avg_pool2d: divisor_override must not be 0")
-    kernel, strides, margins, _ = windows("avg_pool2d", input, kernel_size, stride, padding)
+    kernel, strides, margins, _ = windows("avg_pool2d", input, kernel_size, stride, padding, 1, ceil_mode)
     return avg_pool(input, kernel, strides, margins, ceil_mode, count_include_pad, divisor_override)
 
 
