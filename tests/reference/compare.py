@@ -93,7 +93,7 @@ class Table:
 def compare_calls(torch: Any, mg: Any, count: int, seed: int) -> Table:
     """Every planned call through both libraries."""
     table = Table()
-    refused_by_both = refused_by_torch = 0
+    refused: dict[str, list[str]] = {"both": [], "PyTorch alone": []}
     for call, layout, rng in plan(count, seed):
         try:
             parameters = parameter_draws(torch, call)
@@ -114,8 +114,7 @@ def compare_calls(torch: Any, mg: Any, count: int, seed: int) -> Table:
             second=not isinstance(theirs, Exception) and theirs.second is not None,
         )
         if isinstance(theirs, Exception):
-            refused_by_both += isinstance(ours, Exception)
-            refused_by_torch += not isinstance(ours, Exception)
+            refused["both" if isinstance(ours, Exception) else "PyTorch alone"].append(f"{what}: {theirs!s:.90}")
             continue
         table.count[call.group] += 1
         if isinstance(ours, Exception):
@@ -140,7 +139,8 @@ def compare_calls(torch: Any, mg: Any, count: int, seed: int) -> Table:
             off = relative_error(getattr(single, column if column == "first" else "values"), wanted)
             table.enter(call.group, f"f32 {column}", off, max(SINGLE, 4 * theirs_off), what)
             table.worst[call.group][f"torch's {column}"] = max(table.worst[call.group][f"torch's {column}"], theirs_off)
-    print(f"refused by both: {refused_by_both}; by PyTorch alone: {refused_by_torch}")
+    for by, calls in refused.items():
+        print(f"refused by {by}: {len(calls)}", *calls[:: max(1, len(calls) // 10)], sep="\n  ")
     return table
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from .calls import Call, constant, distinct, index, mask, positive, ties, unit, x
+from .table import optimize
 
 Random = np.random.RandomState
 Family = Callable[[Random], Call]
@@ -605,7 +606,7 @@ def batch_norm(rng: Random) -> Call:
 
 @family
 def layer_norm(rng: Random) -> Call:
-    full = shape(rng, 1, smallest=2)
+    full = shape(rng, 1, smallest=3)
     normalized = full[rng.randint(len(full)) :]
     return Call(
         "functional",
@@ -725,3 +726,75 @@ def norm_module(rng: Random) -> Call:
     )
     path, extra = pick(rng, ("nn.BatchNorm1d", ()), ("nn.BatchNorm1d", (4,)), ("nn.BatchNorm2d", (3, 2)))
     return Call("modules", path, (c,), options, (x(3, c, *extra),), train=bool(rng.rand() < 0.6))
+
+
+@family
+def other_module(rng: Random) -> Call:
+    """A module with parameters or options that no other family has."""
+    c, o, k = (int(n) for n in rng.randint(1, 4, 3))
+    shared = some(rng, stride=(1, 2), padding=(0, 1), bias=(True, False))
+    image = (2, c, 6, 7)
+    path, args, options, inputs = pick(
+        rng,
+        ("nn.Linear", (c, o), some(rng, bias=(True, False)), x(*shape(rng, 0, 2), c)),
+        ("nn.Conv1d", (c, o, k), shared | some(rng, padding_mode=("reflect", "circular", "replicate")), x(2, c, 8)),
+        ("nn.ConvTranspose2d", (c, o, k), shared | some(rng, dilation=(1, 2), stride=((1, 3),)), x(*image)),
+        ("nn.MaxPool2d", (2,), some(rng, stride=(1, 3), ceil_mode=(True, False)), distinct(*image)),
+        ("nn.AvgPool2d", (3,), some(rng, padding=(0, 1), count_include_pad=(True, False)), x(*image)),
+        ("nn.LayerNorm", ([c + 1, 7],), some(rng, elementwise_affine=(True, False), eps=(1e-5, 1e-2)), x(2, c + 1, 7)),
+        ("nn.GroupNorm", (c, 2 * c), some(rng, affine=(True, False)), x(3, 2 * c, 4)),
+        ("nn.Embedding", (5, o), some(rng, padding_idx=(0, -1)), index(5, *shape(rng))),
+        ("nn.Softplus", (), some(rng, beta=(1.0, 2.0), threshold=(5.3, 20.0)), x(*image)),
+        ("nn.GELU", (), some(rng, approximate=("none", "tanh")), x(*image)),
+        ("nn.ELU", (), some(rng, alpha=(0.5, 2.0)), x(*image)),
+        ("nn.Flatten", (), some(rng, start_dim=(0, 1, 2), end_dim=(2, -1)), x(*image)),
+    )
+    return Call("modules", path, args, options, (inputs,), train=bool(rng.rand() < 0.6))
+
+
+# --- optimizers and schedules -----------------------------------------------------------------------------
+
+
+def optimizer_options(rng: Random) -> tuple[str, dict[str, Any]]:
+    """An optimizer and some of its options."""
+    name = pick(rng, "SGD", "Adam", "AdamW", "RMSprop", "Adagrad")
+    decay = {"weight_decay": (0.0, 0.01, 0.3)}
+    betas = {"betas": ((0.5, 0.9), (0.9, 0.99)), "amsgrad": (True, False), "eps": (1e-8, 1e-3)}
+    possible: dict[str, dict[str, tuple[Any, ...]]] = {
+        "SGD": {"momentum": (0.5, 0.9), "maximize": (True, False)},
+        "Adam": {**betas, "maximize": (True, False)},
+        "AdamW": {**betas, "maximize": (True, False)},
+        "RMSprop": {"alpha": (0.9, 0.99), "momentum": (0.0, 0.7), "centered": (True, False), "eps": (1e-8, 1e-3)},
+        "Adagrad": {"lr_decay": (0.0, 0.1), "initial_accumulator_value": (0.0, 0.5), "eps": (1e-10, 1e-3)},
+    }
+    options = {"lr": pick(rng, 0.003, 0.05), **some(rng, **possible[name], **decay)}
+    if "momentum" in options and name == "SGD":
+        options |= pick(rng, {}, {"nesterov": True}, {"dampening": 0.3})
+    return name, options
+
+
+@family
+def optimizer(rng: Random) -> Call:
+    name, options = optimizer_options(rng)
+    return Call("optimizers", optimize, (distinct(3), positive(2, 1), name), {**options, "steps": 12})
+
+
+@family
+def schedule(rng: Random) -> Call:
+    name, options = optimizer_options(rng)
+    up = {"max_lr": pick(rng, 0.05, [0.05, 0.1]), "total_steps": 30, "cycle_momentum": name != "Adagrad"}
+    scheduler, arguments = pick(
+        rng,
+        ("StepLR", {"step_size": int(rng.randint(1, 8)), **some(rng, gamma=(0.3, 0.9, 1.1))}),
+        ("MultiStepLR", {"milestones": sorted(int(n) for n in rng.randint(1, 30, 3)), **some(rng, gamma=(0.3, 0.9))}),
+        ("ExponentialLR", {"gamma": pick(rng, 0.5, 0.95, 1.02)}),
+        ("CosineAnnealingLR", {"T_max": int(rng.randint(1, 40)), **some(rng, eta_min=(0.0, 1e-4))}),
+        ("LinearLR", some(rng, start_factor=(0.1, 1.0), end_factor=(0.2, 1.0), total_iters=(1, 5, 40))),
+        ("OneCycleLR", up | some(rng, pct_start=(0.1, 0.5), anneal_strategy=("cos", "linear"), div_factor=(5.0, 25.0),
+                                 final_div_factor=(10.0, 1e4), three_phase=(True, False), base_momentum=(0.8,))),
+        ("ReduceLROnPlateau", some(rng, mode=("min", "max"), factor=(0.2, 0.7), patience=(0, 1, 3), cooldown=(0, 2),
+                                   threshold=(1e-4, 0.3), threshold_mode=("rel", "abs"), min_lr=(0.0, 1e-3))),
+    )  # fmt: skip
+    return Call(
+        "schedules", optimize, (distinct(3), positive(2, 1), name, scheduler, arguments), {**options, "steps": 30}
+    )

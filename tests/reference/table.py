@@ -432,6 +432,7 @@ for o in (
 add("pooling", F + "max_pool2d", ties(2, 2, 6, 6), 2)
 add("pooling", F + "max_pool2d", ties(2, 2, 6, 6), 3, 1, 1)
 add("pooling", F + "max_pool2d", distinct(2, 5, 6), 2)
+add("pooling", F + "max_pool2d", distinct(1, 2, 3, 3), 5, ceil_mode=True)
 add("pooling", F + "max_pool2d", distinct(1, 2, 4, 4), 2, return_indices=True)
 for o in (
     {"kernel_size": 2},
@@ -446,6 +447,7 @@ for o in (
 ):
     add("pooling", F + "avg_pool2d", x(2, 2, 5, 7), **o)
 add("pooling", F + "avg_pool2d", x(2, 5, 6), 2)
+add("pooling", F + "avg_pool2d", x(1, 2, 3, 3), 5, ceil_mode=True)
 for size in (1, 2, (2, 3), (None, 2), (5, 7), (3, 1)):
     add("pooling", F + "adaptive_avg_pool2d", x(2, 2, 5, 7), size)
     add("pooling", F + "adaptive_max_pool2d", distinct(2, 2, 5, 7), size)
