@@ -327,7 +327,7 @@ class Module:
             value = state_dict[name]
             try:
                 array = arrays[name] = value.data if isinstance(value, Tensor) else np.asarray(value)
-            except (TypeError, ValueError) as error:
+            except (RuntimeError, TypeError, ValueError) as error:
                 problems.append(f"no array for {name}: {error}")
                 continue
             if array.shape != tensor.data.shape:

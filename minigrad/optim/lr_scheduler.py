@@ -13,8 +13,7 @@ from typing import Any, Literal
 
 from minigrad.optim.optimizers import Group, Optimizer, alike
 
-
-MOVING = {"last_epoch", "_step_count", "_last_lr", "best", "num_bad_epochs", "cooldown_counter"}  # by step()
+MOVING = {"last_epoch", "_step_count", "_last_lr", "best", "num_bad_epochs", "cooldown_counter"}  # what step() changes
 
 
 class LRScheduler:

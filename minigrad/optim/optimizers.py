@@ -222,7 +222,11 @@ class Optimizer:
             for key, value in remembered.items():
                 if value is None:
                     continue
-                array = np.asarray(value.data if isinstance(value, Tensor) else value).copy()
+                try:
+                    array = np.asarray(value.data if isinstance(value, Tensor) else value).copy()
+                except (RuntimeError, TypeError, ValueError) as error:
+                    problems.append(f"no array for {key} of parameter {number}: {error}")
+                    continue
                 if key == "step" and array.ndim == 0 and array >= 0:  # PyTorch keeps it in a tensor
                     state[p][key] = int(array)
                 elif array.shape != p.shape or array.dtype.kind != "f":
