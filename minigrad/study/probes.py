@@ -106,11 +106,10 @@ def energy(arm: str, C: int, n: int = 20_000) -> dict[str, Any]:
 
 def depth(arm: str, init: str, C: int, layers: int, seeds: list[int]) -> dict[str, Any]:
     """Gradient norm at the input of `layers` conv–ReLU layers of one reduction over that at their output."""
-    norms, shared = [], []
+    norms = []
     for seed in seeds:
         rng = np.random.default_rng([seed, C, 2])
         states = [tensor(rng.standard_normal((4, C, 8, 8)).astype(np.float32), requires_grad=True)]
-        parts = []
         for _ in range(layers):
             conv = ARMS[arm].conv(C, C, padding=1)
             w = he_sigma(C) * rng.standard_normal((C, C, 3, 3))
@@ -118,17 +117,14 @@ def depth(arm: str, init: str, C: int, layers: int, seeds: list[int]) -> dict[st
             conv.bias.data[:] = 0  # type: ignore[union-attr]
             if init == "unit":
                 unit_start(conv, states[-1].detach())
-            parts.append(conv.own(states[-1]))
-            states.append(conv.combine(parts[-1]).relu())
+            states.append(conv(states[-1]).relu())
         upstream = tensor(rng.standard_normal(states[-1].shape).astype(np.float32))
-        gradients = grad((states[-1] * upstream).sum(), [*states, *parts])
-        norms.append([np.sqrt(np.mean(g.data.astype(float) ** 2)) for g in gradients[: layers + 1]])
-        shared += [mean_where_known(participation(g.data, axis=2), (0, 1, 2, 3, 4)) for g in gradients[layers + 1 :]]
+        gradients = grad((states[-1] * upstream).sum(), states)
+        norms.append([np.sqrt(np.mean(g.data.astype(float) ** 2)) for g in gradients])
     size = np.maximum(np.array(norms), 1e-300)  # (S, layers + 1); a gradient that vanished has no logarithm
     return {
         "ratio": size[:, 0] / size[:, -1],
         "by_layer": np.exp(np.log(size / size[:, -1:]).mean(0)),
-        "participation": mean_where_known(np.array(shared), (0,)),
     }
 
 
