@@ -176,8 +176,29 @@ def _memory(*arrays: Array) -> list[Array] | None:
     return None
 
 
-def _blocks(size: int) -> list[slice]:
-    return [slice(i, min(i + BLOCK, size)) for i in range(0, size, BLOCK)]
+def _blocks(size: int, block: int = BLOCK) -> list[slice]:
+    return [slice(i, min(i + block, size)) for i in range(0, size, block)]
+
+
+def elementwise(ufunc: np.ufunc, *operands: Any, block: int = BLOCK) -> Array:
+    """`ufunc(*operands)`, in blocks over the threads where the operands are large arrays of one dtype that lie
+    alike in memory, and Python numbers."""
+    first = operands[0]
+    if getattr(first, "size", 0) >= 2 * block and first.dtype.kind == "f":
+        arrays = [a for a in operands if type(a) is not float and type(a) is not int]
+        out = np.empty_like(first)
+        if all(type(a) is np.ndarray and a.dtype == first.dtype for a in arrays) and (flat := _memory(out, *arrays)):
+            target, *rest = flat
+            views = iter(rest)
+            sources = [next(views) if type(a) is np.ndarray else a for a in operands]
+
+            def task(s: slice) -> None:
+                ufunc(*[a[s] if type(a) is np.ndarray else a for a in sources], out=target[s])
+
+            threads.run(task, _blocks(first.size, block))
+            return out
+    result: Array = ufunc(*operands)
+    return result
 
 
 _zeros = np.zeros(BLOCK, np.float32)
