@@ -46,6 +46,9 @@ def matmul(x: Array, y: Array) -> Array:
 
     A one-dimensional x is a row and a one-dimensional y a column; that dimension is dropped from the result.
     """
+    x, y = np.asarray(x), np.asarray(y)
+    if not (x.ndim and y.ndim):
+        raise ValueError("expected at least one dimension on either side")
     return kernels.matmul(x, y)
 
 
