@@ -61,10 +61,13 @@ def transpose(x: Any, dim0: int, dim1: int) -> Tensor:
     return permute(x, tuple(order))
 
 
-def movedim(x: Any, source: int, destination: int) -> Tensor:
-    """One dimension at another place, the others in their order."""
-    order = list(range(x.ndim))
-    order.insert(position(destination, x.ndim, "movedim"), order.pop(position(source, x.ndim, "movedim")))
+def movedim(x: Any, source: int | Sequence[int], destination: int | Sequence[int]) -> Tensor:
+    """One dimension, or several, at another place, the others in their order."""
+    sources, places = ([d] if isinstance(d, int) else d for d in (source, destination))
+    moved = [position(d, x.ndim, "movedim") for d in sources]
+    order = [d for d in range(x.ndim) if d not in moved]
+    for place, d in sorted(zip((position(p, x.ndim, "movedim") for p in places), moved, strict=True)):
+        order.insert(place, d)
     return permute(x, tuple(order))
 
 
