@@ -14,6 +14,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from minigrad.study import statements, words
+from minigrad.study.experiment import DEVIATIONS
 from minigrad.study.figures import accuracy, broadcast, depth, film, filters, markup, measures, slider, window
 from minigrad.study.hypotheses import Verdict, judge
 from minigrad.study.records import Results
@@ -102,24 +103,36 @@ def _asset(name: str) -> str:
 
 
 def _verdicts(verdicts: Sequence[Verdict]) -> str:
+    marks = {verdict.number: _mark(verdict.verdict) for verdict in verdicts}
+    claims = "".join(f"<li>{_claim(*claim, marks)}</li>" for claim in words.CLAIMS)
     rows = [
         [
-            f'<span id="claim-{verdict.number}">{verdict.number}</span>',
+            f'<span id="H{verdict.number}">H{verdict.number}</span>',
             f"{markup.escape(verdict.claim)}<br><span class=small>Holds if: {markup.escape(verdict.criterion)}</span>",
             markup.escape(verdict.measured),
-            f'<span class="verdict {verdict.verdict.replace(" ", "-")}">{MARKS[verdict.verdict]}</span>',
+            _mark(verdict.verdict),
         ]
         for verdict in verdicts
     ]
-    intro = (
-        "<p>Claims and criteria were written down before the full run; the program gives the verdicts. A claim that "
-        "fails, fails.</p>"
-    )
-    caption = "Claim, what was measured, verdict; brackets are 95 % intervals"
+    caption = "Hypothesis, what was measured, verdict; brackets are 95 % intervals"
+    table = markup.table(caption, ["", "hypothesis", "measured", "verdict"], rows, numbers_from=9)
     return (
-        intro
-        + f'<div class="wide">{markup.table(caption, ["", "claim", "measured", "verdict"], rows, numbers_from=9)}</div>'
+        f"<p>What the accepted answer says, and what became of it:</p><ol>{claims}</ol>"
+        "<p>Hypotheses and criteria were written down before the full run; the program gives the verdicts. A claim "
+        f'that fails, fails.</p><div class="wide verdicts">{table}</div>'
     )
+
+
+def _claim(claim: str, sharpened: str, numbers: tuple[int, ...], marks: Mapping[int, str]) -> str:
+    if not numbers:
+        return f'{markup.escape(claim)} <a class=small href="#proved">Proved below</a>'
+    unknown = _mark(words.UNKNOWN)
+    tests = ", ".join(f'<a href="#H{number}">H{number}</a> {marks.get(number, unknown)}' for number in numbers)
+    return f"{markup.escape(claim)}<br><span class=small>Tested ({markup.escape(sharpened)}): {tests}</span>"
+
+
+def _mark(verdict: str) -> str:
+    return f'<span class="verdict {verdict.replace(" ", "-")}">{MARKS[verdict]}</span>'
 
 
 Given = Mapping[int, Verdict]
@@ -128,14 +141,14 @@ Given = Mapping[int, Verdict]
 def _say(given: Given, *numbers: int) -> str:
     sentences, explanations, open_ = [], [], []
     for number in numbers:
-        link = f'<a class=small href="#claim-{number}">claim {number}</a>'
+        link = f'<a class=small href="#H{number}">H{number}</a>'
         verdict = given.get(number)
         if verdict is None or verdict.verdict == words.UNKNOWN:
             open_.append(link)
             continue
         sentences.append(f"{markup.escape(words.sentence(number, verdict.verdict))} {link}")
         if verdict.explanation:
-            explanations.append(f"<p class=small>To claim {number}: {markup.escape(verdict.explanation)}</p>")
+            explanations.append(f"<p class=small>On H{number}: {markup.escape(verdict.explanation)}</p>")
     if open_:
         sentences.append(f"<span class=small>Not run here: {', '.join(open_)}.</span>")
     return f"<p>{' '.join(sentences)}</p>{''.join(explanations)}"
@@ -185,7 +198,7 @@ def _others(results: Results, given: Given) -> str:
 
 
 def _flow(results: Results, given: Given) -> str:
-    return _say(given, 9) + depth.draw(results)
+    return _say(given, 9) + depth.within(results) + depth.draw(results)
 
 
 def _filters(results: Results, given: Given) -> str:
@@ -246,6 +259,8 @@ def _methods(results: Results, given: Given) -> str:
     if results.where("tune"):
         facts.append("Learning rates were tuned per reduction, with seeds of their own.")
     facts.append("Intervals are 95 % percentile bootstrap intervals over seeds; with few seeds they are too narrow.")
+    if runs:
+        facts += [f"Other than planned: {markup.escape(deviation)}" for deviation in DEVIATIONS]
     items = "".join(f"<li>{fact}</li>" for fact in facts)
     tables = markup.details("Learning rates tried and chosen", measures.tuning(results))
     return (

@@ -10,6 +10,31 @@ from collections.abc import Mapping
 
 UNKNOWN = "not run"
 
+# What the accepted answer and a comment claim, in order; the hypotheses that test it, and how they sharpen it.
+CLAIMS: list[tuple[str, str, tuple[int, ...]]] = [
+    (
+        "The weights are learnable: where channels cancel, the loss is big, the gradients are big, and the weights "
+        "change.",
+        "as big as at a random start, and changed in every seed",
+        (5, 6),
+    ),
+    (
+        "Where a filter does not match a patch, its response is close to zero, so nothing is lost in the sum.",
+        "for 95 % of patches",
+        (7,),
+    ),
+    ("After some training most kernel values are close to zero.", "more than at the start, and not needed", (8,)),
+    ("The sum is efficient: forward and backward are vectorizable.", "ahead of a lean maximum by half", (13,)),
+    ("The sum lets gradients flow.", "and nothing that is not affine does as well", (9,)),
+    (
+        "A convolution is a linear layer with shared weights, and every linear layer would have the same problem.",
+        "",
+        (),
+    ),
+    ("It cancels only if features are correlated or specially crafted.", "on digits with a common part", (12,)),
+    ("(A comment:) The mean is the sum with the weights divided by N.", "to rounding, in training too", (1,)),
+]
+
 SENTENCES: dict[int, dict[str, str]] = {
     1: {
         "holds": "Mean, sum + 17 and alternating signs are the sum in disguise: rescale weights and learning rate, "
@@ -80,7 +105,7 @@ SENTENCES: dict[int, dict[str, str]] = {
 
 def sentence(number: int, verdict: str) -> str:
     """The sentence for a hypothesis that was judged."""
-    return SENTENCES[number].get(verdict, f"On claim {number} the records do not decide either way.")
+    return SENTENCES[number].get(verdict, f"On hypothesis {number} the records do not decide either way.")
 
 
 def answer(verdicts: Mapping[int, str], reached: Mapping[str, float]) -> list[str]:

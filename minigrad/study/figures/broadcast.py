@@ -24,7 +24,8 @@ def draw(results: Results) -> str:
         "gradients to ±1, on one scale for all reductions. One unit of gradient was put on every output position, "
         "and the engine says what of it arrives at each channel’s response."
     )
-    body = f'{_input(records[0])}<div class="grid cards">{cards}</div>'
+    words = '<p class="small">The image that enters, channel by channel, and below it a row for each reduction:</p>'
+    body = f'{words}{_input(records[0])}<div class="grid cards">{cards}</div>'
     return markup.figure("broadcast", body, see, more + markup.details("The numbers", _table(records)))
 
 

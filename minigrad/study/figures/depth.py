@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+
+import numpy as np
 
 from minigrad.study.figures import markup, svg
 from minigrad.study.records import Record, Results
@@ -44,7 +47,7 @@ def draw(results: Results) -> str:
 
 
 def _chart(records: list[Record], C: int, layers: int, low: float, high: float) -> str:
-    x, y = svg.Scale(0, layers, 44, 316), svg.Scale(low, high, 300, 30, log=True)
+    x, y = svg.Scale(0, layers, 44, 316), svg.Scale(low, high, 340, 30, log=True)
     parts = [
         svg.axes(
             x,
@@ -65,19 +68,39 @@ def _chart(records: list[Record], C: int, layers: int, low: float, high: float) 
         parts.append(svg.group(curve, class_=markup.family(record["arm"])))
         ends.append(y(values[-1]))
         labels.append(record["arm"])
-    for label, end, place in zip(labels, ends, svg.spread(ends, 13, 36, 300), strict=True):
+    for label, end, place in zip(labels, ends, svg.spread(ends, 13, 36, 340), strict=True):
         strong = " strong" if label == "sum" else ""
-        parts.append(svg.line(x.stop, end, x.stop + 12, place, class_="grid"))
+        parts.append(svg.group(svg.line(x.stop, end, x.stop + 12, place, class_="leader"), class_=markup.family(label)))
         parts.append(
             svg.group(svg.text(x.stop + 14, place + 4, label, class_=f"paint{strong}"), class_=markup.family(label))
         )
     parts.append(svg.text(x.stop, 16, f"C = {C}", class_="strong end"))
     return svg.drawing(
         440,
-        336,
+        376,
         *parts,
         title=f"Gradient against depth with {C} channels, a line a reduction; the table below has the ratios",
     )
+
+
+def within(results: Results, C: int = 16) -> str:
+    """Which reductions keep the median ratio of input to output gradient within a factor of ten, in a sentence."""
+    told = []
+    for init, words in INITS.items():
+        records = results.where("depth", init=init, C=C)
+        kept = [record["arm"] for record in records if _keeps(record["ratio"])]
+        if records:
+            told.append(f"{words}: {', '.join(kept) or 'none'}")
+    if not told:
+        return ""
+    return (
+        f"<p>Median ratio of input to output gradient in [0.1, 10] at C = {C} – {markup.escape('; '.join(told))}.</p>"
+    )
+
+
+def _keeps(ratios: Sequence[float | None]) -> bool:
+    median = float(np.median([ratio or 0.0 for ratio in ratios]))
+    return 0.1 <= median <= 10
 
 
 def ratio_interval(record: Record) -> tuple[float, float, float]:

@@ -18,7 +18,7 @@ SERIES = (
 MODES = {
     "minibatch": "minibatches",
     "full": "full-batch descent",
-    "mirrored": "full batch closed under swapping red and blue",
+    "mirrored": "mirrored data",
 }
 
 
@@ -31,9 +31,10 @@ def draw(results: Results) -> str:
     films = "".join(_film(record, name) for record, (name, _) in zip(records, options, strict=True))
     see = "Every filter starts on the line where an opponent edge cancels; watch whether training leaves it."
     more = (
-        "One seed of each. Across: how much of the edge pattern e is in the red slice of a filter; up: in its blue "
-        "slice. On the dashed line a filter answers an edge that rises in red and falls in blue with zero. The thin "
-        "curves are the trained network’s loss when one filter alone is moved in the plane."
+        "One seed of each; mirrored data are a full batch that swapping red and blue leaves as it is. Across: how "
+        "much of the edge pattern e is in the red slice of a filter; up: in its blue slice. On the dashed line a "
+        "filter answers an edge that rises in red and falls in blue with zero. The thin curves are the trained "
+        "network’s loss when one filter alone is moved in the plane."
     )
     return markup.figure("film", markup.choice("film-of", "Film", options) + films, see, more, live="views")
 

@@ -129,9 +129,10 @@ def table(caption: str, head: Sequence[str], rows: Iterable[Sequence[Any]], numb
         return "".join(f"<{tag}{style}>{cell}</{tag[:2]}>" for tag, style, cell in zip(tags, styles, row, strict=True))
 
     body = "".join(f"<tr>{cells(row, 'td')}</tr>" for row in rows)
+    name = escape(re.sub(r"<[^>]*>", "", caption))
     return (
-        f'<div class="scroll"><table><caption>{caption}</caption>'
-        f"<thead><tr>{cells(head, 'th')}</tr></thead><tbody>{body}</tbody></table></div>"
+        f'<p class="small caption">{caption}</p><div class="scroll" tabindex="0" role="group" aria-label="{name}">'
+        f"<table><thead><tr>{cells(head, 'th')}</tr></thead><tbody>{body}</tbody></table></div>"
     )
 
 

@@ -137,7 +137,7 @@ class Scale:
         if self.log:
             first, last = math.ceil(math.log10(self.low) - 1e-9), math.floor(math.log10(self.high) + 1e-9)
             every = max(1, math.ceil((last - first + 1) / wanted))
-            return [10.0**k for k in range(first, last + 1, every)]
+            return [10.0**k for k in range(-(-first // every) * every, last + 1, every)]  # 1 is among them
         rough = (self.high - self.low) / wanted or 1
         power = 10.0 ** math.floor(math.log10(rough))
         step = min((factor * power for factor in (1, 2, 5, 10)), key=lambda candidate: abs(candidate - rough))
