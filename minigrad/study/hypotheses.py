@@ -308,9 +308,17 @@ def symmetry(results: Results) -> str:
         if all(accuracies.values()):
             told = ", ".join(f"{mode} {short(min(a))} to {short(max(a))}" for mode, a in accuracies.items())
             lines.append(f"{task}: accuracy by mode {told}")
+    for r in results.where("escape", start="cancelling", mode=lambda mode: mode != "mirrored"):
+        stuck = [k for k, a in enumerate(r["accuracy"]) if a is None or a < 0.95]
+        if stuck:
+            first = ", ".join(short(r["start_gradient"][k]) for k in stuck)
+            usual = short(float(np.median(r["start_gradient"])))
+            lines.append(
+                f"{r['task']} {r['mode']}: first gradient of the seeds that stay {first}, median of all {usual}"
+            )
     return (
-        "On data closed under swapping red and blue (mirrored), equal slices get equal gradients if the swap keeps "
-        f"the label: {'; '.join(lines)}."
+        "Mirrored data are closed under swapping red and blue. Where the swap keeps the label, equal slices get equal "
+        f"gradients and stay equal. {'; '.join(lines)}."
         if lines
         else ""
     )
@@ -347,6 +355,48 @@ def gradients_at_start(results: Results) -> str:
     return "; ".join(lines)
 
 
+def widths(results: Results) -> str:
+    """H3: the network and a linear probe of the first layer, by the number of filters."""
+    lines = []
+    for task in ("presence", "relation"):
+        told = [
+            f"F = {r['F']}: network {short(float(np.mean(np.array(r['accuracy'], float))))}, "
+            f"linear probe {short(float(np.mean(np.array(r['probe_all'], float))))}"
+            for r in sorted(results.where("run", task=task, arm="sum", init="he"), key=lambda r: r["F"])
+        ]
+        if told:
+            lines.append(f"{task}: {'; '.join(told)}")
+    return ". ".join(lines)
+
+
+def underflow(results: Results) -> str:
+    """H9: what the extreme numbers are."""
+    gone = [
+        f"{r['arm']} ({r['init']})"
+        for r in results.where("depth", C=16)
+        if any(v is None or not 1e-30 < v < 1e30 for v in r["ratio"])
+    ]
+    return f"No gradient arrived, or none that float32 can hold, in: {', '.join(gone)}." if gone else ""
+
+
+def by_task(results: Results) -> str:
+    """H8: both numbers for each task."""
+    return "; ".join(
+        f"{r['task']}: near zero {short(bootstrap(r['near_zero']).mean)}, pruned "
+        f"{short(bootstrap(r['accuracy']).mean)} → {short(bootstrap(r['pruned']).mean)}"
+        for r in results.where("run", arm="sum", F=8, init="he", task=lambda t: t not in SANITY)
+    )
+
+
+def common_mode(results: Results) -> str:
+    """H12: accuracy of the sum, of tied weights and of concatenation where only a difference shows the digit."""
+    return "; ".join(
+        f"{arm}: accuracy {bootstrap(r['accuracy'])}, excess {bootstrap(r['excess'])}"
+        for arm in ("sum", "tied", "untied", "concat")
+        for r in results.where("run", task="common", arm=arm, F=8, init="he")
+    )
+
+
 def chance_of_directions(results: Results) -> str:
     """H7: what random directions would give."""
     return "; ".join(f"random directions in d = {r['d']}: {short(r['expected'])}" for r in results.where("unmatched"))
@@ -375,6 +425,7 @@ HYPOTHESES = [
         "sum, presence and relation: accuracy ≤ 0.80 at F = 1 and ≥ 0.98 at F = 8",
         {"one": 0.80, "bank": 0.98},
         bank,
+        widths,
     ),
     Hypothesis(
         4,
@@ -415,6 +466,7 @@ HYPOTHESES = [
         "costs < 1 point",
         {"share": 0.08, "cost": 0.01},
         sparse,
+        by_task,
     ),
     Hypothesis(
         9,
@@ -423,6 +475,7 @@ HYPOTHESES = [
         "under both initialisations",
         {"decades": 1.0},
         flows,
+        underflow,
     ),
     Hypothesis(
         10,
@@ -445,6 +498,7 @@ HYPOTHESES = [
         "common-mode digits: excess index ≤ 0 after training, and untied − tied ≤ 5 points",
         {"excess": 0.0, "gain": 0.05},
         crafted,
+        common_mode,
     ),
     Hypothesis(
         13,
