@@ -735,7 +735,7 @@ REFUSED = {
     "grad of no graph": (lambda: mg.grad(mg.ones(1), x), r"grad: the tensor \(float32\[1\]\) does not require"),
     "grad by no graph": (lambda: mg.grad(x.sum(), mg.ones(2)), r"grad: input 0 \(float32\[2\]\) does not require"),
     "backward to no graph": (lambda: x.sum().backward(inputs=mg.ones(2)), r"backward: input 0 \(float32\[2\]\)"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", REFUSED)
