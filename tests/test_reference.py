@@ -66,10 +66,12 @@ def public_names() -> set[str]:
     spaces = mg, mg.nn, mg.nn.functional, mg.nn.init, mg.nn.utils, mg.optim, mg.optim.lr_scheduler, mg.Tensor
     names = set()
     for space in spaces:
-        for name in getattr(space, "__all__", dir(space)):
-            value = getattr(space, name)
-            own = inspect.isclass(space) or str(getattr(value, "__module__", "")).startswith("minigrad")
-            if callable(value) and own and not name.startswith("_"):
+        for name, value in inspect.getmembers(space, callable):
+            if inspect.isclass(space) or hasattr(space, "__all__"):
+                public = name in getattr(space, "__all__", [name])
+            else:
+                public = value.__module__ == space.__name__  # not what the module imports
+            if public and not name.startswith("_") and "minigrad" in str(getattr(value, "__module__", "")):
                 names.add(name)
     return names
 

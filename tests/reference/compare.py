@@ -1,12 +1,12 @@
 """minigrad against an installed PyTorch, in bulk: thousands of calls, hundreds of trainings.
 
-    python tests/reference/compare.py [--random 4000] [--seed 0] [--only calls|training] [--steps 200]
+    python tests/reference/compare.py [--random 4000] [--seed 0] [--only calls|chance|training] [--steps 200]
 
 *Calls*: each row of table.py and as many random ones of generated.py as asked for, in float64 (values, first
 and second derivatives) and in float32 (values and first derivatives, beside PyTorch's own float32 error
 against its float64), in several memory layouts. *Training*: five networks, every optimizer with every
-schedule, same weights and batches in float64; the whole sequence of losses and the last weights. Exits with 1
-if anything differs.
+schedule, same weights and batches in float64; the whole sequence of losses and the last weights. *Chance*:
+the laws of what is drawn. Exits with 1 if anything differs.
 """
 
 from __future__ import annotations
@@ -273,12 +273,67 @@ def compare_training(torch: Any, mg: Any, steps: int) -> Table:
     return table
 
 
+# --- chance -----------------------------------------------------------------------------------------------
+
+
+def samples(library: Any) -> dict[str, Any]:
+    """What has chance in it, in samples large enough to compare their laws."""
+    nn, init, functional = library.nn, library.nn.init, library.nn.functional
+    found = {
+        "rand": library.rand(200, 200),
+        "randn": library.randn(200, 200),
+        "randint": library.randint(-3, 9, (200, 200)),
+        "randperm": library.randperm(40_000)[:20_000],
+        "dropout": functional.dropout(library.ones(200, 200), 0.3),
+        "dropout2d": functional.dropout2d(library.ones(200, 200, 1, 1), 0.3),
+    }
+    for name, options in (
+        ("uniform_", {"a": -1.0, "b": 3.0}),
+        ("normal_", {"mean": 1.0, "std": 2.0}),
+        ("xavier_uniform_", {"gain": 2.0}),
+        ("xavier_normal_", {}),
+        ("kaiming_uniform_", {}),
+        ("kaiming_uniform_", {"a": 0.3, "mode": "fan_out", "nonlinearity": "leaky_relu"}),
+        ("kaiming_normal_", {"nonlinearity": "relu"}),
+        ("kaiming_normal_", {"mode": "fan_out"}),
+        ("orthogonal_", {"gain": 2.0}),
+    ):
+        for size in ((150, 200), (60, 50, 3, 3)):
+            found[f"init.{name}({size}, {options})"] = getattr(init, name)(library.zeros(*size), **options)
+    for name, args, options in (
+        ("Linear", (50, 800), {}),
+        ("Conv1d", (40, 600, 3), {}),
+        ("Conv2d", (40, 600, 3), {"groups": 2}),
+        ("ConvTranspose2d", (40, 600, 3), {}),
+        ("Embedding", (200, 150), {}),
+    ):
+        for key, parameter in getattr(nn, name)(*args, **options).named_parameters():
+            found[f"nn.{name}{args} {key}"] = parameter
+    return {
+        name: np.sort(np.asarray(value.detach().numpy(), dtype=np.float64).ravel()) for name, value in found.items()
+    }
+
+
+def compare_chance(torch: Any, mg: Any, seed: int) -> Table:
+    """The largest distance of the two distribution functions (Kolmogorov and Smirnov) over its bound at 1e-6."""
+    torch.manual_seed(seed)
+    mg.manual_seed(seed)
+    table = Table()
+    for (name, ours), theirs in zip(samples(mg).items(), samples(torch).values(), strict=True):
+        points = np.concatenate([ours, theirs])
+        share = [np.searchsorted(sample, points, side="right") / sample.size for sample in (ours, theirs)]
+        bound = (np.log(2e6) / 2 * 2 / ours.size) ** 0.5
+        table.count["chance"] += 1
+        table.enter("chance", "distance", float(np.abs(share[0] - share[1]).max() / bound), 1.0, name)
+    return table
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--random", type=int, default=4000, help="random calls")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--steps", type=int, default=200, help="training steps")
-    parser.add_argument("--only", choices=("calls", "training"))
+    parser.add_argument("--only", choices=("calls", "chance", "training"))
     options = parser.parse_args()
     import torch
 
@@ -287,14 +342,17 @@ def main() -> None:
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")  # torch's remarks on odd shapes; minigrad's own are the tests' business
     differences = []
-    for kind in ("calls", "training") if options.only is None else (options.only,):
+    sections = {
+        "calls": lambda: compare_calls(torch, mg, options.random, options.seed),
+        "chance": lambda: compare_chance(torch, mg, options.seed),
+        "training": lambda: compare_training(torch, mg, options.steps),
+    }
+    for kind, section in sections.items():
+        if options.only not in (None, kind):
+            continue
         start = time.perf_counter()
         with np.errstate(all="ignore"):
-            table = (
-                compare_calls(torch, mg, options.random, options.seed)
-                if kind == "calls"
-                else compare_training(torch, mg, options.steps)
-            )
+            table = section()
         print(f"\n{kind} ({time.perf_counter() - start:.0f} s), worst relative errors\n{table}")
         differences += table.differences
     print(f"\n{len(differences)} differences", *differences, sep="\n  ")
