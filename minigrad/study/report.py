@@ -17,8 +17,10 @@ from minigrad.study import statements, words
 from minigrad.study.experiment import DEVIATIONS
 from minigrad.study.figures import accuracy, broadcast, depth, film, filters, markup, measures, slider, window
 from minigrad.study.hypotheses import Verdict, judge
-from minigrad.study.records import Results
+from minigrad.study.records import Record, Results
+from minigrad.study.reductions import ARMS
 from minigrad.study.relatives import RELATIVES
+from minigrad.study.tasks import TASKS
 
 QUESTION = "https://stats.stackexchange.com/questions/326643"
 MARKS = {"holds": "✓ holds", "fails": "✗ fails", "undecided": "? undecided", words.UNKNOWN: "– not run"}
@@ -39,7 +41,8 @@ def write(results: Results, path: str | Path) -> Path:
 
 
 def page(results: Results) -> str:
-    """The whole page as HTML."""
+    """The whole page as HTML; the order in which the records came does not show in it."""
+    results = _in_order(results)
     verdicts = judge(results)
     given = {verdict.number: verdict for verdict in verdicts}
     reached = {record["arm"]: broadcast.received(record)[0] for record in results.where("maps")}
@@ -85,6 +88,20 @@ its accepted answer makes claims without evidence. Here they are measured.</p>
 </body>
 </html>
 """
+
+
+def _in_order(results: Results) -> Results:
+    arms, tasks = list(ARMS), list(TASKS)
+
+    def place(record: Record) -> tuple[int, int, str]:
+        arm, task = record.get("arm"), record.get("task")
+        return (
+            arms.index(arm) if arm in arms else len(arms),
+            tasks.index(task) if task in tasks else len(tasks),
+            record["key"],
+        )
+
+    return Results(sorted(results.records, key=place))
 
 
 def _scope(results: Results) -> str:
@@ -194,7 +211,13 @@ def _escaping(results: Results, given: Given) -> str:
 
 
 def _others(results: Results, given: Given) -> str:
-    return _say(given, 10, 11, 1) + accuracy.draw(results) + _wide(measures.equivalence(results))
+    return (
+        _say(given, 10, 11, 1)
+        + accuracy.draw(results)
+        + "<p>Under He initialisation all reductions start from the same weights, with the bias at zero, and learn at one "
+        "rate for the whole network: not as the disguise of the mean or of sum + 17 would have it. So they may differ in "
+        "the heat map; below they start and learn as their disguise says.</p>" + _wide(measures.equivalence(results))
+    )
 
 
 def _flow(results: Results, given: Given) -> str:
@@ -248,7 +271,9 @@ def _methods(results: Results, given: Given) -> str:
         f"{hours:.2f} hours of computing in all.",
         "Network: Conv 3 × 3 (3 → F, under test), ReLU, Conv 3 × 3 with stride 2, ReLU, mean over positions, "
         "linear; float32, and float64 for identities.",
-        "Fairness: the same batches and the same draws of weights per seed for all reductions.",
+        "Optimizer: Adam; for the starts that cancel, gradient descent with momentum 0.9.",
+        "Fairness: the same batches and the same draws of weights per seed for all reductions; He initialisation, and one "
+        "that centres each reduction’s output and scales it to unit variance.",
     ]
     if runs:
         seeds = sorted({len(run["seeds"]) for run in runs})

@@ -6,25 +6,38 @@ import math
 from typing import Any
 
 from minigrad.study.figures import markup, svg
+from minigrad.study.figures.depth import INITS
 from minigrad.study.records import Record, Results
 
 WIDTH, HEIGHT = 50, 30  # of a cell
 LEFT, TOP = 108, 66
 
 
-def draw(results: Results, init: str = "he") -> str:
-    """The heat maps of all runs from one initialisation, and the numbers beneath."""
-    runs = results.where("run", init=init)
-    if not runs:
+def draw(results: Results) -> str:
+    """The heat maps of all runs, a switch between the two initialisations, and the numbers beneath."""
+    everything = results.where("run")
+    if not everything:
         return markup.missing("picture 3, task × reduction", "")
-    arms, tasks = _values(runs, "arm"), _values(runs, "task")
-    panels = "".join(_panel([run for run in runs if run["F"] == F], arms, tasks, F) for F in sorted(_values(runs, "F")))
-    see = "The darker the cell, the more accurate: read a column to compare reductions on one task."
+    inits = [init for init in INITS if any(run["init"] == init for run in everything)]
+    switch = markup.choice("accuracy-init", "Initialisation", [(init, INITS[init]) for init in inits])
+    views, numbers = [], []
+    for init in inits:
+        runs = [run for run in everything if run["init"] == init]
+        arms, tasks = _values(runs, "arm"), _values(runs, "task")
+        widths = {F: [run for run in runs if run["F"] == F] for F in sorted(_values(runs, "F"))}
+        panels = "".join(_panel(found, arms, tasks, F) for F, found in widths.items())
+        views.append(f'<div data-view="{init}" class="grid cards">{panels}</div>')
+        numbers += [_table(found, arms, tasks, f"{INITS[init]}, F = {F}") for F, found in widths.items()]
+    see = "The fuller the colour, the more accurate: read down a column to compare reductions on one task."
     more = (
         "Each cell is the accuracy on held-out images in percent, mean over seeds; below it half the width of its "
         "95 % bootstrap interval. Blank paper is guessing, full colour is 100 %. F is the number of filters."
     )
-    return markup.figure("accuracy", f'<div class="grid cards">{panels}</div>', see, more + _numbers(runs, arms, tasks))
+    if "photographs" in _values(everything, "task"):
+        more += " Photographs, patches of two pictures, are a sanity check and no benchmark."
+    return markup.figure(
+        "accuracy", switch + "".join(views), see, more + markup.details("The numbers", "".join(numbers)), live="views"
+    )
 
 
 def _values(runs: list[Record], field: str) -> list[Any]:
@@ -76,17 +89,9 @@ def interval_text(run: Record) -> str:
     return f"{markup.percent(mean)} [{markup.percent(low)}, {markup.percent(high)}]"
 
 
-def _numbers(runs: list[Record], arms: list[str], tasks: list[str]) -> str:
-    tables = []
-    for F in sorted(_values(runs, "F")):
-        cells = {(run["arm"], run["task"]): interval_text(run) for run in runs if run["F"] == F}
-        rows = [[markup.escape(arm), *(cells.get((arm, task), "not run") for task in tasks)] for arm in arms]
-        seeds = max(len(run["accuracy"]) for run in runs)
-        tables.append(
-            markup.table(
-                f"F = {F}: accuracy in percent, mean [95 % interval] over {seeds} seeds",
-                ["reduction", *tasks],
-                rows,
-            )
-        )
-    return markup.details("The numbers", "".join(tables))
+def _table(runs: list[Record], arms: list[str], tasks: list[str], words: str) -> str:
+    cells = {(run["arm"], run["task"]): interval_text(run) for run in runs}
+    rows = [[markup.escape(arm), *(cells.get((arm, task), "not run") for task in tasks)] for arm in arms]
+    seeds = max(len(run["accuracy"]) for run in runs)
+    caption = f"{words}: accuracy in percent, mean [95 % interval] over {seeds} seeds"
+    return markup.table(caption, ["reduction", *tasks], rows)
