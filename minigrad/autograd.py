@@ -555,6 +555,7 @@ def backpropagate(
     grads = dict(grads)
     observers = [o.on_contribution for o in state.observers if o.on_contribution]
     recording, state.recording = state.recording, create_graph
+    noted = create_graph or bool(state.observers)
     try:
         for node in order:
             g = grads.pop(node, None)
@@ -594,7 +595,10 @@ def backpropagate(
                 for observer in observers:
                     observer(node, rule.argument, parent, part)
                 before = grads.get(parent)
-                grads[parent] = part if before is None else before + part
+                if before is None:
+                    grads[parent] = part
+                else:  # as a primitive only if it is to be recorded or watched
+                    grads[parent] = before + part if noted else box(before.data + part.data)
             if not retain_graph and node.saved:
                 node.saved = None
                 node.stamps = []

@@ -137,6 +137,7 @@ def _scratch(name: str, shape: Sequence[int], dtype: Any) -> Array:
 # ------------------------------------------------------------------------------- products and elementwise work
 
 BLOCK = 1 << 16  # elements of an elementwise task: some hundred kilobytes, a few ten microseconds
+LARGE = 2 * BLOCK  # elements from which it pays to share cheap work
 SMALL = 9_000  # products below which BLAS libraries use one thread by themselves
 
 
@@ -184,7 +185,7 @@ def elementwise(ufunc: np.ufunc, *operands: Any, block: int = BLOCK) -> Array:
     """`ufunc(*operands)`, in blocks over the threads where the operands are large arrays of one dtype that lie
     alike in memory, and Python numbers."""
     first = operands[0]
-    if getattr(first, "size", 0) >= 2 * block and first.dtype.kind == "f":
+    if type(first) is np.ndarray and first.size >= 2 * block and first.dtype.kind == "f":
         arrays = [a for a in operands if type(a) is not float and type(a) is not int]
         out = np.empty_like(first)
         if all(type(a) is np.ndarray and a.dtype == first.dtype for a in arrays) and (flat := _memory(out, *arrays)):

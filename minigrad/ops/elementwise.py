@@ -20,31 +20,37 @@ if TYPE_CHECKING:
 
 COSTLY = 1 << 13  # elements from which a share of a transcendental function pays a thread
 
+
+def large(x: Array) -> bool:
+    """Whether x is an array that is worth sharing over threads: asked first, for tiny operations must cost little."""
+    return type(x) is np.ndarray and x.size >= kernels.LARGE
+
+
 # ---------------------------------------------------------------------------------------------------- arithmetic
 
 
 @primitive(x=lambda g: g, y=lambda g: g)
 def add(x: Array, y: Array) -> Array:
     """Sum x + y, broadcasting."""
-    return kernels.elementwise(np.add, x, y)
+    return kernels.elementwise(np.add, x, y) if large(x) else x + y
 
 
 @primitive(x=lambda g: g, y=lambda g: -g)
 def sub(x: Array, y: Array) -> Array:
     """Difference x - y, broadcasting."""
-    return kernels.elementwise(np.subtract, x, y)
+    return kernels.elementwise(np.subtract, x, y) if large(x) else np.subtract(x, y)
 
 
 @primitive(x=lambda g, y: g * y, y=lambda g, x: g * x)
 def mul(x: Array, y: Array) -> Array:
     """Product x · y, broadcasting."""
-    return kernels.elementwise(np.multiply, x, y)
+    return kernels.elementwise(np.multiply, x, y) if large(x) else x * y
 
 
 @primitive(x=lambda g, y: g / y, y=lambda g, out, y: -g * out / y)
 def div(x: Array, y: Array) -> Array:
     """True quotient x / y, broadcasting; integers give float32."""
-    return kernels.elementwise(np.true_divide, x, y)
+    return kernels.elementwise(np.true_divide, x, y) if large(x) else np.true_divide(x, y)
 
 
 @primitive(x=lambda g: -g)
