@@ -187,6 +187,28 @@ def test_a_plateaus_state_continues_the_same():
     assert second.optimizer.param_groups[0]["lr"] == pytest.approx(0.01)
 
 
+def test_a_state_brings_its_options_along():
+    patient = ReduceLROnPlateau(sgd(), patience=5, cooldown=3)
+    patient.load_state_dict(ReduceLROnPlateau(sgd(), patience=0).state_dict())
+    assert (patient.patience, patient.cooldown) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "wrong", "words"),
+    [
+        (StepLR, {"step_size": 3}, {"step_size": 0}, "step_size must be positive, got 0"),
+        (ExponentialLR, {"gamma": 0.9}, {"gamma": "half"}, "gamma is 'half', not like 0.9"),
+        (ExponentialLR, {"gamma": 0.9}, {"base_lrs": [1.0, 2.0]}, r"base_lrs is \[1.0, 2.0\], not like \[0.1\]"),
+    ],
+)
+def test_a_wrong_state_is_refused_and_changes_nothing(kind, options, wrong, words):
+    scheduler = kind(sgd(), **options)
+    before = scheduler.state_dict()
+    with pytest.raises(ValueError, match=words):
+        scheduler.load_state_dict({**before, "last_epoch": 3, **wrong})
+    assert scheduler.state_dict() == before
+
+
 def test_the_wrong_order_of_steps_is_warned_of():
     scheduler = ExponentialLR(sgd(), 0.9)
     with pytest.warns(UserWarning, match="before the optimizer's first step"):

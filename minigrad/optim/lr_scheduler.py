@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from minigrad.optim.optimizers import Group, Optimizer, alike
 
-MOVING = {"last_epoch", "_step_count", "_last_lr", "best", "num_bad_epochs", "cooldown_counter"}  # what step() changes
+DIVISORS = {"step_size", "T_max", "start_factor", "total_steps"}  # of a state, which therefore must be positive
 
 
 class LRScheduler:
@@ -81,7 +81,7 @@ class LRScheduler:
         for key, value in own.items():
             if not alike(value, state_dict[key]):
                 raise ValueError(f"{name}.load_state_dict: {key} is {state_dict[key]!r}, not like {value!r}")
-            if key not in MOVING and isinstance(value, int | float) and not (state_dict[key] > 0) >= (value > 0):
+            if key in DIVISORS and not state_dict[key] > 0:
                 raise ValueError(f"{name}.load_state_dict: {key} must be positive, got {state_dict[key]!r}")
         self.__dict__.update(state_dict)
 
