@@ -598,7 +598,7 @@ def backpropagate(
                 if before is None:
                     grads[parent] = part
                 else:  # as a primitive only if it is to be recorded or watched
-                    grads[parent] = before + part if noted else box(before.data + part.data)
+                    grads[parent] = before + part if noted else box(np.asarray(before.data + part.data))
             if not retain_graph and node.saved:
                 node.saved = None
                 node.stamps = []
