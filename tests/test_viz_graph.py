@@ -2,6 +2,7 @@
 
 import os
 import re
+import runpy
 import time
 from pathlib import Path
 
@@ -469,3 +470,15 @@ def test_importing_minigrad_does_not_import_what_only_pictures_need():
     code = "import minigrad, sys; print([m for m in ('minigrad.viz', 'graphviz', 'matplotlib') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_the_example_draws_the_pictures_that_are_shown(tmp_path, monkeypatch, capsys):
+    examples = Path(__file__).parents[1] / "examples"
+    monkeypatch.setattr("sys.argv", ["draw_graph.py", str(tmp_path)])
+    runpy.run_path(str(examples / "draw_graph.py"), run_name="__main__")
+    written = sorted(os.listdir(tmp_path))
+    assert written == sorted(os.listdir(examples / "pictures"))
+    assert capsys.readouterr().out.count("Conv2d") == 17
+    for name in ("expression.svg", "perceptron.svg", "replay.html"):  # the others have rounded sums of many numbers
+        fresh, shown = ((folder / name).read_text(encoding="utf-8") for folder in (tmp_path, examples / "pictures"))
+        assert fresh == shown, f"{name} has changed: run examples/draw_graph.py, look at it, and commit it"

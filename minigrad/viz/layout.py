@@ -256,7 +256,7 @@ class Hierarchy:
             item.x -= left
 
     def outside(self, levels: dict[str, Level]) -> dict[str, dict[int, float]]:
-        """For frames that several edges leave: where each of these goes to, relative to the middle of the frame.
+        """For frames that several edges leave in the wrong order: where each goes to, relative to the frame's middle.
 
         Not for those that enter: if both ends of the same edges gave way, they would cross again.
         """
@@ -267,7 +267,10 @@ class Hierarchy:
             leaving = [number for number, _, lower in self.pieces[key] if lower is None]
             if len(leaving) > 1:
                 middle = levels[self.parent[key]].items[key].x
-                anchors[key] = {number: self.other_end(levels, key, number) - middle for number in leaving}
+                goals = {number: self.other_end(levels, key, number) - middle for number in leaving}
+                routes = levels[key].routes
+                if sorted(goals, key=goals.__getitem__) != sorted(leaving, key=lambda n: routes[n][-1].x):
+                    anchors[key] = goals
         return anchors
 
     def other_end(self, levels: dict[str, Level], key: str, number: int) -> float:
@@ -439,7 +442,10 @@ def crossings(ranks: list[list[Item]]) -> int:
     """How many pairs of links cross, all ranks together."""
     total = 0
     for rank in ranks:
-        ends = sorted((i.x + link.here, link.item.x + link.there) for i in rank for link in i.below)
+        ends = [(i.x + link.here, link.item.x + link.there) for i in rank for link in i.below]
+        if len(ends) < 2:
+            continue
+        ends.sort()
         seen: list[float] = []
         for _, x in ends:
             total += len(seen) - bisect_right(seen, x)

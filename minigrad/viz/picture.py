@@ -6,6 +6,7 @@ its coordinates, `svg` draws it.
 
 from __future__ import annotations
 
+import functools
 import unicodedata
 from dataclasses import dataclass, field
 
@@ -140,6 +141,7 @@ class Layout:
     engine: str
 
 
+@functools.lru_cache(maxsize=4096)  # a graph says the same shapes over and over
 def text_width(text: str, size: float, bold: bool = False) -> float:
     """The width of `text` in px; what the table does not have is taken to be as wide as it may be."""
     table = BOLD if bold else REGULAR
