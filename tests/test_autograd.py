@@ -29,6 +29,14 @@ def test_a_gradient_accumulates_over_uses_and_over_backwards():
     assert x.grad.item() == 9
 
 
+def test_the_gradient_of_a_scalar_used_twice_is_an_array_of_full_precision():
+    x = leaf(1 / 3)
+    y = x * 1.1
+    (y * y * y).backward()
+    assert isinstance(x.grad.data, np.ndarray)  # and no scalar of NumPy, which the engine would take for a number
+    assert x.grad.item() == pytest.approx(3 * 1.1**3 / 9, rel=1e-15)
+
+
 def test_backward_twice_counts_each_intermediate_once():
     x = leaf(3.0)
     y = 2 * (x * x * x)
