@@ -134,8 +134,8 @@ def _verdicts(verdicts: Sequence[Verdict]) -> str:
     caption = "Hypothesis, what was measured, verdict; brackets are 95 % intervals"
     table = markup.table(caption, ["", "hypothesis", "measured", "verdict"], rows, numbers_from=9)
     return (
-        f"<p>What the accepted answer says, and what became of it:</p><ol>{claims}</ol>"
-        "<p>Hypotheses and criteria were written down before the full run; the program gives the verdicts. A claim "
+        f"<p>What the accepted answer says, and what became of it:</p><ol>{claims}</ol><p>Hypotheses and criteria "
+        "were written down before the full run; the program gives the verdicts. A claim "
         f'that fails, fails.</p><div class="wide verdicts">{table}</div>'
     )
 
@@ -214,9 +214,10 @@ def _others(results: Results, given: Given) -> str:
     return (
         _say(given, 10, 11, 1)
         + accuracy.draw(results)
-        + "<p>Under He initialisation all reductions start from the same weights, with the bias at zero, and learn at one "
-        "rate for the whole network: not as the disguise of the mean or of sum + 17 would have it. So they may differ in "
-        "the heat map; below they start and learn as their disguise says.</p>" + _wide(measures.equivalence(results))
+        + "<p>Under He initialisation all reductions start from the same weights, with the bias at zero, and learn at "
+        "one rate for the whole network: not as the disguise of the mean or of sum + 17 would have it. So they may "
+        "differ in the heat map; below they start and learn as their disguise says.</p>"
+        + _wide(measures.equivalence(results))
     )
 
 
@@ -272,8 +273,8 @@ def _methods(results: Results, given: Given) -> str:
         "Network: Conv 3 × 3 (3 → F, under test), ReLU, Conv 3 × 3 with stride 2, ReLU, mean over positions, "
         "linear; float32, and float64 for identities.",
         "Optimizer: Adam; for the starts that cancel, gradient descent with momentum 0.9.",
-        "Fairness: the same batches and the same draws of weights per seed for all reductions; He initialisation, and one "
-        "that centres each reduction’s output and scales it to unit variance.",
+        "Fairness: the same batches and the same draws of weights per seed for all reductions; He initialisation, "
+        "and one that centres each reduction’s output and scales it to unit variance.",
     ]
     if runs:
         seeds = sorted({len(run["seeds"]) for run in runs})

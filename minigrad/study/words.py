@@ -123,8 +123,8 @@ def answer(verdicts: Mapping[int, str], reached: Mapping[str, float]) -> list[st
 
 def _sum(reached: Mapping[str, float]) -> str:
     first = (
-        "Because the sum is, but for a change of scale, sign and bias, the only way to merge channels whose gradient "
-        "does not depend on the data"
+        "Averaging, or adding 17, is the sum again with its weights rescaled or its bias moved, and of all ways to "
+        "merge channels only the sum and its like send back a gradient that does not depend on the data"
     )
     if "sum" in reached and "max" in reached:
         return (
@@ -132,7 +132,7 @@ def _sum(reached: Mapping[str, float]) -> str:
             f"where a maximum sends it to {reached['max']:.2g}, so that every slice of the filter learns at every "
             "position."
         )
-    return f"{first}: every slice of the filter hears of every error."
+    return f"{first}, so that every slice of the filter learns at every position."
 
 
 def _cancellation(bank: str, escape: str) -> str:
@@ -170,7 +170,7 @@ def _rivals(verdicts: Mapping[int, str]) -> str:
         ]
         if named:
             parts.append(words.format(_join(named)))
-    return f"Against other reductions, {'; '.join(parts)}."
+    return f"Measured against other reductions, {'; '.join(parts)}."
 
 
 def _join(words: list[str]) -> str:

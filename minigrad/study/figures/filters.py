@@ -48,7 +48,7 @@ def _card(run: Record) -> str:
         for c, (letter, colour) in enumerate(_channels(weights.shape[1])):
             label = svg.text(50, top + c * pitch + 15, letter, class_="paint strong end")
             parts.append(svg.group(label, class_=colour))
-    parts.append(_shares(run, 310, 28, 120, 150))
+    parts.append(_shares(run, 304, 28, 116, 150))
     return svg.drawing(
         440,
         214,
