@@ -3,6 +3,7 @@
 import hashlib
 import io
 import math
+import sys
 import tarfile
 
 import numpy as np
@@ -147,6 +148,12 @@ def test_digits_are_the_1797_real_ones():
     assert (images.min().item(), images.max().item()) == (0, 1)
     assert np.bincount(labels.data).tolist() == [178, 182, 177, 183, 181, 182, 181, 179, 174, 180]
     assert (images[0, 0, 0] * 16).tolist() == [0, 0, 5, 13, 9, 1, 0, 0]  # the first row of the first, a zero
+
+
+def test_digits_without_scikit_learn_say_so(monkeypatch):
+    monkeypatch.setitem(sys.modules, "sklearn.datasets", None)
+    with pytest.raises(ImportError, match="come with scikit-learn, which is not installed"):
+        digits()
 
 
 def test_an_edge_rises_to_the_right_or_falls_or_is_absent_by_channel():

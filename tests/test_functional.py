@@ -295,6 +295,7 @@ def test_logits_far_from_0_overflow_nothing():
         (lambda: F.embedding(x(2), x(3, 4)), TypeError, "expected an integer input, got float64"),
         (lambda: F.embedding(mg.tensor([3]), x(3, 4)), IndexError, r"indices from 3 to 3, expected them in \[0, 2\]"),
         (lambda: F.one_hot(mg.tensor([5]), 3), ValueError, r"classes from 5 to 5, expected them in \[0, 2\]"),
+        (lambda: F.one_hot(mg.tensor([0]), 0), ValueError, "num_classes must be positive, got 0"),
         (lambda: F.one_hot(np.zeros(0, np.int64)), ValueError, "give num_classes"),
         (lambda: F.dropout(x(2), 1.5), ValueError, r"p is a probability in \[0, 1\], got 1.5"),
         (lambda: F.dropout(x(2), inplace=True), ValueError, r"write x = dropout\(x\)"),

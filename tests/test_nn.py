@@ -330,6 +330,9 @@ def test_module_list_registers_what_it_holds():
     layers.extend([nn.ReLU()])
     layers += [nn.ReLU()]
     assert len(layers) == 5 and len(list(layers.parameters())) == 6 and layers[1] in layers
+    assert isinstance(layers[3:], nn.ModuleList) and len(layers[3:]) == 2
+    with pytest.raises(TypeError, match="expected a Module, got function"):
+        layers.insert(0, mg.relu)
     del layers[1:3]
     assert [name for name, _ in layers.named_children()] == ["0", "1", "2"]
     with pytest.raises(NotImplementedError):
@@ -342,6 +345,8 @@ def test_module_dict_registers_what_it_holds():
     layers.update({"a": nn.Tanh()})
     assert layers.keys() == ["a", "b"] and "b" in layers and len(layers) == 2 and list(layers) == ["a", "b"]
     assert isinstance(layers["a"], nn.Tanh) and layers.pop("b") is b and "b" not in layers
+    layers["c"] = nn.ReLU()
+    del layers["c"]
     assert [name for name, _ in layers.items()] == ["a"] and len(layers.values()) == 1
     with pytest.raises(KeyError, match="no module 'z' among"):
         _ = layers["z"]
@@ -370,7 +375,9 @@ REPRS = {  # as PyTorch prints them
     "Flatten()": "Flatten(start_dim=1, end_dim=-1)",
     "Unflatten(1, (2, 3))": "Unflatten(dim=1, unflattened_size=(2, 3))",
     "Embedding(10, 3, padding_idx=-1)": "Embedding(10, 3, padding_idx=9)",
-    "ReLU(inplace=True)": "ReLU(inplace=True)",
+    "ReLU()": "ReLU()",
+    "SiLU(inplace=True)": "SiLU(inplace=True)",
+    "ELU(inplace=True)": "ELU(alpha=1.0, inplace=True)",
     "LeakyReLU()": "LeakyReLU(negative_slope=0.01)",
     "ELU()": "ELU(alpha=1.0)",
     "GELU()": "GELU(approximate='none')",
@@ -470,6 +477,14 @@ def test_layers_give_these_shapes_and_gradients_to_input_and_parameters(call, be
     out.sum().backward()
     assert input.grad.shape == before
     assert all(p.grad.shape == p.shape for p in layer.parameters())
+
+
+def test_an_embedding_looks_rows_up_and_its_padding_is_zero():
+    layer = nn.Embedding(5, 3, padding_idx=-1)
+    out = layer(mg.tensor([[1, 4]]))
+    np.testing.assert_array_equal(out.data, [[layer.weight.data[1], np.zeros(3)]])
+    out.sum().backward()
+    assert layer.weight.grad.data.sum(1).tolist() == [0, 3, 0, 0, 0]
 
 
 def test_dropout_is_on_in_training_only():

@@ -215,6 +215,7 @@ def test_a_loaded_state_is_a_copy():
         (lambda: SGD([]), ValueError, "empty list of parameters"),
         (lambda: SGD(parameter()), TypeError, "a single Tensor"),
         (lambda: SGD([{"params": {parameter(), parameter()}}]), TypeError, "order"),
+        (lambda: SGD([{"params": []}]), ValueError, "a group without parameters"),
         (lambda: SGD([np.zeros(2)]), TypeError, "parameter 0 is no Tensor but ndarray"),
         (lambda: SGD([parameter() * 2]), ValueError, "computed by <mul"),
         (lambda: SGD([p := parameter(), p]), ValueError, "more than once"),

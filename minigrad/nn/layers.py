@@ -41,6 +41,16 @@ def _tuple(layer: Module, name: str, value: int | Sequence[int], length: int) ->
     return values
 
 
+class _Shown(Module):
+    """A layer whose repr is its options `shown`, `inplace` only where it is set."""
+
+    shown: tuple[str, ...]
+
+    def extra_repr(self) -> str:
+        """Names and values."""
+        return ", ".join(f"{name}={getattr(self, name)!r}" for name in self.shown if name != "inplace" or self.inplace)
+
+
 # ------------------------------------------------------------------------------------------------ linear maps
 
 
@@ -530,8 +540,10 @@ def _scale_and_shift(weight: Parameter | None, bias: Parameter | None) -> None:
 # ------------------------------------------------------------------------------------------ pooling and shape
 
 
-class MaxPool2d(Module):
+class MaxPool2d(_Shown):
     """`functional.max_pool2d`."""
+
+    shown = ("kernel_size", "stride", "padding", "dilation", "ceil_mode")
 
     def __init__(
         self,
@@ -556,16 +568,11 @@ class MaxPool2d(Module):
         )
         return out
 
-    def extra_repr(self) -> str:
-        """Options, as PyTorch shows them."""
-        return (
-            f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}, "
-            f"dilation={self.dilation}, ceil_mode={self.ceil_mode}"
-        )
 
-
-class AvgPool2d(Module):
+class AvgPool2d(_Shown):
     """`functional.avg_pool2d`."""
+
+    shown = ("kernel_size", "stride", "padding")
 
     def __init__(
         self,
@@ -597,19 +604,13 @@ class AvgPool2d(Module):
         )
         return out
 
-    def extra_repr(self) -> str:
-        """Options, as PyTorch shows them."""
-        return f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}"
 
+class _AdaptivePool(_Shown):
+    shown = ("output_size",)
 
-class _AdaptivePool(Module):
     def __init__(self, output_size: int | tuple[int | None, int | None] | None):
         super().__init__()
         self.output_size = output_size
-
-    def extra_repr(self) -> str:
-        """The size, as PyTorch shows it."""
-        return f"output_size={self.output_size}"
 
 
 class AdaptiveAvgPool2d(_AdaptivePool):
@@ -630,8 +631,10 @@ class AdaptiveMaxPool2d(_AdaptivePool):
         return out
 
 
-class Flatten(Module):
+class Flatten(_Shown):
     """`Tensor.flatten`; all but the batch by default."""
+
+    shown = ("start_dim", "end_dim")
 
     def __init__(self, start_dim: int = 1, end_dim: int = -1):
         super().__init__()
@@ -643,13 +646,11 @@ class Flatten(Module):
         out: Tensor = input.flatten(self.start_dim, self.end_dim)
         return out
 
-    def extra_repr(self) -> str:
-        """Dimensions, as PyTorch shows them."""
-        return f"start_dim={self.start_dim}, end_dim={self.end_dim}"
 
-
-class Unflatten(Module):
+class Unflatten(_Shown):
     """`Tensor.unflatten`."""
+
+    shown = ("dim", "unflattened_size")
 
     def __init__(self, dim: int, unflattened_size: Sequence[int]):
         super().__init__()
@@ -660,10 +661,6 @@ class Unflatten(Module):
         """(N, product of sizes, *) -> (N, *sizes, *)."""
         out: Tensor = input.unflatten(self.dim, self.unflattened_size)
         return out
-
-    def extra_repr(self) -> str:
-        """Dimension and sizes, as PyTorch shows them."""
-        return f"dim={self.dim}, unflattened_size={self.unflattened_size}"
 
 
 # ------------------------------------------------------------------------------------------------ elementwise
@@ -698,8 +695,10 @@ class Dropout2d(_Dropout):
         return F.dropout2d(input, self.p, self.training)
 
 
-class ReLU(Module):
+class ReLU(_Shown):
     """max(0, x)."""
+
+    shown = ("inplace",)
 
     def __init__(self, inplace: bool = False):
         super().__init__()
@@ -709,13 +708,11 @@ class ReLU(Module):
         """(*) -> (*)."""
         return F.relu(input)
 
-    def extra_repr(self) -> str:
-        """Options, as PyTorch shows them."""
-        return "inplace=True" if self.inplace else ""
 
-
-class LeakyReLU(Module):
+class LeakyReLU(_Shown):
     """x where positive, else `negative_slope` x."""
+
+    shown = ("negative_slope", "inplace")
 
     def __init__(self, negative_slope: float = 0.01, inplace: bool = False):
         super().__init__()
@@ -726,13 +723,11 @@ class LeakyReLU(Module):
         """(*) -> (*)."""
         return F.leaky_relu(input, self.negative_slope)
 
-    def extra_repr(self) -> str:
-        """Options, as PyTorch shows them."""
-        return f"negative_slope={self.negative_slope}" + (", inplace=True" if self.inplace else "")
 
-
-class ELU(Module):
+class ELU(_Shown):
     """x where positive, else `alpha` (exp(x) - 1)."""
+
+    shown = ("alpha", "inplace")
 
     def __init__(self, alpha: float = 1.0, inplace: bool = False):
         super().__init__()
@@ -743,13 +738,11 @@ class ELU(Module):
         """(*) -> (*)."""
         return F.elu(input, self.alpha)
 
-    def extra_repr(self) -> str:
-        """Options, as PyTorch shows them."""
-        return f"alpha={self.alpha}" + (", inplace=True" if self.inplace else "")
 
-
-class GELU(Module):
+class GELU(_Shown):
     """x Φ(x) with the normal distribution's Φ, or with approximate="tanh" its well-known approximation."""
+
+    shown = ("approximate",)
 
     def __init__(self, approximate: str = "none"):
         super().__init__()
@@ -760,13 +753,11 @@ class GELU(Module):
         out: Tensor = F.gelu(input, self.approximate)
         return out
 
-    def extra_repr(self) -> str:
-        """Options, as PyTorch shows them."""
-        return f"approximate={self.approximate!r}"
 
-
-class SiLU(Module):
+class SiLU(_Shown):
     """x sigmoid(x)."""
+
+    shown = ("inplace",)
 
     def __init__(self, inplace: bool = False):
         super().__init__()
@@ -776,13 +767,11 @@ class SiLU(Module):
         """(*) -> (*)."""
         return F.silu(input)
 
-    def extra_repr(self) -> str:
-        """Options, as PyTorch shows them."""
-        return "inplace=True" if self.inplace else ""
 
-
-class Softplus(Module):
+class Softplus(_Shown):
     """log(1 + exp(beta x)) / beta, and x itself where beta x > threshold."""
+
+    shown = ("beta", "threshold")
 
     def __init__(self, beta: float = 1.0, threshold: float = 20.0):
         super().__init__()
@@ -792,10 +781,6 @@ class Softplus(Module):
     def forward(self, input: Tensor) -> Tensor:
         """(*) -> (*)."""
         return F.softplus(input, self.beta, self.threshold)
-
-    def extra_repr(self) -> str:
-        """Options, as PyTorch shows them."""
-        return f"beta={self.beta}, threshold={self.threshold}"
 
 
 class Sigmoid(Module):
@@ -814,14 +799,12 @@ class Tanh(Module):
         return F.tanh(input)
 
 
-class _AlongDim(Module):
+class _AlongDim(_Shown):
+    shown = ("dim",)
+
     def __init__(self, dim: int):
         super().__init__()
         self.dim = dim
-
-    def extra_repr(self) -> str:
-        """The dimension, as PyTorch shows it."""
-        return f"dim={self.dim}"
 
 
 class Softmax(_AlongDim):
