@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from minigrad.study import executors, report
-from minigrad.study.experiment import FULL, QUICK, TUNING_SEEDS, Profile, study
+from minigrad.study.experiment import FULL, QUICK, Profile, study
 from minigrad.study.hypotheses import judge
 from minigrad.study.records import Results, Store
 from minigrad.study.tasks import TASKS
@@ -37,7 +37,7 @@ def arguments(argv: list[str] | None) -> argparse.Namespace:
     add("--executor", default="processes", metavar="WHERE", help="processes, serial, mpi or dask://HOST:PORT")
     add("--report-only", action="store_true", help="rebuild the page: from DIR's records, or the published ones")
     options = parser.parse_args(argv)
-    for name, most in (("seeds", min(TUNING_SEEDS)), ("jobs", 10_000)):
+    for name, most in (("seeds", min(FULL.tuning_seeds)), ("jobs", 10_000)):
         if (value := getattr(options, name)) is not None and not 1 <= value <= most:
             parser.error(f"--{name}: expected 1 to {most:,}, got {value:,}")
     try:
