@@ -5,12 +5,13 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 from typing import Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from minigrad.autograd import Node, enable_grad, grad, no_grad, observe
+from minigrad.autograd import Node, backpropagate, enable_grad, grad, no_grad, observe
 from minigrad.tensor import Tensor, tensor, zeros_like
 
 
@@ -140,7 +141,7 @@ def detect_anomaly() -> Iterator[None]:
     def on_forward(node: Node | None, name: str, args: tuple[Any, ...], out: Tensor) -> None:
         if node is not None:
             places[node] = calling_line()
-        if not first and out.dtype.kind == "f" and not np.isfinite(out.data).all():
+        if not first and out.dtype.kind == "f" and not np.isfinite(out.data).all() and not in_a_rule():
             first.append(f"the first operation whose result was not finite is {name}, called at {calling_line()}")
 
     def on_contribution(node: Node, argument: str, parent: Node, g: Tensor) -> None:
@@ -154,6 +155,14 @@ def detect_anomaly() -> Iterator[None]:
 
     with observe(on_forward, on_contribution):
         yield
+
+
+def in_a_rule() -> bool:
+    """Whether backward is at work: what a rule computes is told of as its gradient."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None and frame.f_code is not backpropagate.__code__:
+        frame = frame.f_back
+    return frame is not None
 
 
 def calling_line() -> str:
