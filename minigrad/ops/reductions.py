@@ -85,8 +85,17 @@ def mean(x: Any, dim: Dims = None, keepdim: bool = False) -> Tensor:
     return div(sum(x, dim, keepdim), count(x.shape, dim) or math.nan)
 
 
-def var(x: Any, dim: Dims = None, correction: float = 1, keepdim: bool = False) -> Tensor:
-    """The variance along `dim`: squared distances from the mean, summed, over n - correction (1: Bessel's)."""
+def var(
+    x: Any, dim: Dims = None, correction: float = 1, keepdim: bool = False, *, unbiased: bool | None = None
+) -> Tensor:
+    """The variance along `dim`: squared distances from the mean, summed, over n - correction (1: Bessel's).
+
+    `unbiased` is the older name of a correction of 1 (True) or 0 (False).
+    """
+    if isinstance(dim, bool):  # var(x, unbiased)
+        dim, unbiased = None, dim
+    if unbiased is not None:
+        correction = float(unbiased)
     centred = sub(x, mean(x, dim, keepdim=True))
     return div(sum(square(centred), dim, keepdim), max_of(count(x.shape, dim) - correction, 0))
 
@@ -95,9 +104,11 @@ def max_of(a: float, b: float) -> float:
     return a if a > b else b
 
 
-def std(x: Any, dim: Dims = None, correction: float = 1, keepdim: bool = False) -> Tensor:
-    """The standard deviation along `dim`; its gradient where all elements are equal is 0."""
-    return root(var(x, dim, correction, keepdim))
+def std(
+    x: Any, dim: Dims = None, correction: float = 1, keepdim: bool = False, *, unbiased: bool | None = None
+) -> Tensor:
+    """The standard deviation along `dim`, with the options of `var`; its gradient where all are equal is 0."""
+    return root(var(x, dim, correction, keepdim, unbiased=unbiased))
 
 
 @primitive(x=lambda g, out: where(eq(out, 0), 0.0, g / where(eq(out, 0), 1.0, 2 * out)))
@@ -214,14 +225,14 @@ def along(x: Any, index: Any, dim: int, keepdim: bool) -> Extremum:
 
 
 def max(x: Any, dim: Any = None, keepdim: bool = False) -> Any:
-    """The largest element; along a `dim`: (values, indices), where a tie goes to the first; of two tensors: `maximum`."""
+    """The largest element; along a `dim`: (values, indices), a tie to the first; of two tensors: `maximum`."""
     if hasattr(dim, "shape"):
         return maximum(x, dim)
     return amax(x) if dim is None else along(x, argmax(x, dim, True), dim, keepdim)
 
 
 def min(x: Any, dim: Any = None, keepdim: bool = False) -> Any:
-    """The smallest element; along a `dim`: (values, indices), where a tie goes to the first; of two tensors: `minimum`."""
+    """The smallest element; along a `dim`: (values, indices), a tie to the first; of two tensors: `minimum`."""
     if hasattr(dim, "shape"):
         return minimum(x, dim)
     return amin(x) if dim is None else along(x, argmin(x, dim, True), dim, keepdim)
