@@ -592,7 +592,7 @@ def softmax(rng: Random) -> Call:
 @family
 def batch_norm(rng: Random) -> Call:
     c = int(rng.randint(1, 5))
-    full = (int(rng.randint(2, 5)), c, *shape(rng, 0, 2))
+    full = (int(rng.randint(3, 6)), c, *shape(rng, 0, 2))
     training = bool(rng.rand() < 0.6)
     stats = (None, None) if training and rng.rand() < 0.3 else (constant(x(c)), constant(positive(c)))
     affine = some(rng, weight=(positive(c),), bias=(x(c),))

@@ -153,6 +153,10 @@ add("reductions", "prod", ties(6))
 for name in ("var", "std"):
     add("reductions", name, x(3, 4, 2), 1)
     add("reductions", name, x(3, 4, 2), (0, 2), correction=0)
+    add("reductions", name, x(3, 4), False)
+    add("reductions", name, x(3, 4), unbiased=False)
+    add("reductions", f"Tensor.{name}", x(3, 4), 1, False)
+    add("reductions", f"Tensor.{name}", x(3, 4), (0, 1), unbiased=True, keepdim=True)
     add("reductions", name, x(3, 4, 2), (0, 2), correction=2, keepdim=True)
     add("reductions", f"Tensor.{name}", x(3, 4), dim=-1, keepdim=True)
 for p in (1, 2, float("inf")):
