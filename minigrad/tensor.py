@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -379,6 +379,12 @@ class Tensor(Value, results=True):
     def __format__(self, specification: str) -> str:
         return format(self.item() if self.data.ndim == 0 else self, specification) if specification else str(self)
 
+    if not TYPE_CHECKING:  # a type checker would take it for a promise that every name exists
+
+        def __getattr__(self, name: str) -> Any:  # asked only when there is no such attribute
+            hint = f"; {INSTEAD[name]}" if name in INSTEAD else ""
+            raise AttributeError(f"'Tensor' object has no attribute {name!r}{hint}", name=name, obj=self)
+
     def __repr__(self) -> str:
         body = np.array2string(self.data, separator=", ", prefix="tensor(", precision=4, floatmode="maxprec")
         if not self.data.size:
@@ -431,6 +437,19 @@ class Tensor(Value, results=True):
         if function in (np.var, np.std):
             renamed.setdefault("correction", 0)
         return ours(*args, **renamed)
+
+
+INSTEAD = {
+    **dict.fromkeys(["cuda", "cpu", "device", "is_cuda", "pin_memory"], "there is one device, the CPU; leave it out"),
+    **dict.fromkeys(["gelu", "silu", "elu", "leaky_relu", "softplus", "pad"], "it is in nn.functional"),
+    **dict.fromkeys(["nonzero", "unique", "allclose", "histc"], "use NumPy's on x.detach().numpy()"),
+    **dict.fromkeys(["half", "bfloat16"], "use x.to(dtype)"),
+    "addmm": "use x + a @ b",
+    "bernoulli": "use rand(size) < p",
+    "equal": "use (x == y).all()",
+    "topk": "use sort(descending=True)",
+}
+"""Names that users of PyTorch reach for, and what there is instead."""
 
 
 DISPATCH = {

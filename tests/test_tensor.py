@@ -391,3 +391,12 @@ def test_tensors_are_keys_by_identity():
     x, y = mg.ones(2), mg.ones(2)
     assert {x: 1, y: 2}[x] == 1 and len({x, y, x}) == 2
     assert (x == y).all() and (x == None).tolist() == [False, False]  # noqa: E711
+
+
+@pytest.mark.parametrize("name", mg.Tensor.__init__.__globals__["INSTEAD"])
+def test_names_that_are_not_here_say_what_to_use(name):
+    assert not hasattr(mg.ones(1), name)
+    with pytest.raises(AttributeError, match=f"no attribute {name!r}; "):
+        getattr(mg.ones(1), name)
+    with pytest.raises(AttributeError, match=r"no attribute 'nonsense'$"):
+        _ = mg.ones(1).nonsense
