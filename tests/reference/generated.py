@@ -752,6 +752,38 @@ def other_module(rng: Random) -> Call:
     return Call("modules", path, args, options, (inputs,), train=bool(rng.rand() < 0.6))
 
 
+# --- large enough for worker threads and blocks ------------------------------------------------------------
+
+
+@family
+def large(rng: Random) -> Call:
+    """Arrays that the kernels cut into pieces."""
+    n, c, o = (int(v) for v in rng.randint(3, 24, 3))
+    rows, columns = (int(v) for v in rng.randint(150, 400, 2))
+    image, window = (n, c, int(rng.randint(17, 40)), int(rng.randint(17, 40))), int(rng.randint(1, 4))
+    flat, vector = (rows, columns), pick(rng, (rows, columns), (columns,), (rows, 1))
+    functional = "nn.functional."
+    group, path, args, options = pick(
+        rng,
+        *[("elementwise", name, (x(*flat),), {}) for name in ("exp", "tanh", "sigmoid", "relu", "square")],
+        *[("elementwise", name, (positive(*flat),), {}) for name in ("log", "sqrt")],
+        *[("elementwise", f"operator.{name}", (x(*flat), positive(*vector)), {}) for name in ("add", "mul", "truediv")],
+        *[("reductions", name, (x(*flat),), {"dim": pick(rng, 0, 1, (0, 1))}) for name in ("sum", "mean", "logsumexp")],
+        *[("functional", functional + name, (x(*flat),), {"dim": 1}) for name in ("softmax", "log_softmax")],
+        ("linalg", "matmul", (x(rows, n), x(n, columns)), {}),
+        ("functional", functional + "linear", (x(rows, c), x(o, c), x(o)), {}),
+        ("functional", functional + "batch_norm", (x(*image), None, None, positive(c), x(c)), {"training": True}),
+        ("functional", functional + "layer_norm", (x(rows, columns), (columns,), positive(columns), x(columns)), {}),
+        ("convolution", functional + "conv2d", (x(*image), x(o, c, window, window), x(o)),
+         {"padding": window // 2, **some(rng, stride=(1, 2), dilation=(1, 2))}),
+# --- large enough for worker threads and blocks ----------------------------------------------------------
+        ("pooling", functional + "max_pool2d", (distinct(*image), 2), some(rng, stride=(1, 2, 3))),
+        ("pooling", functional + "avg_pool2d", (x(*image), 3), some(rng, stride=(1, 2), padding=(1,))),
+        ("losses", functional + "cross_entropy", (x(rows, columns), index(columns, rows)), {}),
+    )  # fmt: skip
+    return Call(group, path, args, options)
+
+
 # --- optimizers and schedules -----------------------------------------------------------------------------
 
 
