@@ -695,6 +695,6 @@ def randn_like(input: Any, dtype: Any = None, generator: Source = None, requires
 def randint_like(
     input: Any, low: int, high: int | None = None, dtype: Any = None, generator: Source = None
 ) -> Tensor:
-    """Whole numbers from low up to but not including high (or from 0 up to low), in another tensor's shape and dtype."""
+    """Whole numbers from low (or 0) up to but not including high (or low), in another tensor's shape and dtype."""
     low, high = (0, low) if high is None else (low, high)
     return randint(low, high, input.shape, dtype or input.dtype, generator)
