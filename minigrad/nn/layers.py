@@ -47,7 +47,6 @@ class _Shown(Module):
     shown: tuple[str, ...]
 
     def extra_repr(self) -> str:
-        """Names and values."""
         return ", ".join(f"{name}={getattr(self, name)!r}" for name in self.shown if name != "inplace" or self.inplace)
 
 
@@ -61,7 +60,6 @@ class Identity(Module):
         super().__init__()
 
     def forward(self, input: Tensor) -> Tensor:
-        """(*) -> (*)."""
         return input
 
 
@@ -86,7 +84,6 @@ class Linear(Module):
         return F.linear(input, self.weight, self.bias)
 
     def extra_repr(self) -> str:
-        """Sizes, as PyTorch shows them."""
         return f"in_features={self.in_features}, out_features={self.out_features}, bias={self.bias is not None}"
 
 
@@ -131,7 +128,6 @@ class Embedding(Module):
         return F.embedding(input, self.weight, self.padding_idx)
 
     def extra_repr(self) -> str:
-        """Sizes, as PyTorch shows them."""
         padding = "" if self.padding_idx is None else f", padding_idx={self.padding_idx}"
         return f"{self.num_embeddings}, {self.embedding_dim}{padding}"
 
@@ -218,7 +214,6 @@ class _Conv(Module):
         return F.pad(input, margins, mode=self.padding_mode), 0
 
     def extra_repr(self) -> str:
-        """Sizes and what is not at its default, as PyTorch shows them."""
         plain = (0,) * self.dims
         shown = [f"{self.in_channels}, {self.out_channels}, kernel_size={self.kernel_size}, stride={self.stride}"]
         if self.padding != plain:
@@ -435,7 +430,6 @@ class _BatchNorm(Module):
         return out
 
     def extra_repr(self) -> str:
-        """Sizes and options, as PyTorch shows them."""
         return (
             f"{self.num_features}, eps={self.eps}, momentum={self.momentum}, affine={self.affine}, "
             f"bias={self.affine}, track_running_stats={self.track_running_stats}"
@@ -486,7 +480,6 @@ class LayerNorm(Module):
         return F.layer_norm(input, self.normalized_shape, self.weight, self.bias, self.eps)
 
     def extra_repr(self) -> str:
-        """Sizes and options, as PyTorch shows them."""
         return (
             f"{self.normalized_shape}, eps={self.eps}, elementwise_affine={self.elementwise_affine}, "
             f"bias={self.bias is not None}"
@@ -526,7 +519,6 @@ class GroupNorm(Module):
         return F.group_norm(input, self.num_groups, self.weight, self.bias, self.eps)
 
     def extra_repr(self) -> str:
-        """Sizes and options, as PyTorch shows them."""
         return f"{self.num_groups}, {self.num_channels}, eps={self.eps}, affine={self.affine}, bias={self.affine}"
 
 
@@ -675,7 +667,6 @@ class _Dropout(Module):
         self.inplace = inplace
 
     def extra_repr(self) -> str:
-        """Options, as PyTorch shows them."""
         return f"p={self.p}, inplace={self.inplace}"
 
 
@@ -683,7 +674,6 @@ class Dropout(_Dropout):
     """`functional.dropout`, in training only."""
 
     def forward(self, input: Tensor) -> Tensor:
-        """(*) -> (*)."""
         return F.dropout(input, self.p, self.training)
 
 
@@ -705,7 +695,6 @@ class ReLU(_Shown):
         self.inplace = inplace
 
     def forward(self, input: Tensor) -> Tensor:
-        """(*) -> (*)."""
         return F.relu(input)
 
 
@@ -720,7 +709,6 @@ class LeakyReLU(_Shown):
         self.inplace = inplace
 
     def forward(self, input: Tensor) -> Tensor:
-        """(*) -> (*)."""
         return F.leaky_relu(input, self.negative_slope)
 
 
@@ -735,7 +723,6 @@ class ELU(_Shown):
         self.inplace = inplace
 
     def forward(self, input: Tensor) -> Tensor:
-        """(*) -> (*)."""
         return F.elu(input, self.alpha)
 
 
@@ -749,7 +736,6 @@ class GELU(_Shown):
         self.approximate = approximate
 
     def forward(self, input: Tensor) -> Tensor:
-        """(*) -> (*)."""
         out: Tensor = F.gelu(input, self.approximate)
         return out
 
@@ -764,7 +750,6 @@ class SiLU(_Shown):
         self.inplace = inplace
 
     def forward(self, input: Tensor) -> Tensor:
-        """(*) -> (*)."""
         return F.silu(input)
 
 
@@ -779,7 +764,6 @@ class Softplus(_Shown):
         self.threshold = threshold
 
     def forward(self, input: Tensor) -> Tensor:
-        """(*) -> (*)."""
         return F.softplus(input, self.beta, self.threshold)
 
 
@@ -787,7 +771,6 @@ class Sigmoid(Module):
     """1 / (1 + exp(-x))."""
 
     def forward(self, input: Tensor) -> Tensor:
-        """(*) -> (*)."""
         return F.sigmoid(input)
 
 
@@ -795,7 +778,6 @@ class Tanh(Module):
     """The hyperbolic tangent."""
 
     def forward(self, input: Tensor) -> Tensor:
-        """(*) -> (*)."""
         return F.tanh(input)
 
 
@@ -811,7 +793,6 @@ class Softmax(_AlongDim):
     """exp(x) along `dim`, divided by its sum."""
 
     def forward(self, input: Tensor) -> Tensor:
-        """(*) -> (*)."""
         return F.softmax(input, self.dim)
 
 
@@ -819,7 +800,6 @@ class LogSoftmax(_AlongDim):
     """The logarithm of softmax along `dim`."""
 
     def forward(self, input: Tensor) -> Tensor:
-        """(*) -> (*)."""
         return F.log_softmax(input, self.dim)
 
 

@@ -301,7 +301,6 @@ class SGD(Optimizer):
             raise ValueError("SGD: nesterov needs a momentum and no dampening")
 
     def update(self, p: Array, g: Array, state: State, group: Group) -> None:
-        """One step; see the class."""
         mu, step = float(group["momentum"]), self.scratch(1, p)
         if mu:
             if "momentum_buffer" not in state:
@@ -342,7 +341,6 @@ class Adam(Optimizer):
         super().__init__(params, defaults)
 
     def update(self, p: Array, g: Array, state: State, group: Group) -> None:
-        """One step; see the class."""
         if not state:
             state.update(step=0, exp_avg=np.zeros_like(p), exp_avg_sq=np.zeros_like(p))
             if group["amsgrad"]:
@@ -390,7 +388,6 @@ class AdamW(Adam):
         return super().gradient(parameter, {"maximize": group["maximize"]})
 
     def update(self, p: Array, g: Array, state: State, group: Group) -> None:
-        """One step; see the class."""
         p *= 1 - float(group["lr"]) * group["weight_decay"]
         super().update(p, g, state, group)
 
@@ -425,7 +422,6 @@ class RMSprop(Optimizer):
         super().__init__(params, defaults)
 
     def update(self, p: Array, g: Array, state: State, group: Group) -> None:
-        """One step; see the class."""
         if not state:
             state.update(step=0, square_avg=np.zeros_like(p))
             if group["momentum"] > 0:
@@ -483,7 +479,6 @@ class Adagrad(Optimizer):
         super().__init__(params, defaults)
 
     def update(self, p: Array, g: Array, state: State, group: Group) -> None:
-        """One step; see the class."""
         if not state:
             state.update(step=0, sum=np.full_like(p, group["initial_accumulator_value"]))
         state["step"] += 1
