@@ -762,7 +762,7 @@ def large(rng: Random) -> Call:
     rows, columns = (int(v) for v in rng.randint(150, 400, 2))
     image, window = (n, c, int(rng.randint(17, 40)), int(rng.randint(17, 40))), int(rng.randint(1, 4))
     flat, vector = (rows, columns), pick(rng, (rows, columns), (columns,), (rows, 1))
-    functional = "nn.functional."
+    functional, stride = "nn.functional.", pick(rng, 1, 2)
     group, path, args, options = pick(
         rng,
         *[("elementwise", name, (x(*flat),), {}) for name in ("exp", "tanh", "sigmoid", "relu", "square")],
@@ -775,8 +775,8 @@ def large(rng: Random) -> Call:
         ("functional", functional + "batch_norm", (x(*image), None, None, positive(c), x(c)), {"training": True}),
         ("functional", functional + "layer_norm", (x(rows, columns), (columns,), positive(columns), x(columns)), {}),
         ("convolution", functional + "conv2d", (x(*image), x(o, c, window, window), x(o)),
-         {"padding": window // 2, **some(rng, stride=(1, 2), dilation=(1, 2))}),
-# --- large enough for worker threads and blocks ----------------------------------------------------------
+         {"padding": window // 2, "stride": stride, **some(rng, dilation=(1, 2))}),
+        ("convolution", functional + "conv_transpose2d", (x(*image), x(c, o, window, window)), {"stride": stride}),
         ("pooling", functional + "max_pool2d", (distinct(*image), 2), some(rng, stride=(1, 2, 3))),
         ("pooling", functional + "avg_pool2d", (x(*image), 3), some(rng, stride=(1, 2), padding=(1,))),
         ("losses", functional + "cross_entropy", (x(rows, columns), index(columns, rows)), {}),
