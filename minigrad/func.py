@@ -12,7 +12,7 @@ from minigrad.ops.reductions import sum
 from minigrad.ops.shape import reshape, stack
 from minigrad.tensor import Tensor, ones_like, zeros_like
 
-Tensors = Tensor | tuple[Tensor, ...]
+__all__ = ["hessian", "hvp", "jacobian", "jvp", "vjp"]
 
 
 def vjp(

@@ -174,12 +174,12 @@ class Tensor(Value, results=True):
         return self.T
 
     @property
-    def T(self) -> Tensor:  # noqa: N802
+    def T(self) -> Tensor:
         """The dimensions in reverse order."""
         return shape.permute(self, tuple(range(self.ndim))[::-1])
 
     @property
-    def mT(self) -> Tensor:  # noqa: N802
+    def mT(self) -> Tensor:
         """The last two dimensions exchanged."""
         return linalg.matrix_transpose(self)
 
@@ -192,7 +192,7 @@ class Tensor(Value, results=True):
 
     # ---- change in place ---------------------------------------------------------------------------
 
-    def change(self, name: str, write: Any) -> Tensor:
+    def _change(self, name: str, write: Any) -> Tensor:
         """Carry out `write()`, which changes the memory, unless a recorded gradient would come out wrong."""
         if self.requires_grad and (state.recording or not self.is_leaf):
             kind = "a leaf that requires a gradient" if self.is_leaf else "part of a recorded graph"
@@ -210,35 +210,36 @@ class Tensor(Value, results=True):
 
     def __setitem__(self, index: Any, value: Any) -> None:
         refuse_gradient("setting elements", value)
-        self.change("setting elements", lambda: self.data.__setitem__(plain(index), plain(value)))
+        self._change("setting elements", lambda: self.data.__setitem__(plain(index), plain(value)))
 
-    def ufunc_(self, name: str, ufunc: np.ufunc, other: Any) -> Tensor:
+    def _ufunc(self, name: str, ufunc: np.ufunc, other: Any, alpha: float = 1) -> Tensor:
         refuse_gradient(name, other)
-        return self.change(name, lambda: ufunc(self.data, plain(other), out=self.data, casting="same_kind"))
+        value = plain(other) if alpha == 1 else np.multiply(plain(other), alpha)
+        return self._change(name, lambda: ufunc(self.data, value, out=self.data, casting="same_kind"))
 
     def add_(self, other: Any, *, alpha: float = 1) -> Tensor:
         """Add alpha·other in place."""
-        return self.ufunc_("add_", np.add, other if alpha == 1 else np.multiply(plain(other), alpha))
+        return self._ufunc("add_", np.add, other, alpha)
 
     def sub_(self, other: Any, *, alpha: float = 1) -> Tensor:
         """Subtract alpha·other in place."""
-        return self.ufunc_("sub_", np.subtract, other if alpha == 1 else np.multiply(plain(other), alpha))
+        return self._ufunc("sub_", np.subtract, other, alpha)
 
     def mul_(self, other: Any) -> Tensor:
         """Multiply in place."""
-        return self.ufunc_("mul_", np.multiply, other)
+        return self._ufunc("mul_", np.multiply, other)
 
     def div_(self, other: Any) -> Tensor:
         """Divide in place."""
-        return self.ufunc_("div_", np.true_divide, other)
+        return self._ufunc("div_", np.true_divide, other)
 
     def clamp_(self, min: Any = None, max: Any = None) -> Tensor:
         """Hold the elements between min and max, in place."""
-        return self.change("clamp_", lambda: np.clip(self.data, plain(min), plain(max), out=self.data))
+        return self._change("clamp_", lambda: np.clip(self.data, plain(min), plain(max), out=self.data))
 
     def fill_(self, value: float) -> Tensor:
         """Set all elements to one value."""
-        return self.change("fill_", lambda: self.data.fill(plain(value)))
+        return self._change("fill_", lambda: self.data.fill(plain(value)))
 
     def zero_(self) -> Tensor:
         """Set all elements to 0."""
@@ -247,7 +248,7 @@ class Tensor(Value, results=True):
     def copy_(self, other: Any) -> Tensor:
         """Copy the elements of `other`, which broadcasts to this shape."""
         refuse_gradient("copy_", other)
-        return self.change("copy_", lambda: np.copyto(self.data, plain(other), casting="same_kind"))
+        return self._change("copy_", lambda: np.copyto(self.data, plain(other), casting="same_kind"))
 
     def uniform_(self, a: float = 0.0, b: float = 1.0, generator: np.random.Generator | None = None) -> Tensor:
         """Fill with draws from the uniform distribution on [a, b)."""
@@ -444,7 +445,19 @@ INSTEAD = {
     **dict.fromkeys(["gelu", "silu", "elu", "leaky_relu", "softplus", "pad"], "it is in nn.functional"),
     **dict.fromkeys(["nonzero", "unique", "allclose", "histc"], "use NumPy's on x.detach().numpy()"),
     **dict.fromkeys(["half", "bfloat16"], "use x.to(dtype)"),
+    **dict.fromkeys(["scatter", "scatter_", "index_put", "index_put_", "masked_fill_"], "use x[index] = values"),
+    **dict.fromkeys(["relu_", "exp_", "sqrt_", "sigmoid_", "tanh_", "round_", "abs_", "neg_"], "use x.copy_(x.relu())"),
+    **dict.fromkeys(["unsqueeze_", "squeeze_", "t_", "transpose_"], "use the name without the underscore"),
+    **dict.fromkeys(["is_contiguous", "stride", "data_ptr", "itemsize", "nbytes"], "ask the array, x.data"),
+    **dict.fromkeys(["new_zeros", "new_ones", "new_full", "new_tensor"], "use zeros(size, dtype=x.dtype) and so on"),
+    **dict.fromkeys(["swapaxes", "swapdims"], "use transpose"),
     "addmm": "use x + a @ b",
+    "astype": "use x.to(dtype)",
+    "copy": "use x.clone()",
+    "masked_select": "use x[mask]",
+    "nelement": "use x.numel()",
+    "ravel": "use x.flatten()",
+    "scatter_add": "indexing's gradient does it; or np.add.at(x.data, index, values)",
     "bernoulli": "use rand(size) < p",
     "equal": "use (x == y).all()",
     "topk": "use sort(descending=True)",

@@ -566,7 +566,8 @@ def test_a_recorded_tensor_is_not_changed_but_named_anew():
 def test_a_gradient_is_not_lost_in_place():
     x, buffer = leaf(1.0, 2.0), mg.zeros(2, dtype=mg.float64)
     for change in (
-        lambda: buffer.add_(x), lambda: buffer.copy_(x), lambda: buffer.__setitem__(0, x[0]), lambda: buffer.mul_(x)
+        lambda: buffer.add_(x),
+        lambda: buffer.sub_(x, alpha=2), lambda: buffer.copy_(x), lambda: buffer.__setitem__(0, x[0]), lambda: buffer.mul_(x)
     ):  # fmt: skip
         with pytest.raises(RuntimeError, match="the gradient of the other operand would be lost"):
             change()

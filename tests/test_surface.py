@@ -1,0 +1,187 @@
+"""The public surface: what there is has PyTorch's name and says what it does; what there is not says what to use."""
+
+import doctest
+import importlib
+import inspect
+import pkgutil
+import subprocess
+import sys
+
+import pytest
+
+import minigrad as mg
+from minigrad import Tensor, nn, optim
+from minigrad.nn import functional as F
+
+# What the project promises, by the place where PyTorch has it.
+PROMISED = {
+    mg: """
+        tensor zeros ones full arange linspace eye rand randn randint zeros_like ones_like full_like rand_like
+        randn_like randint_like manual_seed Generator
+        add sub mul div pow neg abs sign exp expm1 log log1p sqrt rsqrt square reciprocal sin cos tan tanh sigmoid relu
+        maximum minimum clamp where floor round eq ne lt le gt ge
+        sum mean prod amax amin max min median var std norm logsumexp cumsum argmax argmin any all
+        reshape flatten unflatten transpose permute squeeze unsqueeze broadcast_to cat stack split chunk flip roll
+        gather take_along_dim masked_fill tril triu matmul einsum outer conv1d conv2d conv_transpose2d
+        no_grad enable_grad set_grad_enabled is_grad_enabled grad primitive detect_anomaly gradcheck gradgradcheck
+        save load graph float32 float64 int64 bool
+    """,
+    Tensor: """
+        add sub mul div pow neg abs sign exp expm1 log log1p sqrt rsqrt square reciprocal sin cos tan tanh sigmoid relu
+        maximum minimum clamp where floor round
+        sum mean prod amax amin max min median var std norm logsumexp cumsum argmax argmin any all softmax log_softmax
+        reshape view flatten unflatten transpose permute squeeze unsqueeze expand repeat split chunk flip roll gather
+        take_along_dim masked_fill tril triu unfold matmul outer T
+        item numpy tolist to clone detach backward requires_grad requires_grad_ grad grad_fn is_leaf retain_grad
+        register_hook shape dtype ndim size dim numel add_ sub_ mul_ div_ clamp_ copy_ fill_ zero_ float double long
+    """,
+    F: """
+        linear softmax log_softmax cross_entropy nll_loss mse_loss l1_loss huber_loss binary_cross_entropy
+        binary_cross_entropy_with_logits dropout dropout2d batch_norm layer_norm group_norm embedding one_hot
+        cosine_similarity conv1d conv2d conv_transpose2d max_pool2d avg_pool2d adaptive_avg_pool2d adaptive_max_pool2d
+        pad relu leaky_relu elu gelu silu softplus
+    """,
+    nn: """
+        Module Parameter Sequential ModuleList ModuleDict Flatten Identity Embedding Linear Conv1d Conv2d
+        ConvTranspose2d BatchNorm2d LayerNorm GroupNorm Dropout Dropout2d ReLU LeakyReLU ELU GELU SiLU Softplus
+        Sigmoid Tanh Softmax
+        MaxPool2d AvgPool2d AdaptiveAvgPool2d AdaptiveMaxPool2d CrossEntropyLoss NLLLoss MSELoss L1Loss HuberLoss
+        BCELoss BCEWithLogitsLoss functional init utils summary
+    """,
+    nn.init: """
+        kaiming_uniform_ kaiming_normal_ xavier_uniform_ xavier_normal_ uniform_ normal_ constant_ orthogonal_
+        calculate_gain
+    """,
+    nn.utils: "clip_grad_norm_ clip_grad_value_",
+    optim: "SGD Adam AdamW RMSprop Adagrad",
+    optim.lr_scheduler: """
+        StepLR MultiStepLR ExponentialLR CosineAnnealingLR LinearLR OneCycleLR ReduceLROnPlateau
+    """,
+    mg.func: "vjp jvp jacobian hessian hvp",
+    mg.autograd: "backward grad",
+}
+
+
+@pytest.mark.parametrize("place", PROMISED, ids=lambda p: p.__name__)
+def test_what_is_promised_is_there_and_says_what_it_does(place):
+    for name in PROMISED[place].split():
+        found = inspect.getattr_static(place, name) if isinstance(place, type) else getattr(place, name)
+        if callable(found) or isinstance(found, property):
+            assert inspect.getdoc(found), f"{place.__name__}.{name} has no docstring"
+
+
+@pytest.mark.parametrize(
+    "place", [mg, nn, F, optim, optim.lr_scheduler, nn.init, nn.utils, mg.func], ids=lambda p: p.__name__
+)
+def test_every_public_name_has_a_docstring(place):
+    for name in getattr(place, "__all__", dir(place)):
+        thing = getattr(place, name)
+        if not name.startswith("_") and getattr(thing, "__module__", "x").startswith("minigrad"):
+            assert thing.__doc__, f"{place.__name__}.{name} has no docstring"
+
+
+@pytest.mark.parametrize("kind", [Tensor, nn.Module, optim.Optimizer, mg.Generator], ids=lambda k: k.__name__)
+def test_every_public_method_has_a_docstring(kind):
+    for name in dir(kind):
+        if not name.startswith("_") and (
+            inspect.isroutine(getattr(kind, name)) or isinstance(getattr(kind, name), property)
+        ):
+            assert inspect.getdoc(inspect.getattr_static(kind, name)), f"{kind.__name__}.{name} has no docstring"
+
+
+def modules():
+    found = [mg, *(importlib.import_module(m.name) for m in pkgutil.walk_packages(mg.__path__, "minigrad."))]
+    return [m for m in found if not m.__name__.endswith("__main__")]
+
+
+def test_every_module_says_what_it_is_for():
+    assert [m.__name__ for m in modules() if not m.__doc__] == []
+
+
+def test_there_are_examples_in_docstrings():
+    """They are run by --doctest-modules; here it is only asked that the option finds some."""
+    finder = doctest.DocTestFinder(exclude_empty=True)
+    assert sum(len(t.examples) for m in modules() for t in finder.find(m)) >= 10
+
+
+def test_all_public_names_can_be_imported_at_once():
+    space = {}
+    exec("from minigrad import *", space)
+    assert set(mg.__all__) <= set(space) and len(set(mg.__all__)) == len(mg.__all__)
+    assert sorted(mg.__all__) == mg.__all__
+
+
+def test_a_function_and_the_method_of_its_name_are_the_same():
+    for name in set(mg.__all__) & set(vars(Tensor)) - {
+        "bool",
+        "float",
+        "int",
+        "double",
+        "long",
+        "where",
+        "permute",
+        "reshape",
+    }:
+        function, method = getattr(mg, name), vars(Tensor)[name]
+        if inspect.isroutine(function) and name not in ("flip", "tile"):
+            assert function is method, name
+
+
+HINTS = {
+    "cuda": (lambda: mg.ones(1).cuda(), "'Tensor' object has no attribute 'cuda'; there is one device"),
+    "cpu": (lambda: mg.ones(1).cpu(), "leave it out"),
+    "topk": (lambda: mg.ones(1).topk(1), r"use sort\(descending=True\)"),
+    "gelu": (lambda: mg.ones(1).gelu(), "it is in nn.functional"),
+    "scatter_": (lambda: mg.ones(1).scatter_(0, 0, 0), r"use x\[index\] = values"),
+    "NumPy's": (lambda: mg.ones(1).astype(int), r"use x.to\(dtype\)"),
+    "no such name": (lambda: mg.ones(1).nonsense, "'Tensor' object has no attribute 'nonsense'$"),
+    "of the package": (
+        lambda: mg.cuda.is_available(),
+        "module 'minigrad' has no attribute 'cuda'; there is one device",
+    ),
+    "pandas": (lambda: mg.from_pandas(1), r"use from_numpy\(frame.to_numpy\(\)\)"),
+    "another place": (lambda: mg.Linear(1, 1), "it is in nn"),
+    "functional": (lambda: mg.gelu(1), "it is in nn.functional"),
+    "loader": (lambda: mg.utils, "data.DataLoader"),
+    "no such name in the package": (lambda: mg.nonsense, "module 'minigrad' has no attribute 'nonsense'$"),
+    "of nn": (lambda: nn.LSTM, "module 'minigrad.nn' has no attribute 'LSTM'; write the step"),
+    "of optim": (lambda: optim.LBFGS, "module 'minigrad.optim' has no attribute 'LBFGS'; there are SGD"),
+    "of a module": (lambda: nn.Linear(1, 1).cuda(), "leave the call out"),
+}
+
+
+@pytest.mark.parametrize("name", HINTS)
+def test_a_name_that_there_is_not_says_what_is_instead(name):
+    call, message = HINTS[name]
+    with pytest.raises(AttributeError, match=message):
+        call()
+
+
+def test_hints_are_for_names_that_there_are_not():
+    assert [n for n in mg._INSTEAD if n in mg.__all__] == []
+    assert [n for n in importlib.import_module("minigrad.tensor").INSTEAD if n in vars(Tensor)] == []
+
+
+def test_missing_names_behave_as_python_expects():
+    x = mg.ones(1)
+    assert not hasattr(x, "cuda") and getattr(x, "cuda", 3) == 3
+    with pytest.raises(AttributeError) as caught:
+        x.reshpe  # noqa: B018
+    assert caught.value.name == "reshpe" and caught.value.obj is x  # so that Python can suggest reshape
+
+
+def test_importing_costs_numpys_import_and_hardly_more():
+    heavy = [
+        "matplotlib",
+        "sklearn",
+        "scipy",
+        "graphviz",
+        "threadpoolctl",
+        "tqdm",
+        "pandas",
+        "torch",
+        "concurrent.futures",
+    ]
+    code = f"import sys, minigrad; print([m for m in {heavy} if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
