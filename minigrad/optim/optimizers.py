@@ -191,56 +191,63 @@ class Optimizer:
                 f"{self.name}.load_state_dict: groups of {sizes[0]} parameters were saved, the optimizer has {sizes[1]}"
             )
         problems: list[str] = []
-        parameters = {
-            number: parameter
-            for old, new in zip(saved, groups, strict=True)
-            for number, parameter in zip(old["params"], new["params"], strict=True)
+        merged = [self._merged(i, *pair, problems) for i, pair in enumerate(zip(saved, groups, strict=True))]
+        owners = {
+            number: (parameter, group)
+            for old, group in zip(saved, merged, strict=True)
+            for number, parameter in zip(old["params"], group["params"], strict=True)
         }
-        merged: list[Group] = []
-        for i, (old, new) in enumerate(zip(saved, groups, strict=True)):
-            if missing := sorted(set(self.defaults) - set(old)):
-                problems.append(f"group {i} lacks {', '.join(missing)}")
-            merged.append({**new, **{k: copy.deepcopy(v) for k, v in old.items() if k != "params"}})
-            for option, own in [*self.defaults.items(), *[("initial_lr", 1.0)] * ("initial_lr" in old)]:
-                if option in old and not alike(own, old[option]):
-                    problems.append(f"{option} of group {i} is {old[option]!r}, not like {own!r}")
-            if problems:
-                continue
-            if "betas" in merged[i]:
-                merged[i]["betas"] = tuple(merged[i]["betas"])
-            try:
-                self.check(merged[i])
-            except ValueError as error:
-                problems.append(f"group {i}: {error}")
         state: dict[Tensor, State] = {}
         for number, remembered in state_dict["state"].items():
-            if number not in parameters:
+            if number not in owners:
                 problems.append(f"state of a parameter {number!r}, which no group has")
                 continue
-            p = parameters[number]
-            state[p] = {}
-            for key, value in remembered.items():
-                if value is None:
-                    continue
-                try:
-                    array = np.asarray(value.data if isinstance(value, Tensor) else value).copy()
-                except (RuntimeError, TypeError, ValueError) as error:
-                    problems.append(f"no array for {key} of parameter {number}: {error}")
-                    continue
-                if key == "step" and array.ndim == 0 and array >= 0:  # PyTorch keeps it in a tensor
-                    state[p][key] = int(array)
-                elif array.shape != p.shape or array.dtype.kind != "f":
-                    problems.append(
-                        f"{key} of parameter {number} is {array.dtype}{list(array.shape)}, not {list(p.shape)}"
-                    )
-                else:
-                    state[p][key] = array.astype(p.dtype, copy=False)
-            group = next(g for g in merged if any(p is q for q in g["params"]))
-            if state[p] and not problems and (lacks := self._needed(p, group) - set(state[p])):
+            parameter, group = owners[number]
+            state[parameter] = self._remembered(number, parameter, remembered, problems)
+            if state[parameter] and not problems and (lacks := self._needed(parameter, group) - set(state[parameter])):
                 problems.append(f"state of parameter {number} lacks {', '.join(sorted(lacks))}")
         if problems:
             raise ValueError(f"{self.name}.load_state_dict, nothing changed:\n  " + "\n  ".join(problems))
         return state, merged
+
+    def _merged(self, number: int, old: Group, new: Group, problems: list[str]) -> Group:
+        """The group `new` with the options of the saved one; what is wrong with them goes to `problems`."""
+        before = len(problems)
+        if missing := sorted(set(self.defaults) - set(old)):
+            problems.append(f"group {number} lacks {', '.join(missing)}")
+        for option, own in {**self.defaults, "initial_lr": 1.0}.items():
+            if option in old and not alike(own, old[option]):
+                problems.append(f"{option} of group {number} is {old[option]!r}, not like {own!r}")
+        group = {**new, **{key: copy.deepcopy(value) for key, value in old.items() if key != "params"}}
+        if len(problems) == before:
+            if "betas" in group:
+                group["betas"] = tuple(group["betas"])
+            try:
+                self.check(group)
+            except ValueError as error:
+                problems.append(f"group {number}: {error}")
+        return group
+
+    def _remembered(self, number: Any, parameter: Tensor, saved: Mapping[str, Any], problems: list[str]) -> State:
+        """What was saved of one parameter, as copies in its dtype; what is wrong with it goes to `problems`."""
+        state: State = {}
+        for key, value in saved.items():
+            if value is None:
+                continue
+            try:
+                array = np.asarray(value.data if isinstance(value, Tensor) else value).copy()
+            except (RuntimeError, TypeError, ValueError) as error:
+                problems.append(f"no array for {key} of parameter {number}: {error}")
+                continue
+            if key == "step" and array.ndim == 0 and array >= 0:  # PyTorch keeps it in a tensor
+                state[key] = int(array)
+            elif array.shape != parameter.shape or array.dtype.kind != "f":
+                problems.append(
+                    f"{key} of parameter {number} is {array.dtype}{list(array.shape)}, not {list(parameter.shape)}"
+                )
+            else:
+                state[key] = array.astype(parameter.dtype, copy=False)
+        return state
 
     def _needed(self, parameter: Tensor, group: Group) -> set[str]:
         """What one step with the group's options leaves in the state of a parameter."""
