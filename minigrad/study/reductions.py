@@ -64,9 +64,7 @@ always: Callable[[int], bool] = lambda channels: True
 
 ARMS: dict[str, Arm] = {
     "sum": Arm("Σ r_c", "1", lambda c: c, affine=True, absorbed="is the sum", reduce="sum"),
-    "mean": Arm(
-        "Σ r_c / C", "1 / C", lambda c: 1 / c, affine=True, shifts=True, absorbed="weights × C", reduce="mean"
-    ),
+    "mean": Arm("Σ r_c / C", "1 / C", lambda c: 1 / c, affine=True, shifts=True, absorbed="weights × C", reduce="mean"),
     "sum+17": Arm("Σ r_c + 17", "1", lambda c: c, affine=True, absorbed="bias − 17", reduce="sum+17"),
     "alternating": Arm(
         "Σ (−1)^c r_c",
@@ -98,17 +96,22 @@ ARMS: dict[str, Arm] = {
         reduce="geomean",
     ),
     "tied": Arm("Σ r_c, one slice for all", "1", lambda c: c, reduce="sum", tied=True),
-    "untied": Arm("Σ r_c, from equal slices", "1", lambda c: c, affine=True, reduce="sum", tied_start=True),
-    "concat": Arm("(r_1, …, r_C)", "1 each, apart", reduce="concat"),
-    "concat-matched": Arm(
-        "(r_1, …, r_C), next layer narrower", "1 each, apart", reduce="concat", matched=True
+    "untied": Arm(
+        "Σ r_c, from equal slices",
+        "1",
+        lambda c: c,
+        affine=True,
+        absorbed="is the sum",
+        reduce="sum",
+        tied_start=True,
     ),
+    "concat": Arm("(r_1, …, r_C)", "1 each, apart", reduce="concat"),
+    "concat-matched": Arm("(r_1, …, r_C), next layer narrower", "1 each, apart", reduce="concat", matched=True),
 }
 
 
 def he_sigma(channels: int) -> float:
-    """Standard deviation of He's initialisation for 3x3 filters over `channels` channels (He et al. 2015,
-    eq. 10)."""
+    """Standard deviation of He's initialisation for 3x3 filters over `channels` channels (He et al. 2015, eq. 10)."""
     return float(np.sqrt(2 / (9 * channels)))
 
 
