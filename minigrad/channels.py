@@ -208,8 +208,7 @@ class ChannelConv2d(nn.Conv2d):
             self.bias = nn.Parameter(np.repeat(self.bias.data, in_channels // self.groups))
 
     def own(self, x: Tensor) -> Tensor:
-        """The channels' own responses, (N, C, H, W) -> (N, G, C / G, O / G, P, Q); `combine` takes them
-        on."""
+        """The channels' own responses, (N, C, H, W) -> (N, G, C / G, O / G, P, Q); `combine` takes them on."""
         o, _, *window = self.weight.shape
         return _responses(self, x, self.weight.expand((o, self.in_channels // self.groups, *window)))
 
@@ -293,8 +292,7 @@ def extreme(x: Array, w: Array, winner: Array, which: str) -> Array:
 
 
 class Stream(NamedTuple):
-    """A reduction as a running state: `step(state, r)`, `finish(state, C)`, and the slope ∂f/∂r_c from r_c
-    and f."""
+    """A reduction as a running state: `step(state, r)`, `finish(state, C)`, and the slope ∂f/∂r_c from r_c and f."""
 
     start: float
     step: Callable[[Any, Any], Any]

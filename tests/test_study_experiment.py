@@ -19,7 +19,7 @@ from study_tiny import TINY
 
 from minigrad import optim
 from minigrad.study import experiment
-from minigrad.study.__main__ import arguments, main
+from minigrad.study.__main__ import arguments, main, records_of, with_options
 from minigrad.study.executors import serial
 from minigrad.study.experiment import (
     FULL,
@@ -283,10 +283,11 @@ def test_a_wrong_option_is_named(line, named, capsys):
 
 
 def test_options_shape_the_profile():
-    from minigrad.study.__main__ import profile_of
-
-    profile = profile_of(arguments(["--full", "--seeds", "2", "--only", "which"]))
-    assert profile.seeds == (0, 1) and profile.tasks == ("which",) and profile.name == "full"
+    options = arguments(["--full", "--seeds", "2", "--only", "which"])
+    profile = with_options(FULL, options)
+    assert profile.seeds == (0, 1) and profile.tasks == ("which",)
+    assert records_of(options, profile).name == "full-2-seeds.jsonl"  # other seeds are another study
+    assert records_of(options, FULL).name == "full.jsonl"
 
 
 def test_ctrl_c_leaves_what_was_done(tmp_path, monkeypatch, capsys):
@@ -309,3 +310,9 @@ def test_evaluation_counts_every_image_once():
     accuracy, loss = evaluate(network, test)
     assert accuracy[0] == pytest.approx((logits.data.argmax(2)[:, 0] == test.y[0]).mean())
     assert loss[0] == pytest.approx(experiment.losses(logits, test[:][1]).data[0], rel=1e-4)
+
+
+def test_report_only_rebuilds_the_page_of_the_published_records(tmp_path, capsys):
+    assert main(["--report-only", "--out", str(tmp_path)]) == 0
+    assert (tmp_path / "why_sum.html").stat().st_size <= 3_000_000
+    assert "full.jsonl" in capsys.readouterr().out

@@ -47,19 +47,25 @@ def arguments(argv: list[str] | None) -> argparse.Namespace:
     return options
 
 
-def profile_of(options: argparse.Namespace) -> Profile:
-    """Full or quick, with the options' seeds and tasks."""
-    profile = FULL if options.full else QUICK
+def with_options(profile: Profile, options: argparse.Namespace) -> Profile:
+    """A profile with the command line's seeds and tasks."""
     if options.seeds is not None:
         profile = dataclasses.replace(profile, seeds=tuple(range(options.seeds)))
     return dataclasses.replace(profile, tasks=tuple(options.only)) if options.only else profile
 
 
-def records_of(options: argparse.Namespace) -> Path:
-    """Where the records are that the page is built from."""
-    folder = options.out / "study-results"
-    paths = [folder / "full.jsonl"] if options.full else [folder / "full.jsonl", folder / "quick.jsonl"]
-    return next((path for path in paths if path.exists()), PUBLISHED)
+def records_of(options: argparse.Namespace, profile: Profile) -> Path:
+    """The file of a study's records: another number of seeds is another study."""
+    usual = FULL if profile.name == "full" else QUICK
+    suffix = "" if profile.seeds == usual.seeds else f"-{len(profile.seeds)}-seeds"
+    return Path(options.out / "study-results" / f"{profile.name}{suffix}.jsonl")
+
+
+def records_for_report(options: argparse.Namespace) -> Path:
+    """The records that --report-only builds from: those of a full or quick study here, else the published ones."""
+    full, quick = (records_of(options, with_options(profile, options)) for profile in (FULL, QUICK))
+    candidates = [full] if options.full else [full, quick]
+    return next((path for path in candidates if path.exists()), PUBLISHED)
 
 
 @contextmanager
@@ -103,10 +109,10 @@ def main(argv: list[str] | None = None) -> int:
     options = arguments(argv)
     begun, interrupted, failed = time.perf_counter(), False, {}
     if options.report_only:
-        path = records_of(options)
+        path = records_for_report(options)
     else:
-        profile = profile_of(options)
-        path = options.out / "study-results" / f"{profile.name}.jsonl"
+        profile = with_options(FULL if options.full else QUICK, options)
+        path = records_of(options, profile)
         try:
             with Store(path) as store, bar() as progress:
                 failed = study(profile, store, options.launch, options.only, progress)

@@ -1,78 +1,49 @@
 """The study's jobs: what is run, in which order, and what each job leaves as a record.
 
-For those who read records: `Results.load(path)` (records.py), then `results.where("run", task="polarity",
-F=8)`.
-`hypotheses.judge(results)` gives the verdicts: a list of `Verdict(name, claim, criterion, measured, verdict,
-explanation)`, all texts, `verdict` one of "holds", "fails", "undecided" or "not run".
-`report.write(results, path)` writes the page.
+For those who read records: `Results.load(path)` (records.py), then `results.where("run", task="polarity", F=8)`.
+`hypotheses.judge(results)` gives the verdicts, and `report.write(results, path)` the page.
 
-A record is one flat dict, one line of `quick.jsonl` or `full.jsonl` (`records.py` reads and writes them).
-Lists over
-seeds are called `S`, over the moments of measurement `T`. A number that was not finite is null. Every record
-has
-`kind`, `key` (a text that names the job: same key, same settings, same numbers) and `seconds` of
-processor time.
+A record is one flat dict, one line of `quick.jsonl` or `full.jsonl`. Below, S is a list over seeds, T one over the
+moments of measurement; a number that was not finite is null. Every record has `kind`, `key` (a text that names the
+job and its settings: same key, same numbers) and `seconds` of processor time.
 
-kind "study" (one, the first)   profile ("quick" | "full"), version, seeds [..], tasks [..], arms [..]
-kind "tune"      task (the one tuned on: "and" for edges and photographs, "distractors" for digits) arm init F grid
-    steps seeds; lrs [L] (all that were tried), accuracy [L] (mean over tuning seeds), best (the learning rate chosen)
-kind "run"       K networks that differ in their seed alone, trained side by side (one grouped network)
-    task arm F init ("he" | "unit") lr steps batch seeds [S] chance (accuracy of guessing)
-    accuracy [S] loss [S]                          on held-out images, after training
-    near_zero [S] pruned [S]                       share |w| < 0.1 sigma_init; accuracy without the smaller
-    half (of the
-                                                   layer under test), both after training
-    probe_one [S] probe_all [S]                    linear probe on one channel (mean over channels) and on
-    all F
-    curves {step [T], and per series its mean over the seeds [T] and, name + "_sd", the standard deviation:
-        loss, accuracy, gradient (norm at the layer under test), cancellation, null (its sign-flip null),
-        participation, participation_batch; channels [C][T] (norm of dL/dW_c, mean only)}
-    weights {start [F][C][3][3], end [F][C][3][3]} of the first seed; only where F = 8, init "he" and the arm
-    is in
-                                                   WITH_WEIGHTS, else absent
-kind "equivalence"  (H1) arm ("mean" | "sum+17" | "alternating") optimizer ("sgd" | "adam"); gap (largest
-    |loss - loss
-    of sum| over 200 float64 steps), gaps [T], loss [T], step [T]
-kind "start"     (H2) n; p_value, quantiles [Q], aligned [Q], opponent [Q] (in units of the law's sigma),
-    difference
-    (largest, same unit), histogram {edges [B+1], aligned [B], opponent [B]}
-kind "escape"    (H5, H6, picture 2) task ("polarity" | "presence") mode ("full" | "minibatch" | "mirrored":
-    full batch
-    of data closed under swapping R and B) start ("cancelling" | "random") seeds [S] lr steps
-    start_loss [S] start_gradient [S] accuracy [S]
-    curves {step [T], loss, gradient, cancellation, null, accuracy: mean [T] and _sd [T]}
-    film {step [T], loss [T], gradient [T], cancellation [T], null [T], accuracy [T], path [T][F][2]: (w_R.e,
-    w_B.e) of
-        every filter, one seed; contour {x [X], y [Y], loss [Y][X]}: the trained network's loss with filter
-        `filter`
-        moved in that plane}   film is absent for start "random"
-kind "unmatched" (H7) layer (1 | 2) d, task; share (|cos| < 0.1), share_centred, expected (for random
-    directions),
-    histogram {edges [B+1], unrelated [B], matching [B], anti [B]}
-    (layer 1 alone has matching and anti)
-kind "depth"     (H9, picture 4) arm init C layers seeds [S]; ratio [S] (gradient norm at the input / at the
-    output),
-    by_layer [layers + 1] (geometric mean over seeds, from the input to the output; last is 1)
-kind "energy"    arm C; measured (E sum_c (df/dr_c)^2, r ~ N(0, 1)), closed (null where there is no closed
-    form),
-    infinite (true where the expectation diverges), receiving (mean number of channels with a gradient)
-kind "cost"      (H13) arm C version ("plain" | "streamed"); forward both (ms: forward, forward + backward),
-    forward_ratio both_ratio (to the sum's, measured in turn), memory (MB, peak over forward + backward)
-    memory_ratio
-kind "statement" name; claim (a sentence), value, bound, holds: a statement of the page, confirmed through
-    the engine
-kind "photo"     (photographs) filters ("random" | "trained"): cancellation, null, correlation [C][C] between
-    channels'
-    responses, kurtosis, near_zero (share of responses below a tenth of their standard deviation)
-kind "maps"      (picture 1) arm formula; image [3][H][W], responses [3][P][Q], out [P][Q], gradients
-    [3][P][Q]
-    (df/dr_c for one unit of gradient at every output position); concat is left out
-kind "slider"    (picture 5) blue [T] from 1 (aligned) to -1 (opponent); red [F], blue_response [F][T], sum
-    [F][T] at
-    the edge; bias [F]; probability [T] (network says "opponent"), probe_one [F][T], probe_all [T]
-kind "window"    (picture 7) x [3][5][5] w [3][3][3] bias; responses [3][3][3], out [3][3], g [3][3], dw
-    [3][3][3],
-    dx [3][5][5]  (all from channels.explain)
+study        profile ("quick" | "full") version seeds tasks arms
+tune         task (the one tuned on) arm init F grid steps seeds;
+             lrs [L] (all that were tried), accuracy [L] (mean over tuning seeds), best (the learning rate chosen)
+run          K networks that differ in their seed alone, trained side by side as the groups of one
+             task arm F init ("he" | "unit") lr steps batch seeds [S] chance (accuracy of guessing);
+             accuracy loss [S]        on held-out images, after training
+             near_zero [S]            share of |w| < 0.1 sigma of the start, in the layer under test, after training
+             pruned [S]               accuracy without the smaller half of that layer's weights
+             probe_one probe_all [S]  linear probe on one channel of it (mean over channels) and on all
+             excess [S]               cancellation minus its null, after training
+             curves                   step [T]; loss, accuracy, gradient (norm at the layer under test), cancellation,
+                                      null, participation, participation_batch: mean over seeds [T], and with "_sd"
+                                      the standard deviation; channels [C][T] (norm of dL/dW_c, mean)
+             weights                  start and end [F][C][3][3] of the first seed, for some arms
+equivalence  (H1) arm optimizer; gap (largest |loss - loss of the sum|), step loss gaps [T]
+start        (H2) n; p_value, quantiles aligned opponent [Q] (in sigmas), difference (the largest),
+             histogram {edges [B+1], aligned [B], opponent [B]}
+escape       (H5, H6, picture 2) task mode ("full" | "minibatch" | "mirrored": full batch of data closed under swapping
+             red and blue) start ("cancelling" | "random") lr steps seeds [S]; start_loss start_gradient accuracy [S],
+             curves as above; film of the first seed if it starts cancelling: step loss gradient cancellation null
+             accuracy [T], path [T][F][2] (w_R·e, w_B·e), and contour {x, y, loss [Y][X]} as filter number `filter`
+             of the trained network moves in that plane
+unmatched    (H7) layer (1 | 2) task; d, share (of |cos| < 0.1), share_centred, expected (of random directions),
+             histogram {edges [B+1], unrelated [B], and at layer 1 matching and anti [B]}
+depth        (H9, picture 4) arm init C layers seeds [S]; ratio [S] (gradient norm at the input ÷ at the output),
+             by_layer [layers + 1] (geometric mean over seeds, from the input to the output, where it is 1)
+energy       arm C; measured (E sum_c (df/dr_c)^2, r ~ N(0, 1)), measured_sd (of that mean), closed (null where no
+             closed form is known), infinite (it diverges), receiving (mean number of channels with a gradient)
+cost         (H13) arm C version ("plain" | "streamed"); forward both (ms: forward, forward + backward), forward_ratio
+             both_ratio (to the sum's, in turn), both_ratio_low (smallest of a round), memory (MB, peak), memory_ratio
+statement    name; claim value bound holds
+photo        filters ("random" | "trained"); cancellation null correlation [C][C] (of channels' responses) kurtosis
+             near_zero (share of responses below a tenth of their standard deviation)
+maps         (picture 1) arm formula; image [3][H][W], responses [3][P][Q], out [P][Q], gradients [3][P][Q]
+slider       (picture 5) blue [T] from 1 (aligned) to -1 (opponent); red [F], blue_response sum [F][T] at the edge,
+             bias [F], probability [T] (the network says "opponent"), probe_one [F][T], probe_all [T]
+window       (picture 7) x [3][5][5] w [3][3][3] bias; responses [3][3][3] out [3][3] g [3][3] dw [3][3][3] dx [3][5][5]
 """
 
 from __future__ import annotations
@@ -119,7 +90,6 @@ BATCH = 32
 TRAIN, TEST = 1024, 400  # images
 WATCHED = 32  # training images on which the curves are measured
 EVALUATED = 100  # images that go through the networks at once where nothing is trained
-TUNING_SEEDS = [1000, 1001]  # never among the test seeds
 WITH_WEIGHTS = ("sum", "mean", "max", "abs", "product", "median")  # arms whose trained filters are recorded
 
 
@@ -153,8 +123,7 @@ class Network(nn.Module):
 
 
 def matched_width(channels: int, filters: int, classes: int) -> int:
-    """Width of the second layer with which concatenation has the sum's number of parameters, as nearly as it
-    can."""
+    """Width of the second layer with which concatenation has the sum's number of parameters, as nearly as it can."""
 
     def size(width: int, hidden: int) -> int:
         return width + 9 * width * hidden + hidden + (hidden + 1) * classes
@@ -186,12 +155,11 @@ def begin(network: Network, arm: Arm, seeds: Sequence[int], init: str, x: Tensor
 class Data:
     """The images of `copies` networks: each copy has its own, drawn from its own seed. Indexed as a batch."""
 
-    x: Floats  # (copies, n, 3, H, W)
+    x: Floats  # (copies, n, C, H, W)
     y: NDArray[np.int64]  # (copies, n)
 
     def __getitem__(self, index: slice | NDArray[np.int64]) -> tuple[Tensor, Tensor]:
-        """The images at `index`, a slice or (copies, B): (B, copies · C, H, W) and their labels (B,
-        copies)."""
+        """The images at `index`, a slice or (copies, B): (B, copies · C, H, W) and their labels (B, copies)."""
         if isinstance(index, slice):
             x, y = self.x[:, index], self.y[:, index]
         else:
@@ -276,8 +244,7 @@ CURVES = ("loss", "accuracy", "gradient", "cancellation", "null", "participation
 
 
 class Curves:
-    """What is watched at `points` moments of training, on the first training images and on test images, per
-    copy."""
+    """What is watched at `points` moments of training, on the first training images and on test images, per copy."""
 
     def __init__(self, network: Network, data: Data, test: Data, steps: int, points: int, watched: int = WATCHED):
         self.network, self.test = network, Data(test.x[:, :EVALUATED], test.y[:, :EVALUATED])
@@ -555,8 +522,7 @@ def equivalence(arm: str, optimizer: str, steps: int) -> Record:
 
 
 def unmatched(layer: int, task: str, lr: float, steps: int, seeds: Sequence[int]) -> Record:
-    """Cosines of the sum's trained filters with patches of photographs, at the first or the second
-    convolution."""
+    """Cosines of the sum's trained filters with patches of photographs, at the first or the second convolution."""
     network, *_ = trained(task, "sum", 8, "he", lr, steps, seeds, points=0)
     rng = np.random.default_rng(10)
     x = np.concatenate([crops(rng, p, 200, "test") for p in photographs()]).astype(np.float32) - 0.5
@@ -579,8 +545,7 @@ def unmatched(layer: int, task: str, lr: float, steps: int, seeds: Sequence[int]
 
 
 def slider(lr: float, steps: int, seed: int) -> Record:
-    """What 8 trained filters of the sum, and the whole network, say as blue's edge turns from aligned to
-    opponent."""
+    """What 8 trained filters of the sum, and the whole network, say as blue's edge turns from aligned to opponent."""
     network, data, _, _ = trained("relation", "sum", 8, "he", lr, steps, [seed], points=0)
     blue = np.linspace(1, -1, 41)
     edge = probes.step_edge()
@@ -647,8 +612,7 @@ JOBS: dict[str, Callable[..., Record]] = {
 
 @dataclass(frozen=True)
 class Job:
-    """One record to be: its kind, the settings that its function takes, and how long it takes beside
-    others."""
+    """One record to be: its kind, the settings that its function takes, and how long it takes beside others."""
 
     kind: str
     settings: Record

@@ -64,8 +64,7 @@ def weight_gradient(conv: ChannelConv2d, x: Tensor, g: Tensor) -> Floats:
 
 
 def linear_probe(features: Floats, y: NDArray[Any], features_test: Floats, y_test: NDArray[Any]) -> float:
-    """Test accuracy of a least-squares classifier on features (n, F): how much a linear readout finds in
-    them."""
+    """Test accuracy of a least-squares classifier on features (n, F): how much a linear readout finds in them."""
     classes = int(y.max()) + 1
 
     def design(f: Floats) -> Floats:

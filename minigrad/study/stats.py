@@ -37,8 +37,7 @@ def bootstrap(values: ArrayLike, level: float = 0.95, resamples: int = 9999) -> 
 
 
 def paired(a: ArrayLike, b: ArrayLike, level: float = 0.95) -> Interval:
-    """Mean of a - b over seeds with its paired bootstrap interval; a and b (S,) in the same order of
-    seeds."""
+    """Mean of a - b over seeds with its paired bootstrap interval; a and b (S,) in the same order of seeds."""
     x, y = np.asarray(a, dtype=float), np.asarray(b, dtype=float)
     if x.shape != y.shape:
         raise ValueError(f"paired: {x.shape} and {y.shape} are not pairs")
@@ -46,8 +45,7 @@ def paired(a: ArrayLike, b: ArrayLike, level: float = 0.95) -> Interval:
 
 
 def wilcoxon(differences: ArrayLike) -> float:
-    """p-value of Wilcoxon's signed-rank test that paired differences (S,) are symmetric about 0; 1 if all
-    are 0."""
+    """p-value of Wilcoxon's signed-rank test that paired differences (S,) are symmetric about 0; 1 if all are 0."""
     from scipy import stats
 
     d = np.asarray(differences, dtype=float)

@@ -145,8 +145,7 @@ def distractors(rng: np.random.Generator, n: int, split: str) -> tuple[Array, Ar
 
 
 def common(rng: np.random.Generator, n: int, split: str) -> tuple[Array, Array]:
-    """A strong other digit in all channels hides the digit, which only a difference shows: R = n + d/2, B =
-    n - d/2."""
+    """A strong other digit in all channels hides the digit, which only a difference shows: R = n + d/2, B = n - d/2."""
     digit, y = digits(rng, n, split)
     shared = 3 * digits(rng, n, split)[0]
     return picture(rng, shared + digit / 2, shared, shared - digit / 2), y
@@ -173,8 +172,7 @@ def photographs() -> tuple[Array, ...]:
 
 
 def crops(rng: np.random.Generator, photograph: Array, n: int, split: str) -> Array:
-    """(n, 3, SIZE, SIZE): patches that lie wholly in the split's strips, so no test pixel was seen in
-    training."""
+    """(n, 3, SIZE, SIZE): patches that lie wholly in the split's strips, so no test pixel was seen in training."""
     _, height, width = photograph.shape
     strips = np.arange(0 if split == "train" else STRIP, width - STRIP + 1, 2 * STRIP)
     left = rng.choice(strips, n) + rng.integers(0, STRIP - SIZE + 1, n)
