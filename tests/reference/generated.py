@@ -752,6 +752,50 @@ def other_module(rng: Random) -> Call:
     return Call("modules", path, args, options, (inputs,), train=bool(rng.rand() < 0.6))
 
 
+# --- programs ---------------------------------------------------------------------------------------------
+
+
+STEPS: dict[str, Callable[[Any, Any, Any], Any]] = {  # from two square matrices to a third
+    "add": lambda library, a, b: a + b,
+    "multiply": lambda library, a, b: a * b,
+    "divide": lambda library, a, b: a / (1.5 + b * b),
+    "matmul": lambda library, a, b: (a @ b) / 3,
+    "tanh": lambda library, a, b: library.tanh(a - b),
+    "sigmoid": lambda library, a, b: library.sigmoid(a) * b.sum(dim=0, keepdim=True) / 3,
+    "softmax": lambda library, a, b: library.softmax(a, dim=1) - b.mean(dim=1, keepdim=True),
+    "turned": lambda library, a, b: a.transpose(0, 1).flip((0,)) + b[:, :1],
+    "joined": lambda library, a, b: library.cat([a[:2], b[2:]], dim=0),
+    "picked": lambda library, a, b: a[[0, 2, 0]] * b[1],
+    "largest": lambda library, a, b: a.amax(dim=0) + 0 * b + b.max(dim=1)[0].unsqueeze(1) / 2,
+    "chosen": lambda library, a, b: library.where(a > b, a, b * b / 4),
+    "detached": lambda library, a, b: a.detach() * b,
+    "unrecorded": lambda library, a, b: a + unrecorded(library, b),
+}
+
+
+def unrecorded(library: Any, b: Any) -> Any:
+    """A product that is not recorded."""
+    with library.no_grad():
+        return b * 0.5
+
+
+def program(library: Any, a: Any, b: Any, steps: list[tuple[str, int, int]]) -> Any:
+    """The last three values of a list that grows by a step from two of its earlier ones."""
+    values = [a, b]
+    for name, i, j in steps:
+        values.append(STEPS[name](library, values[i], values[j]))
+    return values[-3:]
+
+
+@family
+def programs(rng: Random) -> Call:
+    """Two inputs, many uses of every intermediate."""
+    length = int(rng.randint(3, 25))
+    names = list(STEPS)
+    steps = [(names[rng.randint(len(names))], *(int(v) for v in rng.randint(0, 2 + n, 2))) for n in range(length)]
+    return Call("programs", program, (x(3, 3), x(3, 3), steps))
+
+
 # --- large enough for worker threads and blocks ------------------------------------------------------------
 
 
