@@ -202,6 +202,29 @@ def test_backward_along_a_chain_runs_each_rule_once(length):
     assert len(seen) == 3 * length  # the sum's two, the product's one
 
 
+FAULTS = """
+import resource
+from minigrad import nn, optim, rand, randint, set_num_threads
+set_num_threads(1)
+model = nn.Sequential(nn.Conv2d(1, 8, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(8 * 196, 10))
+x, y, loss = rand(64, 1, 28, 28), randint(0, 10, (64,)), nn.CrossEntropyLoss()
+def step():
+    loss(model(x), y).backward()
+for _ in range(5):
+    step()
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+for _ in range(10):
+    step()
+print((resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before) / 10)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="what is kept is glibc's")
+def test_a_training_step_touches_no_fresh_memory_once_it_is_warm():
+    done = subprocess.run([sys.executable, "-c", FAULTS], capture_output=True, text=True, check=True)
+    assert float(done.stdout) < 50  # pages; some 700 if the arrays of each step were mapped anew
+
+
 def test_import_loads_nothing_that_is_used_only_sometimes():
     code = "import sys, minigrad; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
