@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 from minigrad.study.figures import markup, svg
@@ -20,14 +21,16 @@ def draw(results: Results) -> str:
         return markup.missing("picture 3, task × reduction", "")
     inits = [init for init in INITS if any(run["init"] == init for run in everything)]
     switch = markup.choice("accuracy-init", "Initialisation", [(init, INITS[init]) for init in inits])
-    views, numbers = [], []
+    views, accuracies, losses = [], [], []
     for init in inits:
         runs = [run for run in everything if run["init"] == init]
         arms, tasks = _values(runs, "arm"), _values(runs, "task")
         widths = {F: [run for run in runs if run["F"] == F] for F in sorted(_values(runs, "F"))}
         panels = "".join(_panel(found, arms, tasks, F) for F, found in widths.items())
         views.append(f'<div data-view="{init}" class="grid cards">{panels}</div>')
-        numbers += [_table(found, arms, tasks, f"{INITS[init]}, F = {F}") for F, found in widths.items()]
+        for F, found in widths.items():
+            accuracies.append(_table(found, arms, tasks, f"{INITS[init]}, F = {F}: accuracy in percent", interval_text))
+            losses.append(_table(found, arms, tasks, f"{INITS[init]}, F = {F}: cross-entropy", loss_text))
     see = "The fuller the colour, the more accurate: read down a column to compare reductions on one task."
     more = (
         "Each cell is the accuracy on held-out images in percent, mean over seeds; below it half the width of its "
@@ -35,9 +38,8 @@ def draw(results: Results) -> str:
     )
     if "photographs" in _values(everything, "task"):
         more += " Photographs, patches of two pictures, are a sanity check and no benchmark."
-    return markup.figure(
-        "accuracy", switch + "".join(views), see, more + markup.details("The numbers", "".join(numbers)), live="views"
-    )
+    more += markup.details("The numbers", "".join(accuracies)) + markup.details("The losses", "".join(losses))
+    return markup.figure("accuracy", switch + "".join(views), see, more, live="views")
 
 
 def _values(runs: list[Record], field: str) -> list[Any]:
@@ -89,9 +91,14 @@ def interval_text(run: Record) -> str:
     return f"{markup.percent(mean)} [{markup.percent(low)}, {markup.percent(high)}]"
 
 
-def _table(runs: list[Record], arms: list[str], tasks: list[str], words: str) -> str:
-    cells = {(run["arm"], run["task"]): interval_text(run) for run in runs}
+def loss_text(run: Record) -> str:
+    """`0.12 [0.10, 0.15]`: mean loss over seeds on held-out images, with its interval."""
+    mean, low, high = markup.mean_interval(run["loss"])
+    return f"{markup.signed(mean)} [{markup.signed(low)}, {markup.signed(high)}]"
+
+
+def _table(runs: list[Record], arms: list[str], tasks: list[str], words: str, text: Callable[[Record], str]) -> str:
+    cells = {(run["arm"], run["task"]): text(run) for run in runs}
     rows = [[markup.escape(arm), *(cells.get((arm, task), "not run") for task in tasks)] for arm in arms]
     seeds = max(len(run["accuracy"]) for run in runs)
-    caption = f"{words}: accuracy in percent, mean [95 % interval] over {seeds} seeds"
-    return markup.table(caption, ["reduction", *tasks], rows)
+    return markup.table(f"{words}, mean [95 % interval] over {seeds} seeds", ["reduction", *tasks], rows)
