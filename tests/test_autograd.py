@@ -567,8 +567,11 @@ def test_a_gradient_is_not_lost_in_place():
     x, buffer = leaf(1.0, 2.0), mg.zeros(2, dtype=mg.float64)
     for change in (
         lambda: buffer.add_(x),
-        lambda: buffer.sub_(x, alpha=2), lambda: buffer.copy_(x), lambda: buffer.__setitem__(0, x[0]), lambda: buffer.mul_(x)
-    ):  # fmt: skip
+        lambda: buffer.sub_(x, alpha=2),
+        lambda: buffer.copy_(x),
+        lambda: buffer.__setitem__(0, x[0]),
+        lambda: buffer.mul_(x),
+    ):
         with pytest.raises(RuntimeError, match="the gradient of the other operand would be lost"):
             change()
     assert buffer.tolist() == [0, 0]
