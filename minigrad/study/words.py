@@ -91,8 +91,8 @@ SENTENCES: dict[int, dict[str, str]] = {
         "fails": "A reduction that is even in the responses was expected to guess on polarity; not all of them do.",
     },
     12: {
-        "holds": "On digits that only a difference of channels shows, trained channels cancel no more than chance would "
-        "have them, and slices of their own gain little over a shared one.",
+        "holds": "On digits that only a difference of channels shows, trained channels cancel no more than chance "
+        "would have them, and slices of their own gain little over a shared one.",
         "fails": "On digits that only a difference of channels shows, cancelling is of use: channels cancel more than "
         "chance would have them, or slices of their own gain more over a shared one than the criterion allows.",
     },
