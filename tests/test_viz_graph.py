@@ -1,6 +1,7 @@
 """From the tape to the picture: what is drawn, what collapses and folds, what flows back, what is an error."""
 
 import os
+import random
 import re
 import runpy
 import time
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from test_viz_layout import check
 
 import minigrad as mg
 from minigrad import nn
@@ -223,6 +225,33 @@ def test_exponentially_many_paths_are_no_matter():
     for _ in range(60):
         y = y + y
     assert len(mg.graph(y, gradients=True, layout="builtin").picture.edges) == 121
+
+
+class Tangle(nn.Module):
+    """A module of random operations on random earlier results, some of them other such modules, called repeatedly."""
+
+    def __init__(self, r, depth=0):
+        self.seed = r.random()
+        self.weight = nn.Parameter(np.full((3, 3), 0.1, np.float32))
+        self.parts = nn.ModuleList([Tangle(r, depth + 1) for _ in range(r.randint(0, 3) if depth < 3 else 0)])
+
+    def forward(self, x):
+        r = random.Random(self.seed)
+        pool = [x]
+        for _ in range(r.randint(1, 6)):
+            a, b = r.choice(pool), r.choice(pool[-2:])
+            made = [a + b, a @ self.weight, a * b, a.tanh()]
+            pool.append(r.choice([*made, *(part(a) for part in self.parts)]))
+        return sum(pool[1:], pool[-1])
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("options", [{}, {"budget": 20}, {"fold": True}, {"depth": 1}, {"fold": False, "budget": 12}])
+def test_whatever_is_collapsed_or_folded_the_layout_keeps_its_promises(seed, options):
+    graph = mg.graph(Tangle(random.Random(seed)), mg.ones(2, 3), gradients=True, layout="builtin", **options)
+    if len(graph.picture.vertices) < 100:
+        check(graph.picture, graph.layout)
+    graph.html()
 
 
 # ------------------------------------------------------------------------------------------- gradients

@@ -137,7 +137,9 @@ forward.
         table.rows.append(row)
 
     def leave(module: Module, args: Any, out: Any) -> None:
-        open_rows.pop().shape = shapes(out)
+        while (row := open_rows.pop()).name != names[id(module)]:  # a call that ended with an error, which was caught
+            pass
+        row.shape = shapes(out)
 
     def forward(node: Node | None, name: str, args: tuple[Any, ...], out: Tensor) -> None:
         cost = multiply_adds(name, args, out.data)

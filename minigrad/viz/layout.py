@@ -107,8 +107,8 @@ def layout(picture: Picture) -> Layout:
     """Coordinates for `picture`. Raises ValueError for a cycle, or a cluster that a path leaves and enters again."""
     hierarchy = Hierarchy(picture)
     levels = {key: Level() for key in hierarchy.order}
-    for key in hierarchy.order:  # children before parents
-        levels[key] = hierarchy.level(key, levels, {})
+    for key in hierarchy.order:  # children before parents, and what comes below before what is above
+        levels[key] = hierarchy.level(key, levels, hierarchy.ahead(key, levels))
     # Once more where several edges leave a frame side by side: now it is known where they go to.
     anchors = hierarchy.outside(levels)
     again = {outer for key in anchors for outer in hierarchy.ancestry[key]}
@@ -136,7 +136,7 @@ class Hierarchy:
                 key = clusters[key].parent
                 path.append(key)
             self.ancestry[cluster.key] = path[::-1]
-        self.order = sorted(clusters, key=lambda key: -len(self.ancestry[key]))
+        self.order = sorted(clusters, key=lambda key: len(self.ancestry[key]))[::-1]  # the deepest first
         self.children: dict[str, list[str]] = {key: [] for key in clusters}
         for key, parent in self.parent.items():
             self.children[parent].append(key)
@@ -254,6 +254,15 @@ class Hierarchy:
         level.width = right - left
         for item in inside:
             item.x -= left
+
+    def ahead(self, key: str, levels: dict[str, Level]) -> dict[int, float]:
+        """If several edges leave a frame for one other that is laid out already: where each of them enters that one."""
+        leaving = [number for number, _, lower in self.pieces[key] if lower is None]
+        goals = {self.lower.get((self.parent[key], number)) for number in leaving} if len(leaving) > 1 else set()
+        goal = goals.pop() if len(goals) == 1 else None
+        if goal is None or goal not in levels or not levels[goal].ranks:
+            return {}
+        return {number: self.port(levels, goal, number, True) for number in leaving}
 
     def outside(self, levels: dict[str, Level]) -> dict[str, dict[int, float]]:
         """For frames that several edges leave in the wrong order: where each goes to, relative to the frame's middle.

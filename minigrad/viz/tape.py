@@ -49,24 +49,25 @@ def record(*modules: Module) -> Iterator[Record]:
     Module and ValueError for a module that contains itself.
     """
     seen = Record()
-    stack: list[tuple[str, str]] = []
+    stack: list[tuple[Module, tuple[str, str]]] = []
     times: dict[str, int] = {}
 
     def enter(path: str, kind: str) -> Callable[..., None]:
         def hook(module: Module, args: Any) -> None:
             times[path] = times.get(path, 0) + 1
             again = f" (call {times[path]})" if times[path] > 1 else ""
-            stack.append((path + again, kind))
+            stack.append((module, (path + again, kind)))
 
         return hook
 
     def leave(module: Module, args: Any, out: Any) -> None:
-        stack.pop()
+        while stack and stack.pop()[0] is not module:  # calls that ended with an error, which someone caught
+            pass
 
     def forward(node: Node | None, name: str, args: tuple[Any, ...], out: Tensor) -> None:
         if node is None or node.primitive is None:
             return
-        seen.calls[node.serial] = tuple(stack)
+        seen.calls[node.serial] = tuple(call for _, call in stack)
         arguments = zip(inspect.signature(node.primitive.forward).parameters, args, strict=False)
         seen.settings[node.serial] = {k: v for k, v in arguments if not isinstance(v, Value | np.ndarray)}
         if out.data.size == 1:
