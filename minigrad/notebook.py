@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Iterable
 
 import numpy as np
@@ -50,7 +49,9 @@ def ellipsis(count: int) -> str:
 
 def escape(text: str) -> str:
     """Text as HTML has it; what UTF-8 cannot hold becomes a question mark."""
-    return html.escape(text.encode(errors="replace").decode())
+    from html import escape  # here: its table of entities is costly to load
+
+    return escape(text.encode(errors="replace").decode())
 
 
 def details(text: str, note: str, inside: Iterable[str]) -> str:

@@ -19,15 +19,17 @@ import math
 import os
 import re
 import secrets
-import zipfile
 from collections.abc import Callable, Iterator
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from minigrad.tensor import Tensor
+
+if TYPE_CHECKING:
+    import zipfile  # imported where it is used: it costs a tenth of `import minigrad`
 
 Array = NDArray[Any]
 
@@ -47,6 +49,8 @@ def save(obj: Any, path: str | os.PathLike[str]) -> None:
     strings, arrays and tensors; anything else is a TypeError that says where it stands. The same object gives the same
     bytes. Tensors that a module or optimizer shares with its `state_dict` are copied by being written.
     """
+    import zipfile
+
     arrays: dict[str, Array] = {}
     structure = _packed(obj, (), arrays, ())
     text = json.dumps(structure, separators=(",", ":")).encode()
@@ -148,6 +152,8 @@ def load(path: str | os.PathLike[str], *, max_bytes: int = LIMIT) -> Any:
 
 
 def _loaded(file: IO[bytes], max_bytes: int) -> Any:
+    import zipfile
+
     size = os.fstat(file.fileno()).st_size
     with zipfile.ZipFile(file) as archive:
         members = archive.infolist()
@@ -168,6 +174,8 @@ def _loaded(file: IO[bytes], max_bytes: int) -> Any:
 
 
 def _check_member(member: zipfile.ZipInfo) -> None:
+    import zipfile
+
     name = member.filename
     if not name.endswith(".npy") or re.search(r"[/\\:\x00]|^\.", name):
         raise ValueError(f"a member {name!r}, which is no .npy file or carries a path")
