@@ -14,13 +14,20 @@ import os
 import platform
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import work
 
 HERE = Path(__file__).resolve().parent
 PEERS = {"torch": "torch", "jax": "jax", "mygrad": "mygrad", "autograd": "autograd"}  # framework: module it needs
-NAMES = {"minigrad": "minigrad", "torch": "PyTorch", "jax": "JAX (jit)", "mygrad": "MyGrad", "autograd": "HIPS autograd"}
+NAMES = {
+    "minigrad": "minigrad",
+    "torch": "PyTorch",
+    "jax": "JAX (jit)",
+    "mygrad": "MyGrad",
+    "autograd": "HIPS autograd",
+}
 BOTH = ("minigrad", "torch")  # what only these two are asked for
 
 
@@ -75,10 +82,13 @@ def imports(rounds):
     """Milliseconds that `import numpy` and `import minigrad` take in a new process, at the least."""
     code = "import time; t = time.perf_counter(); import {}; print(time.perf_counter() - t)"
     times = {"numpy": [], "minigrad": []}
-    for _ in range(5 * rounds):
-        for module, found in times.items():
-            command = [sys.executable, "-c", code.format(module)]
-            found.append(float(subprocess.run(command, cwd=HERE.parents[1], capture_output=True, text=True).stdout))
+    with tempfile.TemporaryDirectory() as folder:  # compiled modules are kept there, whatever the settings are
+        environment = {**os.environ, "PYTHONPYCACHEPREFIX": folder, "PYTHONDONTWRITEBYTECODE": ""}
+        for _ in range(5 * rounds):
+            for module, found in times.items():
+                command = [sys.executable, "-c", code.format(module)]
+                options = {"cwd": HERE.parents[1], "env": environment, "capture_output": True, "text": True}
+                found.append(float(subprocess.run(command, check=True, **options).stdout))
     return {module: min(found) * 1e3 for module, found in times.items()}
 
 
@@ -143,10 +153,11 @@ def report(results, times, rate, machine):
         rows.append([*row, number(results.ratio("tiny", "torch", "min"))])
         for name in work.NETWORKS:
             ours, theirs = (sorted(results.values(f"memory:{name}", f))[0] for f in BOTH)
-            rows.append([f"memory of {name}, MB above the import", number(ours, 1), number(theirs, 1), number(ours / theirs)])
+            cells = [number(ours, 1), number(theirs, 1), number(ours / theirs)]
+            rows.append([f"memory of {name}, MB above the import", *cells])
         ours, theirs = (results.answers["chains"][f][0] for f in BOTH)
         cells = [number(times_["100000"] / times_["10000"], 1) for times_ in (ours, theirs)]
-        rows.append(["backward of a chain, 100,000 ÷ 10,000 operations", *cells, number(float(cells[0]) / float(cells[1]))])
+        rows.append(["backward of a chain, 100,000 ÷ 10,000 operations", *cells, ""])
         for axis in results.answers["growth"]["minigrad"][0]:
             cells = [number(slope(results.answers["growth"][f][0][axis])) for f in BOTH]
             rows.append([f"growth with {axis}, exponent", *cells, ""])
@@ -225,13 +236,14 @@ def main():
     machine = {
         "date": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d"),
         "processor": f"{processor()}, {os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}",
-        "versions": [" ".join(results.answers["version"][f][0][key] for key in ("name", "version")) for f in results.frameworks],
+        "versions": ["{name} {version}".format(**results.answers["version"][f][0]) for f in results.frameworks],
         "missing": [NAMES[name] for name in missing],
     }
     text = report(results, times, rate, machine)
     print(text)
     options.out.mkdir(parents=True, exist_ok=True)
-    record = {"machine": machine, "threads": options.threads, "sgemm": rate, "imports": times, "answers": results.answers}
+    measured = {"sgemm": rate, "imports": times, "answers": results.answers}
+    record = {"machine": machine, "threads": options.threads, **measured}
     (options.out / "results.json").write_text(json.dumps(record, indent=1) + "\n")
     (options.out / "results.md").write_text(text)
     picture(results, options.out / "results.png")
