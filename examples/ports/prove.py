@@ -1,7 +1,7 @@
 """Runs the six ports with PyTorch and with minigrad on the same weights and batches; compares the losses.
 
-    python examples/ports/prove.py            # needs PyTorch; prints a table python examples/ports/prove.py
-    --store    # also stores the first losses for tests/test_ports.py, which needs none
+    python examples/ports/prove.py            # needs PyTorch; prints a table
+    python examples/ports/prove.py --store    # also stores the first losses for tests/test_ports.py, which needs none
 
 The PyTorch script *is* the port with its import lines replaced (IMPORTS), so nothing else can differ. Weights
 travel as NumPy arrays through `state_dict`; the batches, and the noise behind `torch.randn` and `torch.rand`,
