@@ -12,6 +12,7 @@ import contextvars
 import math
 import os
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -91,8 +92,12 @@ def run(task: Callable[[T], object], items: Iterable[T]) -> None:
         for _ in range(helpers):
             # the caller's context, so that its np.errstate holds in the workers
             _pool.put(contextvars.copy_context(), job)
-        job.work()
-        job.finished.wait()
+        try:
+            job.work()
+            job.finished.wait()
+        except BaseException:  # Ctrl-C while waiting: nothing may go on writing behind the caller's back
+            job.abandon()
+            raise
     if job.error is not None:
         raise job.error
 
@@ -110,6 +115,7 @@ class _Job:
         self.error: BaseException | None = None
         self.lock = threading.Lock()
         self.finished = threading.Event()
+        self.busy: set[int] = set()  # threads that are at work on it
         if not self.left:
             self.finished.set()
 
@@ -117,6 +123,7 @@ class _Job:
         """Take up items until there are none."""
         outer, _inside.task = getattr(_inside, "task", False), True
         try:
+            self.busy.add(threading.get_ident())
             while True:
                 try:
                     item = self.items.popleft()
@@ -133,6 +140,13 @@ class _Job:
                         self.finished.set()
         finally:
             _inside.task = outer
+            self.busy.discard(threading.get_ident())
+
+    def abandon(self) -> None:
+        """Take up no more items, and wait for those under way."""
+        self.items.clear()
+        while self.busy:
+            time.sleep(0.001)
 
 
 class _Pool:
@@ -147,10 +161,14 @@ class _Pool:
         if self.workers < get_num_threads() - 1:
             with self.lock:
                 while self.workers < get_num_threads() - 1:
+                    name = f"minigrad-{self.workers + 1}"
+                    try:
+                        threading.Thread(target=self.serve, name=name, daemon=True).start()
+                    except RuntimeError:  # the system gives no more: do with those that there are
+                        break
                     self.workers += 1
-                    name = f"minigrad-{self.workers}"
-                    threading.Thread(target=self.serve, name=name, daemon=True).start()
-        self.jobs.put((context, job))
+        if self.workers:
+            self.jobs.put((context, job))
 
     def serve(self) -> None:
         while True:
