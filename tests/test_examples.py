@@ -75,3 +75,11 @@ def test_train_cifar10_reads_the_binary_files_and_learns(run, tmp_path, capsys):
 def test_train_cifar10_without_files_says_what_is_missing_and_where(run, tmp_path):
     with pytest.raises(FileNotFoundError, match=r"data_batch_1\.bin.*cifar-10-binary\.tar\.gz"):
         run("train_cifar10.py", tmp_path)
+
+
+def test_why_sum_draws_what_it_claims(run, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    losses = run("why_sum.py")["losses"]  # its claims are asserted where they are printed
+    assert losses["sum"][-1] < losses["sum"][0]
+    assert "the sum is zero, the gradient is not" in capsys.readouterr().out
+    assert (tmp_path / "why_sum_by_hand.png").stat().st_size > 5_000

@@ -3,6 +3,7 @@
 import html.parser
 import math
 import re
+import xml.etree.ElementTree
 
 import numpy as np
 import pytest
@@ -120,6 +121,12 @@ def test_a_unit_of_gradient_is_counted_where_it_arrives():
     maximum = {"gradients": [[[1, 0]], [[0, 1]], [[0, 0]]]}
     assert broadcast.received(maximum) == (1.0, 1.0)
     assert broadcast.received({"gradients": [[[1, 1]]] * 3}) == (3.0, 3.0)
+
+
+def test_poster_is_an_svg_file_with_a_row_a_reduction(results):
+    image = xml.etree.ElementTree.fromstring(broadcast.poster(results.where("maps")))
+    words = {text.text for text in image.iter("{http://www.w3.org/2000/svg}text")}
+    assert {"sum", "mean", "max", "tied"} <= words
 
 
 @pytest.fixture

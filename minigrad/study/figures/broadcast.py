@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from importlib.resources import files
+
 import numpy as np
 
 from minigrad.study.figures import markup, svg
@@ -29,6 +31,23 @@ def draw(results: Results) -> str:
     return markup.figure("broadcast", body, see, more + markup.details("The numbers", _table(records)))
 
 
+def poster(records: list[Record]) -> str:
+    """Rows as a picture of its own: the text of an SVG file that follows the reader's light or dark."""
+    limit = max(float(np.abs(record["responses"]).max()) for record in records)
+    style = files("minigrad.study").joinpath("page.css").read_text(encoding="utf-8")
+    rows = [svg.group(*_row(record, limit), x=16, y=12 + 112 * place) for place, record in enumerate(records)]
+    height = 12 + 112 * len(records)
+    return svg.element(
+        "svg",
+        f"<style>{markup.escape(style)}</style>{svg.rect(0, 0, 462, height, fill='var(--paper)')}{''.join(rows)}",
+        xmlns="http://www.w3.org/2000/svg",
+        viewBox=f"0 0 462 {height}",
+        width=462,
+        role="img",
+        aria_label="; ".join(_title(record) for record in records),
+    )
+
+
 def received(record: Record) -> tuple[float, float]:
     """Means over positions: how many channels receive a gradient, and how much they receive in all."""
     gradients = np.asarray(record["gradients"], float)
@@ -47,11 +66,23 @@ def _maps(maps: np.ndarray, limit: float, x: float, y: float, names: bool = True
 
 
 def _card(record: Record, limit: float) -> str:
+    return svg.drawing(430, 110, *_row(record, limit), title=_title(record))
+
+
+def _title(record: Record) -> str:
+    channels, total = received(record)
+    return (
+        f"{record['arm']}: three responses merge into one output; the gradient reaches {channels:.2g} of 3 channels, "
+        f"{total:.2f} in all"
+    )
+
+
+def _row(record: Record, limit: float) -> list[str]:
     channels, total = received(record)
     responses, gradients = np.asarray(record["responses"], float), np.asarray(record["gradients"], float)
     out = np.asarray(record["out"], float)
     top, middle, right = 42, 190, 268
-    parts = [
+    return [
         svg.text(0, 14, record["arm"], class_="strong big"),
         svg.formula(430, 14, record["formula"], class_="note end"),
         _maps(responses, limit, 0, top),
@@ -68,11 +99,6 @@ def _card(record: Record, limit: float) -> str:
             class_="note end",
         ),
     ]
-    title = (
-        f"{record['arm']}: three responses merge into one output; the gradient reaches {channels:.2g} of 3 channels, "
-        f"{total:.2f} in all"
-    )
-    return svg.drawing(430, 110, *parts, title=title)
 
 
 def _input(record: Record) -> str:
