@@ -1,6 +1,7 @@
 """Disk full, permission denied, killed in the middle of a write, records damaged, memory gone: what was there before is
 whole, the error names its cause, and the next run goes on."""
 
+import _thread
 import contextlib
 import ctypes
 import errno
@@ -14,6 +15,8 @@ import sys
 import tarfile
 import tempfile
 import textwrap
+import threading
+import time
 from pathlib import Path
 from unittest import mock
 
@@ -485,20 +488,61 @@ def test_a_batch_too_large_for_memory_is_an_error_and_a_smaller_one_works_after_
     assert recording
 
 
-def test_memory_that_runs_out_in_a_worker_reaches_the_caller_and_the_workers_go_on():
-    threads_before = threads.get_num_threads()
-    threads.set_num_threads(2)
-    try:
-        for _ in range(3):
-            with pytest.raises(MemoryError, match="of a task"):
-                threads.run(fail_at_three, range(8))
-        done = []
-        threads.run(done.append, range(8))
-        assert sorted(done) == list(range(8))
-    finally:
-        threads.set_num_threads(threads_before)
+def test_memory_that_runs_out_in_a_worker_reaches_the_caller_and_the_workers_go_on(pool):
+    for _ in range(3):
+        with pytest.raises(MemoryError, match="of a task"):
+            threads.run(fail_at_three, range(8))
+    done = []
+    threads.run(done.append, range(8))
+    assert sorted(done) == list(range(8))
 
 
 def fail_at_three(n):
     if n == 3:
         raise MemoryError("of a task")
+
+
+# ---------------------------------------------------------------------------------------------------- threads
+
+
+@pytest.fixture
+def pool(monkeypatch):
+    """Workers of this test's own, two threads in all."""
+    monkeypatch.setattr(threads, "_pool", threads._Pool())
+    before = threads.get_num_threads()
+    threads.set_num_threads(2)
+    yield threads._pool
+    threads.set_num_threads(before)
+
+
+def test_ctrl_c_leaves_nothing_running(pool):
+    """Interrupted while it waits for a worker, `run` comes back when the worker has stopped."""
+    ended, main = [], threading.main_thread()
+    both = threading.Barrier(2)
+
+    def task(i):
+        if i < 2:
+            both.wait()  # each of the two threads has one
+        if threading.current_thread() is not main:
+            time.sleep(0.05)  # the caller has nothing left to do, and waits
+            _thread.interrupt_main()
+            time.sleep(0.3)
+            ended.append(i)
+
+    with pytest.raises(KeyboardInterrupt):
+        threads.run(task, range(2))
+    assert len(ended) == 1
+    done = []
+    threads.run(done.append, range(8))
+    assert sorted(done) == list(range(8))
+
+
+def test_where_no_thread_can_be_started_the_caller_does_all(pool, monkeypatch):
+    def refuse(thread):
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    done = []
+    threads.run(done.append, range(8))
+    assert done == list(range(8))
+    assert pool.jobs.empty()
