@@ -1,7 +1,10 @@
 """A convolutional autoencoder, transposed convolutions on the way up, on scikit-learn's 8×8 digits.
 
 Changed from the PyTorch script: the imports. With PyTorch they read
-    import torch;  from torch import nn, optim;  from torch.utils.data import ...
+
+    import torch
+    from torch import nn, optim
+    from torch.utils.data import DataLoader, TensorDataset
 """
 
 from sklearn.datasets import load_digits

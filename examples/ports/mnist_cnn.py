@@ -1,8 +1,11 @@
 """The MNIST example's CNN, on scikit-learn's 8×8 digits.
 
 Changed from the PyTorch script: the imports. With PyTorch they read
-    import torch; from torch import nn, optim; from torch.nn import functional as F; from torch.utils.data
-    import ...
+
+    import torch
+    from torch import nn, optim
+    from torch.utils.data import DataLoader, TensorDataset
+    from torch.nn import functional as F
 """
 
 from sklearn.datasets import load_digits

@@ -4,7 +4,10 @@ The network is a random one, not a trained VGG: what is ported is the optimisati
 scikit-learn's two photographs.
 
 Changed from the PyTorch script: the imports. With PyTorch they read
-    import torch;  from torch import nn, optim;  from torch.nn import functional as F
+
+    import torch
+    from torch import nn, optim
+    from torch.nn import functional as F
 """
 
 from sklearn.datasets import load_sample_images

@@ -1,7 +1,10 @@
 """A Wasserstein GAN with gradient penalty (Gulrajani et al. 2017), which differentiates through a gradient.
 
 Changed from the PyTorch script: the imports. With PyTorch they read
-    import torch;  from torch import autograd, nn, optim;  from torch.utils.data import ...
+
+    import torch
+    from torch import autograd, nn, optim
+    from torch.utils.data import DataLoader, TensorDataset
 """
 
 from sklearn.datasets import load_digits
