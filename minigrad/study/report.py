@@ -1,5 +1,4 @@
-"""The study's page, `why_sum.html`: one self-contained file made from the records and the verdicts, and
-nothing else.
+"""The study's page, `why_sum.html`: one self-contained file, made from the records and the verdicts alone.
 
 Order: the question, the answer, picture 1, the verdicts, then a part for each thing one might ask next, then
 methods and relatives. What was not run is named where it would stand. The sentences that depend on a verdict
@@ -67,12 +66,9 @@ def page(results: Results) -> str:
 <body>
 <header>
 <h1>Why does a convolution add up its channels?</h1>
-<p>A filter on an RGB image has a slice for red, one for green and one for blue. Each slice gives its own
-response,
-and the convolution adds the three. Why add them? Why not average, or add 17 as well? Where an edge rises in
-red and
-falls in blue, the two responses cancel: is something not lost? <a href="{QUESTION}">So goes a much-read
-question</a>;
+<p>A filter on an RGB image has a slice for red, one for green and one for blue. Each slice gives its own response,
+and the convolution adds the three. Why add them? Why not average, or add 17 as well? Where an edge rises in red and
+falls in blue, the two responses cancel: is something not lost? <a href="{QUESTION}">So goes a much-read question</a>;
 its accepted answer makes claims without evidence. Here they are measured.</p>
 <p class="answer"><strong>The answer.</strong> {answer}</p>
 {_scope(results)}
@@ -134,8 +130,8 @@ def _verdicts(verdicts: Sequence[Verdict]) -> str:
     caption = "Hypothesis, what was measured, verdict; brackets are 95 % intervals"
     table = markup.table(caption, ["", "hypothesis", "measured", "verdict"], rows, numbers_from=9)
     return (
-        f"<p>What the accepted answer says, and what became of it:</p><ol>{claims}</ol><p>Hypotheses and criteria "
-        "were written down before the full run; the program gives the verdicts. A claim "
+        f"<p>What the accepted answer says, and what became of it:</p><ol>{claims}</ol>"
+        "<p>Hypotheses and criteria were written down before the full run; the program gives the verdicts. A claim "
         f'that fails, fails.</p><div class="wide verdicts">{table}</div>'
     )
 
@@ -237,9 +233,10 @@ def _filters(results: Results, given: Given) -> str:
 
 def _cost(results: Results, given: Given) -> str:
     return (
-        _say(given, 13) + "<p>The sum over channels is the inner sum of one matrix product, so it costs nothing of its "
-        "own. Other reductions "
-        "keep a response for each channel, or walk over the channels one by one.</p>" + _wide(measures.cost(results))
+        _say(given, 13)
+        + "<p>The sum over channels is the inner sum of one matrix product, so it costs nothing of its own. Other "
+        "reductions keep a response for each channel, or walk over the channels one by one.</p>"
+        + _wide(measures.cost(results))
     )
 
 

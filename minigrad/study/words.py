@@ -111,20 +111,20 @@ def sentence(number: int, verdict: str) -> str:
 def answer(verdicts: Mapping[int, str], reached: Mapping[str, float]) -> list[str]:
     """The answer in three sentences: what the sum does, what cancels, what is not so.
 
-    `reached` is the mean number of channels (of three) that a unit of gradient reaches in picture 1, an arm
-    each.
+    `reached` is the mean number of channels (of three) that a unit of gradient reaches in picture 1, by arm.
     """
     return [
-        _sum(reached),
+        _sum(verdicts.get(1, UNKNOWN), reached),
         _cancellation(verdicts.get(3, UNKNOWN), verdicts.get(6, UNKNOWN)),
         _rivals({number: verdicts.get(number, UNKNOWN) for number in _RIVALRY}),
     ]
 
 
-def _sum(reached: Mapping[str, float]) -> str:
+def _sum(disguise: str, reached: Mapping[str, float]) -> str:
+    same = "should be (our runs disagree)" if disguise == "fails" else "is"
     first = (
-        "Averaging, or adding 17, is the sum again with its weights rescaled or its bias moved, and of all ways to "
-        "merge channels only the sum and its like send back a gradient that does not depend on the data"
+        f"Averaging, or adding 17, {same} the sum again with its weights rescaled or its bias moved, and of all ways "
+        "to merge channels only the sum and its like send back a gradient that does not depend on the data"
     )
     if "sum" in reached and "max" in reached:
         return (

@@ -242,7 +242,7 @@ def reductions(results: Results) -> str:
             markup.maths(ARMS[arm].formula),
             markup.maths(ARMS[arm].slope),
             "yes" if ARMS[arm].affine or not ARMS[arm].reduces or ARMS[arm].tied else "no",
-            "yes" if ARMS[arm].streamed else "no",
+            "yes" if ARMS[arm].streamed or ARMS[arm].tied else "no",
             markup.escape(ARMS[arm].absorbed),
         ]
         for arm in arms
