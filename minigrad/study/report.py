@@ -1,8 +1,8 @@
 """The study's page, `why_sum.html`: one self-contained file, made from the records and the verdicts alone.
 
-Order: the question, the answer, picture 1, the verdicts, then a part for each thing one might ask next, then
-methods and relatives. What was not run is named where it would stand. The sentences that depend on a verdict
-are in `words.py`; pictures and tables are in `figures/`.
+Order: the question, the answer, picture 1, the verdicts, then a part for each thing one might ask next, then methods
+and relatives. What was not run is named where it would stand. The sentences that depend on a verdict are in
+`words.py`; pictures and tables are in `figures/`.
 """
 
 from __future__ import annotations
