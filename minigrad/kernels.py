@@ -173,7 +173,7 @@ def matmul(x: Array, y: Array) -> Array:
             task = lambda i: np.matmul(x[i : i + size], y, out=out[i : i + size])
         threads.run(task, range(0, max(rows, columns), size))
         return out
-    if x.size * y.shape[-1] <= SMALL:
+    if 0 in (x.ndim, y.ndim) or x.size * y.shape[-1] <= SMALL:
         return np.matmul(x, y)  # type: ignore[no-any-return]
     with threads.one_blas_thread():
         return np.matmul(x, y)  # type: ignore[no-any-return]

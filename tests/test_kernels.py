@@ -239,6 +239,92 @@ def test_output_size_counts_the_windows(ceil_mode):
         assert kernels.output_size(size, k, s, p, d, ceil_mode) == len(expected), (size, k, s, p, d)
 
 
+# ---------------------------------------------------------------------------- products and elementwise work
+
+BIG = (5, 3, 120, 121)  # more than a block, and no multiple of one
+SPECIAL = [np.nan, np.inf, -np.inf, 0.0, -0.0, 1e-40]
+
+
+def special(rng, shape, dtype, layout):
+    a = rng.standard_normal(shape).astype(dtype)
+    a.reshape(-1)[: len(SPECIAL)] = SPECIAL
+    return in_memory(a, layout)
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+@pytest.mark.parametrize("shape", [(2, 3, 4, 5), BIG], ids=str)
+@pytest.mark.parametrize("layout", ["NCHW", "HCWN"])
+def test_relu_and_its_gradient_are_exact_for_every_number(dtype, shape, layout):
+    rng = np.random.default_rng(0)
+    x = special(rng, shape, dtype, layout)
+    g = special(rng, shape, dtype, layout)
+    np.testing.assert_array_equal(kernels.relu(x), np.maximum(x, 0))
+    np.testing.assert_array_equal(kernels.gate(g, x), np.where(x <= 0, 0, g).astype(dtype))
+    assert kernels.relu(x).strides == kernels.gate(g, x).strides == x.strides
+    other = in_memory(g, "CNHW")  # laid out unlike x: the plain path
+    np.testing.assert_array_equal(kernels.gate(other, x), kernels.gate(g, x))
+
+
+@pytest.mark.parametrize("layouts", [("NCHW", "NCHW"), ("HCWN", "HCWN"), ("HCWN", "NCHW")])
+def test_elementwise_work_in_blocks_is_the_ufunc(layouts):
+    rng = np.random.default_rng(0)
+    x, y = (special(rng, BIG, "f4", layout) for layout in layouts)
+    with np.errstate(all="ignore"):
+        for call in ((np.add, x, y), (np.multiply, x, 2), (np.exp, x), (np.true_divide, x, y), (np.power, x, 2.0)):
+            np.testing.assert_array_equal(kernels.elementwise(*call), call[0](*call[1:]))
+    row = rng.standard_normal(BIG[-1])
+    np.testing.assert_array_equal(kernels.elementwise(np.add, x, row), x + row)  # broadcast, and of another dtype
+    with pytest.raises(ValueError, match="broadcast"):
+        kernels.elementwise(np.add, x, row[1:])
+
+
+@pytest.mark.parametrize(
+    "left, right",
+    [
+        ((3, 4), (4, 5)), ((300, 70), (70, 20)), ((20, 70), (70, 300)), ((64, 1024), (1024, 10)), ((0, 4), (4, 5)),
+        ((3, 0), (0, 5)), ((4,), (4,)), ((50, 400), (400,)), ((7, 30, 40), (40, 50)), ((7, 30, 40), (7, 40, 5)),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_matmul_is_numpys(left, right):
+    rng = np.random.default_rng(0)
+    x, y = rng.standard_normal(left), rng.standard_normal(right)
+    np.testing.assert_allclose(kernels.matmul(x, y), np.matmul(x, y), atol=1e-12)
+    if x.ndim == 2 == y.ndim:
+        np.testing.assert_allclose(kernels.matmul(x, np.asfortranarray(y)), np.matmul(x, y), atol=1e-12)
+
+
+@pytest.mark.parametrize("left, right", [((3, 4), (5, 6)), ((300, 400), (300, 400)), ((), (3,)), ((3,), ())], ids=str)
+def test_matmul_refuses_what_numpy_refuses(left, right):
+    with pytest.raises(ValueError, match="matmul"):
+        kernels.matmul(np.ones(left), np.ones(right))
+
+
+@pytest.mark.parametrize("shape", [(6, 3, 4, 5), (9, 3), (4, 3, 7), (32, 3, 40, 41)], ids=str)
+@pytest.mark.parametrize("layout", ["NCHW", "HCWN"])
+def test_normalising_a_batch_matches_its_definition(shape, layout):
+    rng = np.random.default_rng(0)
+    x, g = rng.standard_normal(shape) + 100, rng.standard_normal(shape)  # a mean that would cost digits
+    if len(shape) == 4:
+        x, g = in_memory(x, layout), in_memory(g, layout)
+    w, b = rng.standard_normal(3), rng.standard_normal(3)
+    dims, along = (0, *range(2, x.ndim)), (slice(None), *(None,) * (x.ndim - 2))
+    mean, variance = kernels.channel_moments(x)
+    np.testing.assert_allclose(mean, x.mean(dims), rtol=1e-13)
+    np.testing.assert_allclose(variance, x.var(dims), rtol=1e-11)
+    deviation = np.sqrt(variance + 1e-5)
+    standard = (x - mean[along]) / deviation[along]
+    out = kernels.normalise(x, w, b, mean, deviation)
+    np.testing.assert_allclose(out, standard * w[along] + b[along], atol=1e-12)
+    expected = g - g.mean(dims, keepdims=True) - standard * (g * standard).mean(dims, keepdims=True)
+    dx = kernels.normalise_input(g, x, w, mean, deviation)
+    np.testing.assert_allclose(dx, expected * (w / deviation)[along], atol=1e-11)
+    dw = kernels.normalise_weight(g, x, mean, deviation)
+    np.testing.assert_allclose(dw, (g * standard).sum(dims), atol=1e-9)
+    narrow = kernels.normalise(x.astype("f4"), None, None, *(a.astype("f4") for a in (mean, deviation)))
+    assert np.abs(narrow - standard).max() <= 1e-4  # x itself was rounded at 100
+
+
 def test_results_are_the_same_bits_for_any_number_of_threads_and_every_time():
     rng = np.random.default_rng(0)
     x, w = rng.standard_normal((64, 8, 16, 16), "f4"), rng.standard_normal((16, 8, 3, 3), "f4")
