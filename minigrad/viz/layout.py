@@ -233,7 +233,7 @@ class Hierarchy:
             level.bottoms.append(y + height)
             slant = max((abs(item.x - link.wish) for item in rank for link in item.below), default=0.0)
             ending = number == 0 or number == len(level.ranks) - 2
-            y += height + (padding if ending else GAP_Y + min(50.0, 0.06 * slant))
+            y += height + (padding if ending else GAP_Y + min(50.0, 0.12 * slant))
         level.height = level.bottoms[-1]
         left, right = left - padding, right + padding
         if key:

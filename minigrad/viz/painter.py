@@ -228,6 +228,10 @@ class Painter:
             "the cosine with the tensor's total gradient. ρ = ‖Σ gₑ‖ / Σ ‖gₑ‖ is 1 where contributions agree and 0 "
             "where they cancel; below 0.5 the outline is vermilion."
         )
+        if self.tape.folds:
+            self.picture.notes.append(
+                "An edge of a repeated block stands for all its repetitions; the numbers in a vertex are the first's."
+            )
         if any(node.hooks for node in self.tape.nodes):
             self.picture.notes.append("Hooks on the gradients were not run.")
 
