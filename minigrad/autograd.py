@@ -478,32 +478,26 @@ def backward(
     """
     roots = upstream("backward", as_list(tensors), as_list(grad_tensors, like=as_list(tensors)))
     retain = create_graph if retain_graph is None else retain_graph
-    if inputs is None:
-        order, wanted = reachable(roots), None
-    else:
-        order, wanted = restricted(reachable(roots), nodes_of("backward", as_list(inputs)))
+    order, wanted, chosen = reachable(roots), None, None
+    if inputs is not None:
+        chosen = dict(zip(nodes_of("backward", as_list(inputs)), as_list(inputs), strict=True))
+        order, wanted = restricted(order, chosen)
     # Arrays that somebody has already, as a .grad or as an upstream gradient: they must not become another's .grad.
     given = {id(g.data) for g in roots.values()}
     arrived: list[tuple[Value, Tensor]] = []  # deposited at the end: an error on the way changes no .grad
 
     def arrive(node: Node, g: Tensor) -> None:
-        if isinstance(node, Leaf) and (tensor := node.tensor()) is not None:
+        tensor = chosen.get(node) if chosen is not None else node.tensor() if isinstance(node, Leaf) else None
+        if tensor is not None and tensor.requires_grad:
             if g.node is None and (g.data.base is not None or id(g.data) in given):
                 g = box(g.data.copy())
             given.add(id(g.data))
+            check_fit(tensor, g)
             arrived.append((tensor, g))
 
-    if wanted is None:
-        backpropagate(roots, order, None, retain, create_graph, arrive)
-        for tensor, g in arrived:
-            deposit(tensor, g)
-        return
-    found: dict[Node, Tensor] = {}
-    targets = nodes_of("backward", as_list(inputs))
-    backpropagate(roots, order, wanted, retain, create_graph, lambda n, g: found.update({n: g}))
-    for tensor, node in zip(as_list(inputs), targets, strict=True):
-        if node in found:
-            deposit(tensor, found[node] if create_graph else box(found[node].data.copy()))
+    backpropagate(roots, order, wanted, retain, create_graph, arrive)
+    for tensor, g in arrived:
+        deposit(tensor, g)
 
 
 def grad(
@@ -558,9 +552,7 @@ def backpropagate(
     noted = create_graph or bool(state.observers)
     try:
         for node in order:
-            g = grads.pop(node, None)
-            if g is None:
-                continue
+            g = grads.pop(node)
             if node.hooks:
                 for hook in list(node.hooks.values()):
                     g = replaced(g, hook(g))
@@ -626,6 +618,17 @@ def replaced(g: Tensor, replacement: Any) -> Tensor:
     if not isinstance(replacement, Value) or replacement.data.shape != g.data.shape:
         raise RuntimeError(f"a hook returned {type(replacement).__name__} {describe(replacement)} in place of Tensor {describe(g)}")
     return replacement.to(g.data.dtype)  # type: ignore[attr-defined, no-any-return]
+
+
+def check_fit(tensor: Value, g: Tensor) -> None:
+    """Raise a RuntimeError if `tensor` or its `.grad` was given something else since it was recorded."""
+    if tensor.data.shape != g.data.shape or tensor.data.dtype != g.data.dtype:
+        raise RuntimeError(
+            f"backward: .data is {describe(tensor)} where {describe(g)} was when the tensor began to require a gradient; "
+            "after a change of shape or dtype say requires_grad_(False) and requires_grad_() again, or make a new tensor"
+        )
+    if tensor.grad is not None and not (isinstance(tensor.grad, Value) and tensor.grad.data.shape == g.data.shape):
+        raise RuntimeError(f"backward: .grad is {describe(tensor.grad)}, to which {describe(g)} cannot be added")
 
 
 def deposit(tensor: Value, g: Tensor) -> None:
