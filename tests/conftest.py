@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, settings
 import minigrad as mg
 
 settings.register_profile(
-    "quick", max_examples=40, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck)
+    "quick", max_examples=25, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck)
 )
 settings.load_profile("quick")
 

@@ -82,6 +82,8 @@ def test_inputs_may_be_constants_and_outputs_may_be_many_or_without_gradient():
 def test_linear_functions_have_no_second_derivative_but_pass():
     assert mg.gradgradcheck(lambda x: x * 2, leaf(1.0, 2.0))
     assert mg.gradgradcheck(lambda x: x.sum(), leaf(1.0, 2.0))
+    other = leaf(3.0)
+    assert mg.gradgradcheck(lambda x: other.exp(), leaf(1.0))  # x has no part in it at all
 
 
 def test_scalars_and_empty_inputs():

@@ -50,6 +50,7 @@ def test_matmul_by_its_other_names_and_from_either_side():
     for out in (x.matmul(y), x.mm(y), mg.matmul(x, y), np.matmul(x, y)):
         np.testing.assert_allclose(out.data, x.data @ y)
     np.testing.assert_allclose((y @ x).data, y @ x.data)
+    np.testing.assert_allclose((y.tolist() @ x).data, y @ x.data)
     np.testing.assert_allclose(x.mv(y[:, 0]).data, x.data @ y[:, 0])
     assert (mg.arange(3) @ mg.arange(3)).item() == (mg.arange(3) @ [0, 1, 2]).item() == 5
 
@@ -137,6 +138,7 @@ BAD = {
     "dimensions": (lambda: mg.einsum("ijk->i", mg.ones(2, 3)), ValueError, "'ijk' does not fit an operand of 2"),
     "too few letters": (lambda: mg.einsum("i->i", mg.ones(2, 3)), ValueError, "'i' does not fit an operand of 2"),
     "lengths": (lambda: mg.einsum("ij,jk->ik", mg.ones(2, 3), mg.ones(4, 2)), ValueError, "'j' has lengths 3 and 4"),
+    "no diagonal": (lambda: mg.einsum("ii->i", mg.ones(2, 1)), ValueError, "2 and 1 of 'i' have no diagonal"),
     "diagonal": (lambda: mg.einsum("ii->i", mg.ones(2, 3)), ValueError, "lengths 2 and 3|no diagonal"),
     "unknown output": (
         lambda: mg.einsum("i->j", mg.ones(2)),
