@@ -7,6 +7,7 @@ Also the door to the primitives that PyTorch keeps under `nn.functional` (`relu`
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Sequence
 from typing import Any, TypeAlias
@@ -282,6 +283,13 @@ def batch_norm(
     return out
 
 
+def _normalised_parts(input: Tensor, parts: int, eps: float) -> Tensor:
+    """Each of so many equal parts of the input, in order, with zero mean and unit variance."""
+    rows = input.reshape(1, parts, input.numel() // max(1, parts))
+    mean, variance = kernels.channel_moments(rows.data)
+    return _batch_normalised(rows, None, None, mean, np.sqrt(variance + eps), eps).reshape(input.shape)
+
+
 def layer_norm(
     input: Tensor,
     normalized_shape: Sequence[int],
@@ -297,7 +305,7 @@ def layer_norm(
     sizes = tuple(normalized_shape)
     if not sizes or input.shape[-len(sizes) :] != sizes:
         raise ValueError(f"layer_norm: normalized_shape {sizes} does not end an input of shape {input.shape}")
-    out, _, _ = _standardised(input, tuple(range(-len(sizes), 0)), eps)
+    out = _normalised_parts(input, math.prod(input.shape[: -len(sizes)]), eps)
     return _affine(out, weight, bias, sizes)
 
 
@@ -318,9 +326,8 @@ def group_norm(
             f"group_norm: the channels of an input of shape {input.shape} do not divide into {num_groups} groups"
         )
     batch, channels = input.shape[:2]
-    grouped = input.reshape(batch, num_groups, -1)  # (N, C, *) -> (N, G, C/G · *)
-    out, _, _ = _standardised(grouped, (2,), eps)
-    return _affine(out.reshape(input.shape), weight, bias, (1, channels) + (1,) * (input.ndim - 2))
+    out = _normalised_parts(input, batch * num_groups, eps)
+    return _affine(out, weight, bias, (1, channels) + (1,) * (input.ndim - 2))
 
 
 def normalize(input: Tensor, p: float = 2.0, dim: int = 1, eps: float = 1e-12) -> Tensor:
