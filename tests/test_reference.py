@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from reference.calls import Call, Result, evaluate, parameter_draws, relative_error
+from reference.calls import Call, Result, description, evaluate, parameter_draws, relative_error
 from reference.table import CALLS
 
 import minigrad as mg
@@ -100,6 +100,11 @@ def test_values_gradients_and_second_derivatives(call: Call) -> None:
     if expected.second is not None:
         assert got.second is not None, "PyTorch has second derivatives here"
         assert relative_error(got.second, expected.second) < ROUNDING
+
+
+@pytest.mark.parametrize("call", [c for c in CALLS if c.inputs is not None], ids=lambda call: call.name)
+def test_module_looks_and_keeps_its_state_as_pytorchs_does(call: Call) -> None:
+    assert description(mg, call) == INDEX[call.name]["module"]
 
 
 @pytest.mark.parametrize("call", CALLS, ids=lambda call: call.name)

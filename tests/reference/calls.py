@@ -230,6 +230,15 @@ def flatten(value: Any) -> list[Any]:
     return [t for v in value for t in flatten(v)] if isinstance(value, list | tuple) else [value]
 
 
+def description(library: Any, call: Call) -> list[Any]:
+    """A module's repr, and the keys, shapes and dtypes of its state; nothing for a function."""
+    if call.inputs is None:
+        return []
+    module = lookup(library, str(call.path))(*call.args, **call.options)
+    state = module.state_dict().items()
+    return [repr(module), *([k, list(v.shape), str(v.dtype).removeprefix("torch.")] for k, v in state)]
+
+
 def parameter_draws(library: Any, call: Call) -> dict[str, Draw]:
     """Names and draws of a module's parameters, as `library` builds it."""
     if call.inputs is None:

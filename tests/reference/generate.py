@@ -17,7 +17,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from reference.calls import Call, draw, draws, evaluate, parameter_draws
+from reference.calls import Call, description, draw, draws, evaluate, parameter_draws
 from reference.table import CALLS
 
 STORE = Path(__file__).with_name("torch.npz")
@@ -47,6 +47,7 @@ def main() -> None:
         index[call.name] = {
             "inputs": [[list(a.shape), str(a.dtype)] for a in arrays],
             "parameters": list(parameter_draws(torch, call)),
+            "module": description(torch, call),
             "values": [
                 [list(a.shape), str(a.dtype), str(b.dtype)] for a, b in zip(result.values, single.values, strict=True)
             ],
