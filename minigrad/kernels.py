@@ -23,7 +23,7 @@ import ctypes
 import os
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from math import prod
 from typing import Any, NamedTuple
 
@@ -217,6 +217,22 @@ def elementwise(ufunc: np.ufunc, *operands: Any, block: int = BLOCK) -> Array:
             return out
     result: Array = ufunc(*operands)
     return result
+
+
+def by_blocks(function: Callable[[Array], Array], x: Array, block: int = BLOCK // 4) -> Array:
+    """`function(x)` for one made of several elementwise steps: on large arrays block by block, over the threads,
+    so that what is between the steps stays in cache. The result has the dtype of x."""
+    if x.size >= 2 * block and x.dtype.kind == "f":
+        out = np.empty_like(x)
+        if flat := _memory(out, x):
+            target, source = flat
+
+            def task(s: slice) -> None:
+                target[s] = function(source[s])
+
+            threads.run(task, _blocks(x.size, block))
+            return out
+    return function(x)
 
 
 _zeros = np.zeros(BLOCK, np.float32)

@@ -161,6 +161,10 @@ def tanh(x: Array) -> Array:
 @primitive(x=lambda g, out: g * out * (1 - out))
 def sigmoid(x: Array) -> Array:
     """The logistic function 1 / (1 + e⁻ˣ), which neither overflows nor cancels."""
+    return kernels.by_blocks(logistic, x) if large(x) else logistic(x)
+
+
+def logistic(x: Array) -> Array:
     e = np.exp(-np.abs(x))
     return np.where(np.greater_equal(x, 0), np.ones_like(e), e) / (1 + e)
 
@@ -168,7 +172,10 @@ def sigmoid(x: Array) -> Array:
 @primitive(x=lambda g, x: g * (2 / math.sqrt(math.pi)) * exp(-x * x))
 def erf(x: Array) -> Array:
     """The error function 2/√π ∫₀ˣ exp(-t²) dt."""
-    x = np.asarray(x)
+    return kernels.by_blocks(error_function, np.asarray(x))
+
+
+def error_function(x: Array) -> Array:
     series = erfc_series(24 if x.dtype == np.float64 else 18)
     size = np.abs(x, dtype=np.float64)  # 1 - erfc cancels near 0, where float32 would have no digits left
     t = 1 / (1 + size / 2)
