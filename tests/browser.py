@@ -147,7 +147,7 @@ def _request(url: str, body: dict[str, Any] | None = None, method: str | None = 
     request = urllib.request.Request(url, data, {"Content-Type": "application/json"}, method=method)
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # a proxy must not see localhost
     try:
-        with opener.open(request, timeout=60) as answer:
+        with opener.open(request, timeout=300) as answer:
             return json.load(answer)["value"]
     except urllib.error.HTTPError as error:
         with error:

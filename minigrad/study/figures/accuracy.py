@@ -26,7 +26,7 @@ def draw(results: Results) -> str:
         runs = [run for run in everything if run["init"] == init]
         arms, tasks = _values(runs, "arm"), _values(runs, "task")
         widths = {F: [run for run in runs if run["F"] == F] for F in sorted(_values(runs, "F"))}
-        panels = "".join(_panel(found, arms, tasks, F) for F, found in widths.items())
+        panels = "".join(f'<div class="scroll">{_panel(found, arms, tasks, F)}</div>' for F, found in widths.items())
         views.append(f'<div data-view="{init}" class="grid cards">{panels}</div>')
         for F, found in widths.items():
             accuracies.append(_table(found, arms, tasks, f"{INITS[init]}, F = {F}: accuracy in percent", interval_text))
