@@ -1,8 +1,7 @@
 """Functions of Tensors that are built from the primitives: losses, normalisation, regularisation.
 
-Also the door to the primitives that PyTorch keeps under `nn.functional` (`relu`, `conv2d`, `max_pool2d`,
-...). What is written here composes operations and so needs no rule of its own, but for `linear` and
-`binary_cross_entropy`, which say why they have some.
+Also the door to the primitives that PyTorch keeps under `nn.functional` (`relu`, `conv2d`, `max_pool2d`, and more).
+What is written here composes operations and so needs no rule of its own; the few that have rules say why.
 """
 
 from __future__ import annotations
