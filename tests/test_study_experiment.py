@@ -169,6 +169,13 @@ def test_a_start_that_cancels_does_so_exactly():
     np.testing.assert_allclose(path[..., 0], path[..., 1], atol=1e-5)  # equal gradients keep equal slices equal
 
 
+@pytest.mark.parametrize("arm, task", [("abs", "polarity"), ("product", "polarity-rb")])
+def test_an_even_reduction_is_right_on_exactly_one_of_an_image_and_its_negative(arm, task):
+    settings = {"arm": arm, "task": task, "F": 2, "lr": 0.01, "steps": 20, "seeds": [0, 1]}
+    np.testing.assert_allclose(work(Job("negative", settings))["accuracy"], 0.5, atol=0.003)
+    assert min(work(Job("negative", settings | {"arm": "sum", "task": "polarity", "steps": 60}))["accuracy"]) > 0.9
+
+
 def test_a_job_is_the_same_twice():
     jobs = [Job("run", {**SETTINGS, "arm": "max", "lr": 0.01, "seeds": [0], "points": 2, "keep": False})] * 2
     first, second = (work(job) | {"seconds": 0} for job in jobs)

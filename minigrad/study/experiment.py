@@ -31,6 +31,7 @@ escape       (H5, H6, picture 2) task mode ("full" | "minibatch" | "mirrored": f
              of the trained network moves in that plane
 unmatched    (H7) layer (1 | 2) task; d, share (of |cos| < 0.1), share_centred, expected (of random directions),
              histogram {edges [B+1], unrelated [B], and at layer 1 matching and anti [B]}
+negative     (H11) arm task F lr steps seeds [S]; accuracy [S] on test images and their negatives, labels turned
 depth        (H9, picture 4) arm init C layers seeds [S]; ratio [S] (gradient norm at the input ÷ at the output),
              by_layer [layers + 1] (geometric mean over seeds, from the input to the output, where it is 1)
 energy       arm C; measured (E sum_c (df/dr_c)^2, r ~ N(0, 1)), measured_sd (of that mean), closed (null where no
@@ -397,6 +398,13 @@ def probed(network: Network, data: Data, test: Data) -> tuple[Floats, Floats]:
     return np.array(one), np.array(every)
 
 
+def negative(arm: str, task: str, F: int, lr: float, steps: int, seeds: Sequence[int]) -> Record:
+    """Accuracy on polarity where every test image comes with its negative, whose label is the other one."""
+    network, _, test, _ = trained(task, arm, F, "he", lr, steps, seeds, points=0)
+    pairs = Data(np.concatenate([test.x, -test.x], axis=1), np.concatenate([test.y, 1 - test.y], axis=1))
+    return {"accuracy": evaluate(network, pairs)[0]}
+
+
 EDGE = np.tile([-1.0, 0.0, 1.0], (3, 1)) / np.sqrt(6)  # an upright edge of norm 1: the axis of the escape
 
 
@@ -599,6 +607,7 @@ JOBS: dict[str, Callable[..., Record]] = {
     "escape": escape,
     "unmatched": unmatched,
     "slider": slider,
+    "negative": negative,
     "photo": photo,
     "statement": statement,
     "start": probes.start,
@@ -739,6 +748,12 @@ def first_stage(profile: Profile, only: Sequence[str]) -> list[Job]:
         for mode, start in (("full", "random"), *((mode, "cancelling") for mode in profile.escape_modes))
     ]
     jobs += [Job("unmatched", {"layer": layer, "task": "distractors", **small}, 2) for layer in (1, 2)]
+    jobs += [
+        Job("negative", {"arm": arm, "task": "polarity" if ARMS[arm].even(3) else "polarity-rb", "F": F, **small}, 1)
+        for arm in reducing
+        if ARMS[arm].even(2)
+        for F in (1, 8)
+    ]
     jobs += [Job("slider", {"lr": 0.01, "steps": small["steps"], "seed": 0}, 1)]
     jobs += [Job("photo", {"filters": filters, **small}, 1) for filters in ("random", "trained")]
     jobs += [

@@ -369,6 +369,20 @@ def widths(results: Results) -> str:
     return ". ".join(lines)
 
 
+def paired_negatives(results: Results) -> str:
+    """H11: accuracy where chance is no matter of sampling, on images together with their negatives."""
+    told = [
+        f"{r['arm']} F = {r['F']}: {short(min(r['accuracy']))} to {short(max(r['accuracy']))}"
+        for r in results.where("negative")
+    ]
+    if not told:
+        return ""
+    return (
+        "On independent test images guessing scatters around a half. Where each image comes with its negative, an even "
+        f"reduction is right on exactly one of the two; accuracy over seeds there: {'; '.join(told)}."
+    )
+
+
 def underflow(results: Results) -> str:
     """H9: what the extreme numbers are."""
     gone = [
@@ -491,6 +505,7 @@ HYPOTHESES = [
         "Σ|r|, L2, product (of two channels): chance ± 2 points on polarity, F = 1 and 8",
         {"margin": 0.02},
         blind,
+        paired_negatives,
     ),
     Hypothesis(
         12,
