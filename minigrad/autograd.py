@@ -357,10 +357,10 @@ def primitive(**rules: Callable[..., Any]) -> Callable[[Callable[P, Array]], Cal
             arrays = [a.data if isinstance(a, Value) else a for a in args]
             try:
                 out = forward(*arrays)  # type: ignore[call-arg, arg-type]
+                if type(out) is not np.ndarray or out.dtype is not FLOAT32:
+                    out = narrowed(out, arrays)
             except (ValueError, TypeError, IndexError, NotImplementedError) as error:
                 raise explained(error, operation.name, args) from error
-            if type(out) is not np.ndarray or out.dtype is FLOAT64:
-                out = narrowed(out, arrays)
             result = box(out)
             if out.base is not None:
                 share_version(result, args)
@@ -429,6 +429,8 @@ def narrowed(value: Any, args: Iterable[Any]) -> np.ndarray:
     Numbers and integers never widen, nor does a floating array without dimensions beside one that has some.
     """
     out: np.ndarray = np.asarray(value)
+    if out.dtype.kind not in "fiub":
+        raise TypeError(f"the result would be {out.dtype}; tensors are floating, integer or boolean")
     if out.dtype != FLOAT64:
         return out
     floating = [a for a in args if isinstance(a, np.ndarray) and a.dtype.kind == "f"]
