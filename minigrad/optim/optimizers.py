@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from minigrad import threads
-from minigrad.autograd import enable_grad
+from minigrad.autograd import describe, enable_grad
 from minigrad.tensor import Tensor
 
 Array = NDArray[Any]
@@ -121,6 +121,12 @@ class Optimizer:
             for parameter in group["params"]
             if parameter.grad is not None
         ]
+        for parameter, _, _ in tasks:
+            if not isinstance(parameter.grad, Tensor) or parameter.grad.data.shape != parameter.data.shape:
+                raise ValueError(
+                    f"{self.name}: a parameter {describe(parameter)} has a gradient {describe(parameter.grad)}; "
+                    "expected a tensor of its shape, and nothing was updated"
+                )
         if sum(parameter.data.size for parameter, _, _ in tasks) > MANY:
             threads.run(lambda task: self.update_one(*task), tasks)
         else:
