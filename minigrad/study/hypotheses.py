@@ -341,7 +341,15 @@ def others(results: Results) -> str:
         f" (p = {short(tested[arm])}{', equivalent' if equivalent(d, 0.01) < 0.05 else ''})"
         for arm, d in differences.items()
     ]
-    return "Sum minus each, in points, mean over tasks, Wilcoxon's p after Holm: " + "; ".join(told) + "."
+    text = "Sum minus each, in points, mean over tasks, Wilcoxon's p after Holm: " + "; ".join(told) + "."
+    disguised = [100 * float(d.mean()) for arm, d in differences.items() if ARMS[arm].affine and not ARMS[arm].control]
+    if disguised:  # a control: one function under several names, so what differs is start and learning rate
+        text += (
+            " Mean, sum + 17 and alternating signs are the sum in disguise: that they differ from it by "
+            f"{min(disguised):+.1f} to {max(disguised):+.1f} points is what another start and another learning rate do, and "
+            "the yardstick for the others."
+        )
+    return text
 
 
 def gradients_at_start(results: Results) -> str:
