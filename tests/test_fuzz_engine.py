@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
 import minigrad as mg
+from minigrad import optim
 
 FULL = os.environ.get("MINIGRAD_TESTS") == "full"
 
@@ -563,3 +564,19 @@ def test_a_backward_that_fails_on_its_way_changes_no_gradient():
         (spent + (late * 2).sum()).backward()
     assert late.grad is None
     assert x.grad.tolist() == before
+
+
+@pytest.mark.parametrize("operand", [1j, np.array([1j, 2]), np.complex64(1)])
+def test_a_complex_operand_is_refused(operand):
+    x = mg.ones(2, requires_grad=True)
+    with pytest.raises(TypeError, match=r"^mul\(.*the result would be complex"):
+        x * operand
+
+
+@pytest.mark.parametrize("grad", [mg.ones(1), mg.ones(3, 1), np.ones(3, np.float32)])
+def test_an_optimizer_refuses_a_gradient_of_another_shape(grad):
+    x, y = mg.ones(3, requires_grad=True), mg.ones(3, requires_grad=True)
+    x.grad, y.grad = mg.ones(3), grad
+    with pytest.raises(ValueError, match=r"^SGD: a parameter float32\[3\] has a gradient float32\["):
+        optim.SGD([x, y], lr=0.1).step()
+    assert x.tolist() == y.tolist() == [1, 1, 1]
