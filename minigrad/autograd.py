@@ -239,7 +239,7 @@ def is_grad_enabled() -> bool:
     return state.recording
 
 
-class set_grad_enabled:  # noqa: N801 (PyTorch's name)
+class set_grad_enabled:  # PyTorch's name
     """Switch recording on or off for this thread: at once when called, and until the end of the block in a `with`."""
 
     def __init__(self, mode: bool):
@@ -546,7 +546,7 @@ def backpropagate(
     create_graph: bool,
     arrive: Callable[[Node, Tensor], None],
 ) -> None:
-    """Walk the graph from `grads` along `order`, children before parents, and call `arrive(node, gradient)` at each node
+    """Walk the graph from `grads` along `order`, children before parents; call `arrive(node, gradient)` at each node
     whose gradient is complete. `wanted`: the nodes to visit; None for all. Every contribution passes through here."""
     grads = dict(grads)
     observers = [o.on_contribution for o in state.observers if o.on_contribution]
@@ -618,7 +618,9 @@ def replaced(g: Tensor, replacement: Any) -> Tensor:
     if replacement is None:
         return g
     if not isinstance(replacement, Value) or replacement.data.shape != g.data.shape:
-        raise RuntimeError(f"a hook returned {type(replacement).__name__} {describe(replacement)} in place of Tensor {describe(g)}")
+        raise RuntimeError(
+            f"a hook returned {type(replacement).__name__} {describe(replacement)} in place of Tensor {describe(g)}"
+        )
     return replacement.to(g.data.dtype)  # type: ignore[attr-defined, no-any-return]
 
 
@@ -626,8 +628,8 @@ def check_fit(tensor: Value, g: Tensor) -> None:
     """Raise a RuntimeError if `tensor` or its `.grad` was given something else since it was recorded."""
     if tensor.data.shape != g.data.shape or tensor.data.dtype != g.data.dtype:
         raise RuntimeError(
-            f"backward: .data is {describe(tensor)} where {describe(g)} was when the tensor began to require a gradient; "
-            "after a change of shape or dtype say requires_grad_(False) and requires_grad_() again, or make a new tensor"
+            f"backward: .data is {describe(tensor)} where {describe(g)} was when requires_grad was set; after a change "
+            "of shape or dtype say requires_grad_(False) and requires_grad_() again, or make a new tensor"
         )
     if tensor.grad is not None and not (isinstance(tensor.grad, Value) and tensor.grad.data.shape == g.data.shape):
         raise RuntimeError(f"backward: .grad is {describe(tensor.grad)}, to which {describe(g)} cannot be added")
@@ -645,7 +647,7 @@ def deposit(tensor: Value, g: Tensor) -> None:
 
 
 def reachable(roots: Mapping[Node, Any]) -> list[Node]:
-    """All nodes that the roots depend on, children before parents. Iterative: a chain may be as long as memory allows."""
+    """All nodes that the roots depend on, children before parents. Iterative: a chain may be of any length."""
     seen = set(roots)
     todo = list(roots)
     while todo:

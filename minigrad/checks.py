@@ -90,8 +90,7 @@ def gradgradcheck(
     @enable_grad()  # gradcheck evaluates differences without recording; a gradient needs it all the same
     def gradient(*arguments: Any) -> tuple[Tensor, ...]:
         given = [
-            a if isinstance(a, Tensor) and a.requires_grad or not (isinstance(p, Tensor) and p.requires_grad)
-            else a.requires_grad_()
+            a.requires_grad_() if isinstance(p, Tensor) and p.requires_grad and not a.requires_grad else a
             for a, p in zip(arguments[:count], points, strict=True)
         ]
         sources = [x for x, p in zip(given, points, strict=True) if isinstance(p, Tensor) and p.requires_grad]

@@ -15,9 +15,7 @@ from minigrad.tensor import Tensor, ones_like, zeros_like
 __all__ = ["hessian", "hvp", "jacobian", "jvp", "vjp"]
 
 
-def vjp(
-    func: Callable[..., Any], inputs: Any, v: Any = None, create_graph: bool = False
-) -> tuple[Any, Any]:
+def vjp(func: Callable[..., Any], inputs: Any, v: Any = None, create_graph: bool = False) -> tuple[Any, Any]:
     """(outputs, vᵀJ): the gradient of func's outputs weighted by v, of the outputs' shapes; 1 for a scalar.
 
     >>> import minigrad as mg
@@ -31,9 +29,7 @@ def vjp(
     return like(outputs, finished(outputs, create_graph)), like(inputs, gradients)
 
 
-def jvp(
-    func: Callable[..., Any], inputs: Any, v: Any = None, create_graph: bool = False
-) -> tuple[Any, Any]:
+def jvp(func: Callable[..., Any], inputs: Any, v: Any = None, create_graph: bool = False) -> tuple[Any, Any]:
     """(outputs, J·v): the derivative of func's outputs in direction v, of the inputs' shapes; 1 for a scalar.
 
     Taken as the gradient by u of uᵀJ·v, which is linear in u: reverse mode twice.
@@ -45,9 +41,7 @@ def jvp(
         pulled = gradients_or_zeros(outputs, points, probes, create_graph=True)
         live = [(p, d) for p, d in zip(pulled, directions, strict=True) if p.requires_grad]
         if live:
-            pushed = gradients_or_zeros(
-                tuple(p for p, _ in live), probes, tuple(d for _, d in live), create_graph
-            )
+            pushed = gradients_or_zeros(tuple(p for p, _ in live), probes, tuple(d for _, d in live), create_graph)
         else:
             pushed = tuple(zeros_like(o) for o in outputs)
     return like(outputs, finished(outputs, create_graph)), like(outputs, pushed)
@@ -94,9 +88,7 @@ def hessian(func: Callable[..., Any], inputs: Any, create_graph: bool = False) -
     return jacobian(slope, inputs, create_graph)
 
 
-def hvp(
-    func: Callable[..., Any], inputs: Any, v: Any = None, create_graph: bool = False
-) -> tuple[Any, Any]:
+def hvp(func: Callable[..., Any], inputs: Any, v: Any = None, create_graph: bool = False) -> tuple[Any, Any]:
     """(output, H·v): the Hessian of a function of one scalar times v, of the inputs' shapes, without the Hessian."""
     with enable_grad():
         points, outputs = evaluated("hvp", func, inputs, create_graph)
@@ -116,9 +108,7 @@ def hvp(
 # ---------------------------------------------------------------------------------------------------- shared
 
 
-def evaluated(
-    name: str, func: Callable[..., Any], inputs: Any, create_graph: bool
-) -> tuple[tuple[Tensor, ...], Any]:
+def evaluated(name: str, func: Callable[..., Any], inputs: Any, create_graph: bool) -> tuple[tuple[Tensor, ...], Any]:
     """The inputs as points to differentiate at, and func's outputs there as a tuple."""
     given = inputs if isinstance(inputs, tuple) else (inputs,)
     for i, x in enumerate(given):

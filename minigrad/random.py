@@ -1,4 +1,4 @@
-"""Random numbers: a generator that can be passed in, and a default one that `manual_seed` seeds. Same seed, same bits."""
+"""Random numbers: a generator that can be passed in, and a default that `manual_seed` seeds. Same seed, same bits."""
 
 import json
 from typing import Any

@@ -360,9 +360,7 @@ class Tensor(Value, results=True):
 
     def __bool__(self) -> Any:
         if self.data.size != 1:
-            raise ValueError(
-                f"the truth of a tensor of shape {self.shape} is ambiguous; use .any() or .all()"
-            )
+            raise ValueError(f"the truth of a tensor of shape {self.shape} is ambiguous; use .any() or .all()")
         return bool(self.data.item())
 
     def __float__(self) -> Any:
@@ -659,9 +657,7 @@ def draw(name: str, size: tuple[int, ...], dtype: Any, generator: Source) -> np.
     return np.asarray(getattr(source, name)(size, dtype=native)).astype(dtype, copy=False)
 
 
-def randint(
-    low: int, high: Any = None, size: Any = None, dtype: Any = np.int64, generator: Source = None
-) -> Tensor:
+def randint(low: int, high: Any = None, size: Any = None, dtype: Any = np.int64, generator: Source = None) -> Tensor:
     """Whole numbers from low up to but not including high, each as likely: randint(low, high, size) or (high, size)."""
     if size is None:
         low, high, size = 0, low, high
@@ -705,9 +701,7 @@ def randn_like(input: Any, dtype: Any = None, generator: Source = None, requires
     return randn(input.shape, dtype=dtype or input.dtype, generator=generator, requires_grad=requires_grad)
 
 
-def randint_like(
-    input: Any, low: int, high: int | None = None, dtype: Any = None, generator: Source = None
-) -> Tensor:
+def randint_like(input: Any, low: int, high: int | None = None, dtype: Any = None, generator: Source = None) -> Tensor:
     """Whole numbers from low (or 0) up to but not including high (or low), in another tensor's shape and dtype."""
     low, high = (0, low) if high is None else (low, high)
     return randint(low, high, input.shape, dtype or input.dtype, generator)

@@ -54,6 +54,8 @@ MOVED = {
     "flip": (lambda x: x.flip(0, 2), lambda x: np.flip(x, (0, 2)), SHAPE),
     "flip one": (lambda x: mg.flip(x, -1), lambda x: np.flip(x, -1), SHAPE),
     "roll": (lambda x: x.roll(2, 1), lambda x: np.roll(x, 2, 1), SHAPE),
+    "roll by NumPy's integers": (lambda x: x.roll(np.int64(2), np.int64(1)), lambda x: np.roll(x, 2, 1), SHAPE),
+    "flip by a list": (lambda x: mg.flip(x, [0, 1]), lambda x: np.flip(x, (0, 1)), SHAPE),
     "roll all": (lambda x: mg.roll(x, -5), lambda x: np.roll(x, -5), SHAPE),
     "roll two": (lambda x: x.roll((1, -2), (0, 2)), lambda x: np.roll(x, (1, -2), (0, 2)), SHAPE),
     "tril": (lambda x: x.tril(), np.tril, SHAPE),

@@ -5,9 +5,9 @@
 n: image of the batch, o: output channel, c: input channel, p: output position, k: position in the window; p and k are
 pairs, s is the stride and d the dilation. Leave one factor out, and what is left is the derivative by that factor:
 
-    without g    convolution          y[n, o, p]  sums over c, k    every output channel gathers from all input channels
-    without x    convolution_input    x[n, c, i]  sums over o, p, k  every input channel gathers from all output channels
-    without w    convolution_weight   w[o, c, k]  sums over n, p    each pair of channels has its own, over batch and image
+    without g   convolution         y[n, o, p]  sums over c, k     every output channel gathers from all input channels
+    without x   convolution_input   x[n, c, i]  sums over o, p, k  every input channel gathers from all output channels
+    without w   convolution_weight  w[o, c, k]  sums over n, p     each pair of channels has its own, over the batch
 
 So each one's rules are the other two, to any order. Note what the sum over c in the first row means for its gradient:
 the same g[n, o, p] goes to every input channel. Nothing is divided or routed; w decides what arrives.
@@ -41,17 +41,13 @@ IntOrPair = int | tuple[int, int] | list[int]
     ),
     bias=lambda g: sum(g, (0, 2, 3)),
 )
-def convolution(
-    x: Array, w: Array, bias: Array, stride: Pair, padding: Pair, dilation: Pair, groups: int
-) -> Array:
+def convolution(x: Array, w: Array, bias: Array, stride: Pair, padding: Pair, dilation: Pair, groups: int) -> Array:
     """(N, C, H, W), (O, C/groups, K, L) -> (N, O, P, Q): sums over input channels and window; `bias` (O) or None."""
     return kernels.conv2d(x, w, bias, stride, padding, dilation, groups)
 
 
 @primitive(
-    y=lambda g, w, stride, padding, dilation, groups: convolution(
-        g, w, None, stride, padding, dilation, groups
-    ),
+    y=lambda g, w, stride, padding, dilation, groups: convolution(g, w, None, stride, padding, dilation, groups),
     w=lambda g, y, w_shape, stride, padding, dilation, groups: convolution_weight(
         y, g, w_shape[2:], stride, padding, dilation, groups
     ),
@@ -64,9 +60,7 @@ def convolution_input(
 
 
 @primitive(
-    y=lambda g, x, stride, padding, dilation, groups: convolution(
-        x, g, None, stride, padding, dilation, groups
-    ),
+    y=lambda g, x, stride, padding, dilation, groups: convolution(x, g, None, stride, padding, dilation, groups),
     x=lambda g, y, x_shape, stride, padding, dilation, groups: convolution_input(
         y, g, x_shape[2:], stride, padding, dilation, groups
     ),
@@ -169,18 +163,14 @@ def conv_transpose2d(
     dilations, extra = pair(name, "dilation", dilation, 1), pair(name, "output_padding", output_padding, 0)
     if input.ndim == 3:
         batch = unsqueeze(input, 0)
-        return squeeze(
-            conv_transpose2d(batch, weight, bias, strides, margins, extra, groups, dilations), 0
-        )
+        return squeeze(conv_transpose2d(batch, weight, bias, strides, margins, extra, groups, dilations), 0)
     channels = weight.shape[1] * groups if weight.ndim == 4 else 0
     check_channels(name, input, weight, bias, groups, 0, channels)
     if any(e >= max(s, d) for e, s, d in zip(extra, strides, dilations, strict=True)):
         raise ValueError(f"{name}: output_padding {extra} must be smaller than stride {strides} or {dilations}")
     size = tuple(
         (n - 1) * s - 2 * p + d * (k - 1) + e + 1
-        for n, s, p, d, k, e in zip(
-            input.shape[2:], strides, margins, dilations, weight.shape[2:], extra, strict=True
-        )
+        for n, s, p, d, k, e in zip(input.shape[2:], strides, margins, dilations, weight.shape[2:], extra, strict=True)
     )
     if min(size) < 1:
         raise ValueError(f"{name}: the result would have size {size}; input {tuple(input.shape)}, padding {margins}")

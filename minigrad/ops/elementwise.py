@@ -298,7 +298,7 @@ def elu(x: Array, alpha: float = 1.0) -> Array:
 
 
 def gelu(x: Tensor, approximate: str = "none") -> Tensor:
-    """x·Φ(x) with Φ the normal distribution function, or its tanh approximation (Hendrycks & Gimpel, arXiv 1606.08415)."""
+    """x·Φ(x) with Φ the normal distribution function, or by tanh (Hendrycks & Gimpel, arXiv 1606.08415)."""
     if approximate == "none":
         return 0.5 * x * (1 + erf(x * math.sqrt(0.5)))
     if approximate == "tanh":
@@ -321,7 +321,7 @@ def clone(x: Array, order: Any = "K") -> Array:
     return np.array(x, order=order)
 
 
-# ---------------------------------------------------------------------------------------------------- without a gradient
+# --------------------------------------------------------------------------------------------- without a gradient
 
 
 def without_gradient(name: str, function: Callable[..., Any], doc: str) -> Callable[..., Tensor]:

@@ -123,9 +123,7 @@ def spelled_out(equation: str, ndims: list[int]) -> tuple[list[str], str]:
     spare = [c for c in "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz" if c not in used]
     most = max((n - len(p) for n, p, t in zip(ndims, plain, terms, strict=True) if "..." in t), default=0)
     rest = "".join(spare[:most])
-    full = [
-        t.replace("...", rest[most - (n - len(p)) :]) for t, p, n in zip(terms, plain, ndims, strict=True)
-    ]
+    full = [t.replace("...", rest[most - (n - len(p)) :]) for t, p, n in zip(terms, plain, ndims, strict=True)]
     if not arrow:
         once = "".join(plain)
         output = "..." + "".join(sorted(c for c in set(once) if once.count(c) == 1))

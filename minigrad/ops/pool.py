@@ -24,9 +24,7 @@ if TYPE_CHECKING:
         g, x, out, kernel, stride, padding, dilation
     )
 )
-def max_pool(
-    x: Array, kernel: Pair, stride: Pair, padding: Pair, dilation: Pair, ceil_mode: bool
-) -> Array:
+def max_pool(x: Array, kernel: Pair, stride: Pair, padding: Pair, dilation: Pair, ceil_mode: bool) -> Array:
     """(N, C, H, W) -> (N, C, P, Q): the largest element of each window."""
     return kernels.max_pool2d(x, kernel, stride, padding, dilation, ceil_mode)
 
@@ -136,9 +134,7 @@ def max_pool2d(
     return_indices: also give where each maximum stands in its image of H·W elements. A tie goes to the first.
     """
     if input.ndim == 3:
-        out = max_pool2d(
-            unsqueeze(input, 0), kernel_size, stride, padding, dilation, ceil_mode, return_indices
-        )
+        out = max_pool2d(unsqueeze(input, 0), kernel_size, stride, padding, dilation, ceil_mode, return_indices)
         return (squeeze(out[0], 0), squeeze(out[1], 0)) if return_indices else squeeze(out, 0)
     options = windows("max_pool2d", input, kernel_size, stride, padding, dilation, ceil_mode)
     out = max_pool(input, *options, ceil_mode)
@@ -180,7 +176,9 @@ def output_pair(name: str, input: Any, output_size: Any) -> Pair:
             f"{name}: expected an input (N, C, H, W) or (C, H, W) and a size or pair of sizes, got shape "
             f"{tuple(input.shape)} and {output_size!r}"
         )
-    return pair(name, "output_size", tuple(n if s is None else s for s, n in zip(sizes, input.shape[-2:], strict=True)), 1)
+    return pair(
+        name, "output_size", tuple(n if s is None else s for s, n in zip(sizes, input.shape[-2:], strict=True)), 1
+    )
 
 
 def bins(n: int, count: int) -> list[tuple[int, int]]:
@@ -189,7 +187,7 @@ def bins(n: int, count: int) -> list[tuple[int, int]]:
 
 
 def adaptive_avg_pool2d(input: Any, output_size: Any) -> Tensor:
-    """The mean over bins, as many as asked for: (N, C, H, W) or (C, H, W) -> (N, C, *output_size) or (C, *output_size)."""
+    """The mean over as many bins as asked for: (N, C, H, W) or (C, H, W) -> the same with output_size for (H, W)."""
     rows, columns = output_pair("adaptive_avg_pool2d", input, output_size)
     h, w = input.shape[-2:]
     if (rows, columns) == (1, 1):

@@ -1,4 +1,4 @@
-"""Shape: the same elements elsewhere. Views first, then copies, then indexing. Most are derived from a few primitives."""
+"""Shape: the same elements elsewhere. Views first, then copies, then indexing. Most derive from a few primitives."""
 
 from __future__ import annotations
 
@@ -107,17 +107,13 @@ def unsqueeze(x: Any, dim: int) -> Tensor:
 @primitive(x=lambda g, dims: flip(g, dims))
 def flip(x: Array, dims: Sequence[int]) -> Array:
     """The elements in reverse along `dims`."""
-    return np.array(np.flip(x, dims if isinstance(dims, int) else tuple(dims)) if x.ndim else x)
+    return np.array(np.flip(x, dims) if x.ndim else x)
 
 
-@primitive(x=lambda g, shifts, dims: roll(g, opposite(shifts), dims))
+@primitive(x=lambda g, shifts, dims: roll(g, np.negative(shifts), dims))
 def roll(x: Array, shifts: int | Sequence[int], dims: int | Sequence[int] | None = None) -> Array:
     """The elements moved along `dims`, those that leave at the end come back at the start."""
-    return np.roll(x, shifts if isinstance(shifts, int) else tuple(shifts), dims if isinstance(dims, int | None) else tuple(dims))
-
-
-def opposite(shifts: int | Sequence[int]) -> int | tuple[int, ...]:
-    return -shifts if isinstance(shifts, int) else tuple(-s for s in shifts)
+    return np.roll(x, shifts, dims)
 
 
 def repeat(x: Any, sizes: Shape) -> Tensor:
@@ -355,8 +351,6 @@ def unfold(x: Any, dimension: int, size: int, step: int) -> Tensor:
     """Windows of `size` elements every `step` along a dimension; a new last dimension runs inside each window."""
     dim = position(dimension, x.ndim, "unfold")
     if not 0 < size <= x.shape[dim] or step <= 0:
-        raise ValueError(
-            f"unfold: windows of {size} every {step} do not fit dimension {dim} of length {x.shape[dim]}"
-        )
+        raise ValueError(f"unfold: windows of {size} every {step} do not fit dimension {dim} of length {x.shape[dim]}")
     starts = np.arange(0, x.shape[dim] - size + 1, step)
     return movedim(index_select(x, dim, starts[:, None] + np.arange(size)), dim + 1, -1)
