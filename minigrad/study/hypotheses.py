@@ -346,7 +346,7 @@ def others(results: Results) -> str:
     if disguised:  # a control: one function under several names, so what differs is start and learning rate
         text += (
             " Mean, sum + 17 and alternating signs are the sum in disguise: that they differ from it by "
-            f"{min(disguised):+.1f} to {max(disguised):+.1f} points is what another start and another learning rate do, and "
+            f"{min(disguised):+.1f} to {max(disguised):+.1f} points is what another start and learning rate do, and "
             "the yardstick for the others."
         )
     return text
