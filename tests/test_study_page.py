@@ -275,12 +275,16 @@ def test_every_hypothesis_has_its_sentences():
 
 
 def test_answer_is_three_sentences_and_claims_only_what_was_judged():
-    undecided = words.answer({}, {})
+    undecided = words.answer({}, {}, {})
     assert len(undecided) == 3
     assert "do not decide" in undecided[1] and "undecided here" in undecided[2]
-    held = words.answer(dict.fromkeys(range(1, 14), "holds"), {"sum": 3, "max": 1})
+    reached = {"sum": 3, "max": 1}
+    kept = {("presence", 1): 0.84, ("relation", 1): 0.75, ("presence", 8): 0.99, ("relation", 8): 1.0}
+    held = words.answer(dict.fromkeys(range(1, 14), "holds"), reached, kept)
     assert "3 of 3 channels" in held[0] and "sends it to 1" in held[0]
-    failed = words.answer(dict.fromkeys(range(1, 14), "fails"), {"sum": 3, "max": 1})
+    assert "84.0 %" in held[1] and "99.0 %" in held[1] and "left even a start" in held[1]
+    failed = words.answer(dict.fromkeys(range(1, 14), "fails"), reached, kept)
+    assert "did not always leave a start" in failed[1]
     assert "it is not more accurate" in failed[2] and "it is more accurate" in held[2]
 
 

@@ -45,10 +45,11 @@ def page(results: Results) -> str:
     verdicts = judge(results)
     given = {verdict.number: verdict for verdict in verdicts}
     reached = {record["arm"]: broadcast.received(record)[0] for record in results.where("maps")}
-    answer = " ".join(
-        markup.escape(sentence)
-        for sentence in words.answer({number: verdict.verdict for number, verdict in given.items()}, reached)
-    )
+    kept = {
+        (r["task"], r["F"]): markup.mean_interval(r["accuracy"])[0] for r in results.where("run", arm="sum", init="he")
+    }
+    sentences = words.answer({number: verdict.verdict for number, verdict in given.items()}, reached, kept)
+    answer = markup.escape(" ".join(sentences))
     parts = [(name, title, draw(results, given)) for name, title, draw in PARTS]
     links = " · ".join(f'<a href="#{name}">{markup.escape(title)}</a>' for name, title, _ in parts)
     sections = "".join(

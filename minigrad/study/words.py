@@ -108,14 +108,17 @@ def sentence(number: int, verdict: str) -> str:
     return SENTENCES[number].get(verdict, f"On hypothesis {number} the records do not decide either way.")
 
 
-def answer(verdicts: Mapping[int, str], reached: Mapping[str, float]) -> list[str]:
+def answer(
+    verdicts: Mapping[int, str], reached: Mapping[str, float], accuracy: Mapping[tuple[str, int], float]
+) -> list[str]:
     """The answer in three sentences: what the sum does, what cancels, what is not so.
 
-    `reached` is the mean number of channels (of three) that a unit of gradient reaches in picture 1, by arm.
+    `reached` is the mean number of channels (of three) that a unit of gradient reaches in picture 1, by arm; `accuracy`
+    the sum's mean accuracy by task and number of filters.
     """
     return [
         _sum(verdicts.get(1, UNKNOWN), reached),
-        _cancellation(verdicts.get(3, UNKNOWN), verdicts.get(6, UNKNOWN)),
+        _cancellation(verdicts.get(4, UNKNOWN), verdicts.get(6, UNKNOWN), accuracy),
         _rivals({number: verdicts.get(number, UNKNOWN) for number in _RIVALRY}),
     ]
 
@@ -135,22 +138,26 @@ def _sum(disguise: str, reached: Mapping[str, float]) -> str:
     return f"{first}, so that every slice of the filter learns at every position."
 
 
-def _cancellation(bank: str, escape: str) -> str:
-    worry = {
-        "holds": "Your worry is right for a single filter, which can lose an edge where red and blue cancel, but "
-        "not for a bank of filters with slices of their own",
-        "fails": "Red and blue can cancel, but losing it with one filter and keeping it with eight, as one would "
-        "expect, is not what we measured on every task",
-    }.get(
-        bank,
-        "Red and blue can cancel in one filter; whether a bank of filters keeps what one loses, these records do "
-        "not decide",
-    )
+def _cancellation(tied: str, escape: str, accuracy: Mapping[tuple[str, int], float]) -> str:
+    shared = {
+        "holds": "Your worry is right where all channels share one slice, which leaves a filter guessing; with a slice "
+        "for each channel",
+        "fails": "Even where all channels share one slice your worry is not right on each of three tasks; with a slice "
+        "for each channel",
+    }.get(tied, "Red and blue can cancel in a filter; with a slice for each channel")
+    if {("presence", 1), ("relation", 1), ("presence", 8), ("relation", 8)} <= accuracy.keys():
+        alone, eight = ([f"{100 * accuracy[task, F]:.1f} %" for task in ("presence", "relation")] for F in (1, 8))
+        kept = (
+            f"one filter alone was right on whether there is an edge in {alone[0]} and on whether red’s and blue’s "
+            f"oppose in {alone[1]}, a bank of eight in {eight[0]} and {eight[1]}"
+        )
+    else:
+        kept = "these records do not decide what one filter loses and a bank keeps"
     way_out = {
         "holds": "and training left even a start at which all of them cancel.",
-        "fails": "and training did not always leave a start at which all of them cancel.",
+        "fails": "but training did not always leave a start at which all of them cancel.",
     }.get(escape, "and whether training leaves a start at which all of them cancel, they do not decide.")
-    return f"{worry}, {way_out}"
+    return f"{shared} {kept}, {way_out}"
 
 
 _RIVALRY = {
