@@ -9,7 +9,7 @@ import pytest
 from test_viz_layout import random_picture, sampled, within
 
 import minigrad as mg
-from minigrad.viz import DotError, dot, svg
+from minigrad.viz import DotError, Graph, dot, svg
 from minigrad.viz.picture import Cluster, Edge, Picture, Vertex
 
 HOSTILE = ["</text><script>alert(1)</script>", '"]; evil [label="', "\\N\\G\\l", "<b>bold</b>", "a:b:c",
@@ -81,6 +81,12 @@ def test_both_layouts_draw_the_same_things():
     drawings = [mg.graph(y, layout=engine) for engine in ("dot", "builtin")]
     counts = [(g.svg().count("<ellipse"), g.svg().count("data-edge"), g.svg().count("<text")) for g in drawings]
     assert counts[0] == counts[1]
+
+
+def test_a_large_graph_does_not_wait_for_dot(program):
+    program("exec sleep 60")
+    graph = Graph(random_picture(1, 700))
+    assert graph.layout.engine == "built-in"
 
 
 def test_without_dot_the_builtin_layout_draws(program):

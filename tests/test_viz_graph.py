@@ -166,6 +166,22 @@ def test_recording_costs_nothing_afterwards_and_ends_with_an_error():
     assert not model._forward_hooks and not mg.autograd.state.observers
 
 
+def test_a_call_that_fails_ends_at_the_latest_with_the_module_that_caught_the_error():
+    class Careful(nn.Module):
+        def __init__(self):
+            self.wrong, self.right = nn.Linear(7, 2), nn.Linear(3, 2)
+
+        def forward(self, x):
+            try:
+                return self.wrong(x)
+            except ValueError:
+                return self.right(x).exp()
+
+    graph = mg.graph(nn.Sequential(Careful(), nn.Linear(2, 2)), mg.ones(1, 3))
+    assert {c.label: c.parent for c in graph.picture.clusters}["1 Linear"] == ""
+    assert next(v for v in graph.picture.vertices if v.key == "0.right.weight").cluster == "0.right"
+
+
 # ------------------------------------------------------------------------------------------- collapsing, folding
 
 

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     import graphviz
 
 
+DOT_MOST = 600  # vertices that are given to `dot` unasked: at 3,000 it takes ten seconds and more
+
+
 class Graph:
     """A picture of a graph, laid out when it is first drawn by `dot`, by "builtin", or with "auto" by what works."""
 
@@ -40,9 +43,9 @@ class Graph:
 
     @property
     def layout(self) -> Layout:
-        """The coordinates. With "auto", whatever is wrong with `dot` leads to the built-in layout."""
+        """The coordinates. With "auto", whatever is wrong with `dot` leads to the built-in layout, and so does size."""
         if self._layout is None:
-            if self.engine != "builtin":
+            if self.engine == "dot" or (self.engine == "auto" and len(self.picture.vertices) <= DOT_MOST):
                 try:
                     self._layout = dot.layout(self.picture)
                 except dot.DotError:
