@@ -28,11 +28,12 @@ model = nn.Sequential(
 )
 optimizer = optim.Adam(model.parameters())
 schedule = optim.lr_scheduler.OneCycleLR(optimizer, RATE, epochs=args.epochs, steps_per_epoch=len(batches))
-history = []  # (mean training loss, test accuracy), one an epoch
+parts, history = (model, optimizer, schedule), []  # history: (mean training loss, test accuracy), one an epoch
 
+args.out.mkdir(parents=True, exist_ok=True)
 if args.resume:
-    *states, random_state, history = mg.load(args.out / "digits.npz")
-    for part, state in zip((model, optimizer, schedule), states, strict=True):
+    states, random_state, history = mg.load(args.out / "digits.npz")
+    for part, state in zip(parts, states, strict=True):
         part.load_state_dict(state)
     mg.set_rng_state(random_state)
 
@@ -46,14 +47,13 @@ for _ in (bar := tqdm(range(len(history), args.epochs), initial=len(history), to
         schedule.step()
         total += loss.item() * len(y)
     with mg.no_grad():
-        correct = model.eval()(images).argmax(1) == labels
-    history.append((total / len(train), correct.sum().item() / len(test)))
+        correct = (model.eval()(images).argmax(1) == labels).sum().item()
+    history.append((total / len(train), correct / len(test)))
     bar.set_postfix(loss=f"{history[-1][0]:.4f}", accuracy=f"{history[-1][1]:.2%}")
-    states = [part.state_dict() for part in (model, optimizer, schedule)]
-    mg.save([*states, mg.get_rng_state(), history], args.out / "digits.npz")  # all that the rest depends on
+    states = [part.state_dict() for part in parts]
+    mg.save([states, mg.get_rng_state(), history], args.out / "digits.npz")  # all that the rest depends on
 
-plt.plot(history, label=["training loss", "test accuracy"])
-plt.xlabel("epoch")
-plt.legend()
+plt.plot(range(1, len(history) + 1), history, label=["training loss", "test accuracy"])
+plt.legend(title="by epoch")
 plt.savefig(args.out / "digits.png")
 print(f"{history[-1][1]:.2%} of {len(test)} test images right; see {args.out / 'digits.png'}")
