@@ -97,6 +97,11 @@ def table(results: Results) -> str:
             cells.append(f"{sum(found['accuracy']) / len(found['accuracy']):13.3f}" if found and known else " " * 13)
         lines.append(f"{arm:17}" + "".join(cells))
     lines.append("")
+    study = results.one("study")
+    if study and study["profile"] == "quick":
+        lines.append(
+            f"A quick study of {len(study['seeds'])} seeds: verdicts for orientation; --full gives those that count."
+        )
     for v in judge(results):
         lines.append(f"H{v.number:<3}{v.verdict:10} {v.claim}")
         if v.verdict != "not run":
