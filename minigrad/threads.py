@@ -200,7 +200,7 @@ class _Blas:
         with self.lock:
             if self.libraries is None:
                 # imported here: it would cost `import minigrad` more than the rest of the library does
-                from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
+                from threadpoolctl import ThreadpoolController
 
                 self.libraries = ThreadpoolController().select(user_api="blas").lib_controllers
             if not self.depth:

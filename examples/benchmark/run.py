@@ -1,4 +1,4 @@
-"""Time minigrad against its peers: `python examples/benchmark/run.py`, about ten minutes; `--quick` for two.
+"""Time minigrad against its peers: `python examples/benchmark/run.py`, about ten minutes; `--quick`, two.
 
 Every framework works in a process of its own, the processes in turn, round by round: in one process their threads
 would fight for the processors, and on a shared machine only what was measured side by side can be compared. So quote
@@ -34,8 +34,8 @@ BOTH = ("minigrad", "torch")  # what only these two are asked for
 class Results:
     """What the workers answered: (task, framework) -> an answer for each round."""
 
-    def __init__(self, frameworks, threads):
-        self.frameworks, self.threads = frameworks, threads
+    def __init__(self, frameworks, threads, quick=False):
+        self.frameworks, self.threads, self.quick = frameworks, threads, quick
         self.answers = {}
 
     def ask(self, task, rounds, only=None):
@@ -54,6 +54,7 @@ class Results:
         variables = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
         environment = {**os.environ, **dict.fromkeys(variables, str(self.threads)), "PYTHONPATH": path}
         command = [sys.executable, str(HERE / "worker.py"), framework, task, str(self.threads)]
+        command += ["quick"] * self.quick
         done = subprocess.run(command, env=environment, capture_output=True, text=True)
         if done.returncode:
             raise SystemExit(f"\n{framework}, {task} failed:\n{done.stderr}")
@@ -210,17 +211,17 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=3, help="how often each process is started, in turn")
     parser.add_argument("--threads", type=int, default=2, help="threads for every framework")
-    parser.add_argument("--quick", action="store_true", help="one round, and only the training steps of the others")
+    parser.add_argument("--quick", action="store_true", help="time everything for a fifth of the time")
     parser.add_argument("--out", type=Path, default=HERE, help="folder for the results")
     options = parser.parse_args()
-    rounds = 1 if options.quick else options.rounds
+    rounds = options.rounds
 
     missing = [name for name, module in PEERS.items() if importlib.util.find_spec(module) is None]
     for name in missing:
         print(f"{NAMES[name]} is not installed: left out")
     if hasattr(os, "sched_setaffinity"):  # for those that take their threads from the processors there are
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: options.threads])
-    results = Results(["minigrad", *(name for name in PEERS if name not in missing)], options.threads)
+    results = Results(["minigrad", *(name for name in PEERS if name not in missing)], options.threads, options.quick)
 
     results.ask("version", 1)
     for network in work.NETWORKS:
