@@ -90,11 +90,13 @@ its accepted answer makes claims without evidence. Here they are measured.</p>
 def _in_order(results: Results) -> Results:
     arms, tasks = list(ARMS), list(TASKS)
 
-    def place(record: Record) -> tuple[int, int, str]:
+    def place(record: Record) -> tuple[int, int, int, int, str]:
         arm, task = record.get("arm"), record.get("task")
         return (
             arms.index(arm) if arm in arms else len(arms),
             tasks.index(task) if task in tasks else len(tasks),
+            record.get("F", 0),
+            record.get("C", 0),
             record["key"],
         )
 

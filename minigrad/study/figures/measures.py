@@ -306,22 +306,27 @@ def cost(results: Results) -> str:
     records = results.where("cost")
     if not records:
         return markup.missing("time and memory of each reduction")
+    channels = sorted({record["C"] for record in records})
+    found = {(record["arm"], record["version"], record["C"]): record for record in records}
+    measured = [("forward", "forward"), ("both", "forward + backward"), ("memory", "memory")]
     rows = [
         [
-            markup.escape(r["arm"]),
-            markup.escape(r["version"]),
-            str(r["C"]),
-            *(markup.signed(r.get(f"{name}_ratio")) for name in ("forward", "both", "memory")),
+            markup.escape(arm),
+            markup.escape(version),
+            *(
+                markup.signed(found.get((arm, version, C), {}).get(f"{name}_ratio"), 1)
+                for name, _ in measured
+                for C in channels
+            ),
         ]
-        for r in records
+        for arm, version in dict.fromkeys((record["arm"], record["version"]) for record in records)
     ]
-    head = ["reduction", "version", "C", "forward ÷ sum’s", "forward + backward ÷ sum’s", "memory ÷ sum’s"]
-    return markup.table(
-        "Measured in turn with the sum; plain keeps all responses, streamed keeps none",
-        head,
-        rows,
-        numbers_from=2,
+    head = ["reduction", "version", *(f"{words}, C = {C}" for _, words in measured for C in channels)]
+    caption = (
+        "Time and peak memory divided by the sum’s, measured in turn with it; plain keeps all responses, streamed "
+        "keeps none"
     )
+    return markup.table(caption, head, rows, numbers_from=2)
 
 
 def photographs(results: Results) -> str:
