@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Sequence
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,6 +61,26 @@ __all__ = [
     "softplus",
     "tanh",
 ]
+
+INSTEAD = {  # names that PyTorch's users reach for first
+    **dict.fromkeys(["max_pool1d", "avg_pool1d"], "use the 2d function on input.unsqueeze(2) with kernel (1, k)"),
+    **dict.fromkeys(["interpolate", "upsample"], "use Tensor.repeat, or conv_transpose2d"),
+    **dict.fromkeys(["smooth_l1_loss"], "use huber_loss(delta=beta) and divide by beta"),
+    **dict.fromkeys(["kl_div"], "use cross_entropy with probabilities as targets; it differs by their entropy"),
+    **dict.fromkeys(["scaled_dot_product_attention"], "use softmax(q @ k.mT / d**0.5, -1) @ v"),
+    **dict.fromkeys(["relu_", "leaky_relu_", "elu_"], "nothing is done in place here; leave the underscore out"),
+    **dict.fromkeys(["instance_norm"], "use group_norm with a group for each channel"),
+    **dict.fromkeys(["softmin"], "use softmax(-input, dim)"),
+    **dict.fromkeys(["relu6", "hardtanh"], "use input.clamp(min, max)"),
+}
+
+
+if not TYPE_CHECKING:  # a type checker would take it for a promise that every name exists
+
+    def __getattr__(name: str) -> Any:
+        hint = f"; {INSTEAD[name]}" if name in INSTEAD else ""
+        raise AttributeError(f"module 'minigrad.nn.functional' has no attribute {name!r}{hint}", name=name)
+
 
 Array: TypeAlias = Any  # what a primitive's forward works on
 ArrayLike: TypeAlias = "Tensor | NDArray[Any]"

@@ -337,3 +337,11 @@ def test_a_refused_batch_leaves_the_running_statistics_alone():
 def test_the_functions_are_at_pytorchs_path_too():
     assert F.__all__ == mg.functional.__all__
     assert all(getattr(F, name) is getattr(mg.functional, name) for name in F.__all__)
+
+
+@pytest.mark.parametrize("name", mg.functional.INSTEAD)
+def test_missing_functions_say_what_to_use(name):
+    for module in (F, mg.functional):
+        with pytest.raises(AttributeError, match=f"no attribute {name!r}; "):
+            getattr(module, name)
+    assert not hasattr(F, "nonsense")

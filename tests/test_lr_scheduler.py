@@ -237,3 +237,10 @@ def test_the_wrong_order_of_steps_is_warned_of():
 def test_what_makes_no_sense_is_refused(make, error, words):
     with pytest.raises(error, match=words):
         make()
+
+
+@pytest.mark.parametrize("name", optim.lr_scheduler.INSTEAD)
+def test_missing_schedules_say_what_to_use(name):
+    with pytest.raises(AttributeError, match=f"no attribute {name!r}; "):
+        getattr(optim.lr_scheduler, name)
+    assert not hasattr(optim.lr_scheduler, "NonsenseLR")

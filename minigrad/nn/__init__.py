@@ -1,7 +1,7 @@
 """Neural networks: modules (`nn.Module`), their start (`nn.init`), functions (`nn.functional`) and helpers
 (`nn.utils`)."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from minigrad.nn import functional, init, utils
 from minigrad.nn.containers import ModuleDict, ModuleList, Sequential
@@ -114,6 +114,8 @@ INSTEAD = {  # names that PyTorch's users reach for first
 }
 
 
-def __getattr__(name: str) -> Any:
-    hint = f"; {INSTEAD[name]}" if name in INSTEAD else ""
-    raise AttributeError(f"module 'minigrad.nn' has no attribute {name!r}{hint}", name=name)
+if not TYPE_CHECKING:  # a type checker would take it for a promise that every name exists
+
+    def __getattr__(name: str) -> Any:
+        hint = f"; {INSTEAD[name]}" if name in INSTEAD else ""
+        raise AttributeError(f"module 'minigrad.nn' has no attribute {name!r}{hint}", name=name)

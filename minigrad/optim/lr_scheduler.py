@@ -9,9 +9,27 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Iterable, Mapping
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from minigrad.optim.optimizers import Group, Optimizer, alike
+
+INSTEAD = {  # names that PyTorch's users reach for first
+    **dict.fromkeys(
+        ["LambdaLR", "MultiplicativeLR", "PolynomialLR"], "subclass LRScheduler and define rate(group, base)"
+    ),
+    **dict.fromkeys(["SequentialLR", "ChainedScheduler"], "step several schedules in turn; their factors compound"),
+    "CosineAnnealingWarmRestarts": "make a new CosineAnnealingLR at each restart",
+    "CyclicLR": "use OneCycleLR",
+    "ConstantLR": "use MultiStepLR",
+}
+
+
+if not TYPE_CHECKING:  # a type checker would take it for a promise that every name exists
+
+    def __getattr__(name: str) -> Any:
+        hint = f"; {INSTEAD[name]}" if name in INSTEAD else ""
+        raise AttributeError(f"module 'minigrad.optim.lr_scheduler' has no attribute {name!r}{hint}", name=name)
+
 
 DIVISORS = {"step_size", "T_max", "start_factor", "total_steps"}  # of a state, which therefore must be positive
 
