@@ -105,8 +105,8 @@ def unsqueeze(x: Any, dim: int) -> Tensor:
 
 
 @primitive(x=lambda g, dims: flip(g, dims))
-def flip(x: Array, dims: Sequence[int]) -> Array:
-    """The elements in reverse along `dims`."""
+def flip(x: Array, dims: Any) -> Array:
+    """The elements in reverse along `dims`, a number or several."""
     return np.array(np.flip(x, dims) if x.ndim else x)
 
 
