@@ -24,7 +24,11 @@ CLAIMS: list[tuple[str, str, tuple[int, ...]]] = [
         (7,),
     ),
     ("After some training most kernel values are close to zero.", "more than at the start, and not needed", (8,)),
-    ("The sum is efficient: forward and backward are vectorizable.", "ahead of a lean maximum by half", (13,)),
+    (
+        "The sum is efficient: forward and backward are vectorizable.",
+        "ahead by half of a maximum that keeps as little memory",
+        (13,),
+    ),
     ("The sum lets gradients flow.", "and nothing that is not affine does as well", (9,)),
     (
         "A convolution is a linear layer with shared weights, and every linear layer would have the same problem.",
@@ -97,8 +101,8 @@ SENTENCES: dict[int, dict[str, str]] = {
         "chance would have them, or slices of their own gain more over a shared one than the criterion allows.",
     },
     13: {
-        "holds": "The sum is the cheapest: even the leanest maximum takes half as long again, or longer.",
-        "fails": "The sum is not ahead in time of a lean maximum by the margin set beforehand.",
+        "holds": "The sum is the cheapest: a maximum that keeps as little memory takes half as long again, or longer.",
+        "fails": "The sum is not ahead in time of a maximum that keeps as little memory, by the margin set beforehand.",
     },
 }
 
@@ -163,7 +167,7 @@ def _cancellation(tied: str, escape: str, accuracy: Mapping[tuple[str, int], flo
 _RIVALRY = {
     10: "more accurate than a maximum by more than a point",
     9: "singled out by gradient flow through depth",
-    13: "cheaper than a lean maximum by half or more",
+    13: "cheaper by half or more than a maximum that keeps as little memory",
 }
 
 

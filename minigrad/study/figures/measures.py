@@ -323,8 +323,8 @@ def cost(results: Results) -> str:
     ]
     head = ["reduction", "version", *(f"{words}, C = {C}" for _, words in measured for C in channels)]
     caption = (
-        "Time and peak memory divided by the sum’s, measured in turn with it; plain keeps all responses, streamed "
-        "keeps none"
+        "Time and peak memory divided by the sum’s, measured in turn with it. Plain keeps all responses, streamed "
+        "none; folded into the weights, mean, sum + 17 and alternating signs are the sum and cost what it costs"
     )
     return markup.table(caption, head, rows, numbers_from=2)
 
