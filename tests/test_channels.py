@@ -108,10 +108,7 @@ def test_cancellation_of_extremes():
 def test_the_null_is_the_mean_over_all_patterns_of_signs():
     r = np.random.default_rng(0).standard_normal((3, 2, 3, 4, 4))
     by_hand = np.mean(
-        [
-            cancellation(np.abs(r) * np.reshape(s, (1, 1, 3, 1, 1))).index
-            for s in itertools.product((1, -1), repeat=3)
-        ]
+        [cancellation(np.abs(r) * np.reshape(s, (1, 1, 3, 1, 1))).index for s in itertools.product((1, -1), repeat=3)]
     )
     assert cancellation(r).null == pytest.approx(by_hand)
 
@@ -241,6 +238,4 @@ def test_an_even_reduction_cannot_tell_an_image_from_its_negative():
 
 
 def test_every_public_name_says_what_it_is_for():
-    assert all(
-        getattr(channels, name).__doc__ for name in ("responses", "explain", "cancellation", "streamed")
-    )
+    assert all(getattr(channels, name).__doc__ for name in ("responses", "explain", "cancellation", "streamed"))

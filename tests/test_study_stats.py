@@ -12,9 +12,7 @@ from minigrad.study import stats
 
 def test_bootstrap_covers_the_mean_about_as_often_as_it_says():
     rng = np.random.default_rng(0)
-    hits = [
-        i.low <= 3 <= i.high for i in (stats.bootstrap(rng.normal(3, 2, 40), 0.9, 500) for _ in range(300))
-    ]
+    hits = [i.low <= 3 <= i.high for i in (stats.bootstrap(rng.normal(3, 2, 40), 0.9, 500) for _ in range(300))]
     assert 0.83 <= np.mean(hits) <= 0.95
 
 
@@ -41,9 +39,7 @@ def test_pairing_removes_what_the_seeds_share():
 
 
 def test_wilcoxon_of_ten_seeds_that_agree():
-    assert stats.wilcoxon(np.arange(1, 11)) == pytest.approx(
-        2 / 2**10
-    )  # the most extreme of 1,024 sign patterns
+    assert stats.wilcoxon(np.arange(1, 11)) == pytest.approx(2 / 2**10)  # the most extreme of 1,024 sign patterns
     assert stats.wilcoxon(np.zeros(10)) == 1
 
 

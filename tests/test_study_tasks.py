@@ -72,9 +72,7 @@ def test_common_mode_hides_the_digit_from_every_sum_of_red_and_blue():
 
 def test_training_and_test_digits_are_different_images():
     images, _ = tasks.digit_images()
-    train, test = (
-        tasks.digits(np.random.default_rng(0), n, s)[0] for n, s in ((1297, "train"), (500, "test"))
-    )
+    train, test = (tasks.digits(np.random.default_rng(0), n, s)[0] for n, s in ((1297, "train"), (500, "test")))
     seen = {image.tobytes() for image in train}
     assert len(seen) == len({image.tobytes() for image in images[:1297]})  # each once before any repeats
     assert not seen & {image.tobytes() for image in test}

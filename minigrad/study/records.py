@@ -67,9 +67,7 @@ def read(path: Path) -> Iterator[Record]:
             if record is not None:
                 yield record
             else:
-                warnings.warn(
-                    f"{path}, line {number}: damaged record left out; its run repeats", stacklevel=2
-                )
+                warnings.warn(f"{path}, line {number}: damaged record left out; its run repeats", stacklevel=2)
 
 
 class Store:
