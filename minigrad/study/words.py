@@ -181,7 +181,7 @@ def _rivals(verdicts: Mapping[int, str]) -> str:
         ]
         if named:
             parts.append(words.format(_join(named)))
-    return f"Measured against other reductions, {'; '.join(parts)}."
+    return f"Measured against other reductions, {'; '.join(parts)}.".replace(" it is", " the sum is", 1)
 
 
 def _join(words: list[str]) -> str:
