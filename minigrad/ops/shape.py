@@ -107,7 +107,8 @@ def unsqueeze(x: Any, dim: int) -> Tensor:
 @primitive(x=lambda g, dims: flip(g, dims))
 def flip(x: Array, dims: Any) -> Array:
     """The elements in reverse along `dims`, a number or several."""
-    return np.array(np.flip(x, tuple(dims)) if x.ndim else x)
+    axes = dims if isinstance(dims, int) else tuple(dims)
+    return np.array(np.flip(x, axes) if x.ndim else x)
 
 
 @primitive(x=lambda g, shifts, dims: roll(g, np.negative(shifts), dims))
