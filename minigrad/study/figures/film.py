@@ -52,7 +52,7 @@ def _film(record: Record, name: str) -> str:
     charts, cursors = _charts(film, f"film-{name}")
     series = ("step", "loss", "gradient", "accuracy", "cancellation", "null")
     say = [
-        f"Step {step}: loss {markup.signed(loss, 3)}, gradient norm {markup.signed(gradient, 3)}, accuracy "
+        f"Step {step}: loss {markup.signed(loss, 3)}, gradient norm {markup.short(gradient)}, accuracy "
         f"{markup.percent(accuracy, 0)} %, cancellation {markup.signed(cancellation)} against {markup.signed(null)} by "
         "chance."
         for step, loss, gradient, accuracy, cancellation, null in zip(*(film[key] for key in series), strict=True)

@@ -61,6 +61,11 @@ def signed(value: float | None, digits: int = 2) -> str:
     return f"{value:.{digits}f}".replace("-", "−")
 
 
+def short(value: float | None) -> str:
+    """Two significant digits, however small; an en dash for what was not measured."""
+    return "–" if value is None or not math.isfinite(value) else f"{value:.2g}".replace("-", "−")
+
+
 def percent(value: float | None, digits: int = 1) -> str:
     """A share as percent, without the sign."""
     return signed(None if value is None else 100 * value, digits)
