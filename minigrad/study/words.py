@@ -97,8 +97,8 @@ SENTENCES: dict[int, dict[str, str]] = {
     12: {
         "holds": "On digits that only a difference of channels shows, trained channels cancel no more than chance "
         "would have them, and slices of their own gain little over a shared one.",
-        "fails": "On digits that only a difference of channels shows, cancelling is of use: channels cancel more than "
-        "chance would have them, or slices of their own gain more over a shared one than the criterion allows.",
+        "fails": "On digits that only a difference of channels shows, cancelling is of use: channels cancel more "
+        "than chance would have them, or slices of their own gain more over a shared one than the criterion allows.",
     },
     13: {
         "holds": "The sum is the cheapest: a maximum that keeps as little memory takes half as long again, or longer.",
@@ -144,16 +144,14 @@ def _sum(disguise: str, reached: Mapping[str, float]) -> str:
 
 def _cancellation(tied: str, escape: str, accuracy: Mapping[tuple[str, int], float]) -> str:
     shared = {
-        "holds": "Your worry is right where all channels share one slice, which leaves a filter guessing; with a slice "
-        "for each channel",
-        "fails": "Even where all channels share one slice your worry is not right on each of three tasks; with a slice "
-        "for each channel",
-    }.get(tied, "Red and blue can cancel in a filter; with a slice for each channel")
+        "holds": "Your worry is right where all channels share one slice, which leaves a filter guessing",
+        "fails": "Even where all channels share one slice your worry is not right on each of three tasks",
+    }.get(tied, "Red and blue can cancel in a filter")
     if {("presence", 1), ("relation", 1), ("presence", 8), ("relation", 8)} <= accuracy.keys():
         alone, eight = ([f"{100 * accuracy[task, F]:.1f} %" for task in ("presence", "relation")] for F in (1, 8))
         kept = (
-            f"one filter alone was right on whether there is an edge in {alone[0]} and on whether red’s and blue’s "
-            f"oppose in {alone[1]}, a bank of eight in {eight[0]} and {eight[1]}"
+            f"with a slice for each channel, one filter alone was right on whether there is an edge in {alone[0]} "
+            f"and on whether red’s and blue’s oppose in {alone[1]}, a bank of eight in {eight[0]} and {eight[1]}"
         )
     else:
         kept = "these records do not decide what one filter loses and a bank keeps"
@@ -161,7 +159,7 @@ def _cancellation(tied: str, escape: str, accuracy: Mapping[tuple[str, int], flo
         "holds": "and training left even a start at which all of them cancel.",
         "fails": "but training did not always leave a start at which all of them cancel.",
     }.get(escape, "and whether training leaves a start at which all of them cancel, they do not decide.")
-    return f"{shared} {kept}, {way_out}"
+    return f"{shared}; {kept}, {way_out}"
 
 
 _RIVALRY = {
