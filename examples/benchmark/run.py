@@ -114,6 +114,12 @@ def report(results, times, rate, machine):
     """The tables as Markdown."""
     peers = [f for f in results.frameworks if f != "minigrad"]
     parts = [f"{machine['date']}, {machine['processor']}, {results.threads} threads; " + ", ".join(machine["versions"])]
+    if max(machine["load"]) > 1.5 * results.threads:
+        parts.append(
+            f"**Not a quiet machine**: its load went from {machine['load'][0]:.0f} to {machine['load'][1]:.0f} while "
+            f"this was measured. Such ratios flatter whoever waits least for its threads to meet, and minigrad does: "
+            "they say how the frameworks share a busy machine, and nothing about a quiet one."
+        )
     if machine["missing"]:
         parts.append(f"Not installed, so not timed: {', '.join(machine['missing'])}.")
     rows = []
@@ -146,8 +152,8 @@ def report(results, times, rate, machine):
         header = ["forward and backward, or update", "minigrad, ms", "PyTorch, ms", "ratio"]
         parts.append(table(header, rows))
 
-    rows = [["import, ms (NumPy's and minigrad's)", number(times["minigrad"], 0), number(times["numpy"], 0)]]
-    rows[0].append(number(times["minigrad"] / times["numpy"]))
+    cells = [number(times["minigrad"], 0), number(times["numpy"], 0), number(times["minigrad"] / times["numpy"])]
+    rows = [["import, ms (minigrad's with NumPy, and NumPy's)", *cells]]
     if "torch" in peers:
         ours, theirs = (results.least("tiny", f, "min") for f in BOTH)
         row = ["one-element operation, there and back, µs", number(ours), number(theirs)]
@@ -216,6 +222,7 @@ def main():
     options = parser.parse_args()
     rounds = options.rounds
 
+    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
     missing = [name for name, module in PEERS.items() if importlib.util.find_spec(module) is None]
     for name in missing:
         print(f"{NAMES[name]} is not installed: left out")
@@ -239,6 +246,7 @@ def main():
         "processor": f"{processor()}, {os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}",
         "versions": ["{name} {version}".format(**results.answers["version"][f][0]) for f in results.frameworks],
         "missing": [NAMES[name] for name in missing],
+        "load": (load, os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0),
     }
     text = report(results, times, rate, machine)
     print(text)

@@ -1,12 +1,14 @@
 """The work in HIPS autograd: its convolution is that of `autograd.scipy.signal`, as its own examples use it."""
 
+from importlib.metadata import version
+
 import autograd
 import autograd.numpy as anp
 import numpy as np
 import work
 from autograd.scipy.signal import convolve
 
-VERSION = getattr(autograd, "__version__", "")
+VERSION = version("autograd")
 NAME = "HIPS autograd"
 
 
