@@ -13,7 +13,7 @@ from minigrad.data import DataLoader, digits, random_split
 EPOCHS, BATCH, RATE, SEED = 15, 64, 0.01, 0
 
 parser = argparse.ArgumentParser(description=__doc__)
-parser.add_argument("--epochs", type=int, default=EPOCHS)
+parser.add_argument("--epochs", type=int, default=EPOCHS, help="of the whole schedule; the same when resuming")
 parser.add_argument("--out", type=Path, default=Path("."), help="folder for the checkpoint and the curve")
 parser.add_argument("--resume", action="store_true", help="continue from the checkpoint")
 args = parser.parse_args()

@@ -96,6 +96,7 @@ def table(results: Results) -> str:
             known = found is not None and None not in found["accuracy"]
             cells.append(f"{sum(found['accuracy']) / len(found['accuracy']):13.3f}" if found and known else " " * 13)
         lines.append(f"{arm:17}" + "".join(cells))
+    lines.append("Same start and batches for all: sum+17 starts 17 too high. H1 moves its bias, and it is the sum.")
     lines.append("")
     study = results.one("study")
     if study and study["profile"] == "quick":
