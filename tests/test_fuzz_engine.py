@@ -315,6 +315,7 @@ class Program(RuleBasedStateMachine):
         """grad() gives results that retain their gradient one more: what it is, `backward` compares."""
         for e in self.entries:
             if e.retained and e.tensor.grad is not None:
+                e.tensor.grad = e.tensor.grad.detach()  # a recorded .grad refers to its tensor: a cycle, as in PyTorch
                 e.expected = e.tensor.grad.data.copy()
 
     # ---- gradients -----------------------------------------------------------------------------------------
