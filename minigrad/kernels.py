@@ -20,6 +20,7 @@ threads. Neither the cut nor the order of any sum depends on the number of threa
 from __future__ import annotations
 
 import ctypes
+import functools
 import os
 import sys
 import threading
@@ -28,6 +29,7 @@ from math import prod
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
 from . import threads
@@ -37,7 +39,11 @@ Pair = tuple[int, int]
 
 
 class Windows(NamedTuple):
-    """Where windows lie on an image: a `grid` of (P, Q) of them on an image of `size` (H, W)."""
+    """Where windows lie on an image: a `grid` of (P, Q) of them on an image of `size` (H, W).
+
+    What is asked for again in every step of a training is worked out once: on toy images that costs as much as
+    the arithmetic.
+    """
 
     size: Pair
     grid: Pair
@@ -46,28 +52,65 @@ class Windows(NamedTuple):
     padding: Pair
     dilation: Pair
 
-    def taps(self) -> Iterator[tuple[Any, Any]]:
-        """For each kernel position: which windows see a pixel of the image there, and those pixels."""
-        (kh, kw), (sh, sw), (ph, pw), (dh, dw) = self[2:]
-        for i in range(kh):
-            p, h = _overlap(i * dh - ph, sh, self.grid[0], self.size[0])
-            for j in range(kw):
-                q, w = _overlap(j * dw - pw, sw, self.grid[1], self.size[1])
-                yield (..., p, q), (..., h, w)
+    @functools.lru_cache(1024)
+    def along(self, axis: int) -> tuple[tuple[Any, Any], ...]:
+        """For each kernel position along the rows' (0) or columns' (1) axis: which windows see pixels of the image
+        there, and those pixels."""
+        size, grid, kernel, stride, padding, dilation = (pair[axis] for pair in self)
+        overlaps = [_overlap(i * dilation - padding, stride, grid, size) for i in range(kernel)]
+        rest = (slice(None),) * (1 - axis)
+        return tuple(((..., seen, *rest), (..., taken, *rest)) for seen, taken in overlaps)
 
-    def inside(self) -> bool:
-        """Whether no window looks beyond the image."""
-        axes = zip(*self, strict=True)
-        return all(pad == 0 and (grid - 1) * s + d * (k - 1) < size for size, grid, k, s, pad, d in axes)
+    @functools.lru_cache(1024)
+    def inside(self, axis: int) -> bool:
+        """Whether no window looks beyond the image along this axis."""
+        size, grid, kernel, stride, padding, dilation = (pair[axis] for pair in self)
+        return padding == 0 and (grid - 1) * stride + dilation * (kernel - 1) < size
 
-    def tiling(self) -> bool:
-        """Whether every pixel belongs to exactly one window."""
-        return (
-            self.kernel == self.stride
-            and self.padding == (0, 0)
-            and self.dilation == (1, 1)
-            and self.size == (self.grid[0] * self.kernel[0], self.grid[1] * self.kernel[1])
+    @functools.lru_cache(1024)
+    def apart(self, axis: int) -> bool:
+        """Whether no pixel belongs to two windows along this axis."""
+        return self.dilation[axis] == 1 and self.kernel[axis] <= self.stride[axis]
+
+    @functools.lru_cache(1024)
+    def tiling(self, axis: int) -> bool:
+        """Whether every pixel belongs to exactly one window along this axis."""
+        size, grid, kernel, stride, _, _ = (pair[axis] for pair in self)
+        return self.apart(axis) and self.inside(axis) and kernel == stride and size == grid * kernel
+
+    @functools.lru_cache(1024)
+    def region(self, axis: int, first: int, last: int) -> tuple[int, int, int, int]:
+        """What the windows `first` to `last` (without it) see along an axis: from pixel to pixel, and the part of
+        it that is inside the image."""
+        size, _, kernel, stride, padding, dilation = (pair[axis] for pair in self)
+        start = first * stride - padding
+        stop = (last - 1) * stride - padding + dilation * (kernel - 1) + 1
+        begin = min(max(0, start), size)
+        return start, stop, begin, max(begin, min(size, stop))
+
+    @functools.lru_cache(1024)
+    def chunks(self, n: int, c: int, itemsize: int) -> tuple[tuple[slice, slice, slice], ...]:
+        """Cut the windows of `n` images of `c` channels so that the columns of a chunk stay in cache."""
+        (p, q), (kh, kw) = self.grid, self.kernel
+        width = max(COLUMNS, CHUNK // (kh * c * kw * itemsize))
+        deep = n if n < 2 * width else width
+        wide = _even(q, width // deep) if deep == n else 1
+        tall = _even(p, max(4, CHUNK // (self.step() * c * kw * wide * deep * itemsize)))
+        return tuple(
+            (slice(i, min(i + tall, p)), slice(j, min(j + wide, q)), slice(k, min(k + deep, n)))
+            for i in range(0, p, tall)
+            for j in range(0, q, wide)
+            for k in range(0, n, deep)
         )
+
+    def step(self) -> int:
+        """Rows of columns from a window to the one below it: those are shared where windows overlap undilated."""
+        return min(self.stride[0], self.kernel[0]) if self.dilation[0] == 1 else self.kernel[0]
+
+
+def _even(count: int, most: int) -> int:
+    """The size of parts, at most `most`, that cut `count` most evenly."""
+    return -(-count // -(-count // max(1, most)))
 
 
 def output_size(
@@ -82,12 +125,13 @@ def output_size(
     return count - 1 if (count - 1) * stride >= size + padding else count
 
 
+@functools.lru_cache(1024)
 def _windows(
-    x: Array, kernel: Sequence[int], stride: Pair, padding: Pair, dilation: Pair, ceil_mode: bool = False
+    shape: Sequence[int], kernel: Sequence[int], stride: Pair, padding: Pair, dilation: Pair, ceil_mode: bool = False
 ) -> Windows:
-    size, axes = x.shape[2:], zip(x.shape[2:], kernel, stride, padding, dilation, strict=True)
-    p, q = (output_size(*axis, ceil_mode) for axis in axes)
-    return Windows((size[0], size[1]), (p, q), (kernel[0], kernel[1]), stride, padding, dilation)
+    h, w = shape[2:]
+    p, q = (output_size(*axis, ceil_mode) for axis in zip((h, w), kernel, stride, padding, dilation, strict=True))
+    return Windows((h, w), (p, q), (kernel[0], kernel[1]), stride, padding, dilation)
 
 
 def _overlap(offset: int, stride: int, count: int, size: int) -> tuple[slice, slice]:
@@ -113,14 +157,21 @@ def _images(n: int, c: int, h: int, w: int, dtype: Any) -> Array:
 _batch_last = np.empty((2, 2, 2, 2)).transpose(3, 1, 0, 2)
 
 
+def _copy_rows(target: Array, rows: Array) -> None:
+    """Copy (H, C, W, N) into a target whose images are innermost in memory."""
+    step = rows.shape[3] if rows.strides[3] == rows.itemsize else 8
+    for i in range(0, rows.shape[3], step or 1):
+        # eight images at a time: their cache lines are still there when the next column is read (measured 2.5x)
+        np.copyto(target[..., i : i + step], rows[..., i : i + step])
+
+
 def _batch_innermost(a: Array) -> Array:
     """(N, C, H, W) -> (H, C, W, N) with an image row of the batch contiguous: a view if it is so already."""
     rows = _rows(a)
     if rows[:1, :1].flags.c_contiguous:
         return rows
     out = np.empty_like(rows, order="C")
-    # eight images at a time: their cache lines are still there when the next column is read (measured 2.5x)
-    threads.run(lambda i: np.copyto(out[..., i : i + 8], rows[..., i : i + 8]), range(0, len(a), 8))
+    threads.run(lambda h: _copy_rows(out[h : h + 1], rows[h : h + 1]), range(len(rows)))
     return out
 
 
@@ -153,8 +204,8 @@ def _scratch(name: str, shape: Sequence[int], dtype: Any) -> Array:
 
 # ------------------------------------------------------------------------------- products and elementwise work
 
-BLOCK = 1 << 16  # elements of an elementwise task: some hundred kilobytes, a few ten microseconds
-LARGE = 2 * BLOCK  # elements from which it pays to share cheap work
+BLOCK = 1 << 16  # elements of an elementwise task of several steps: what is between them stays in cache
+WORTH = 1 << 20  # elements from which cheap work is worth sharing: to hand over costs 0.1 to 0.3 ms on some machines
 SMALL = 9_000  # products below which BLAS libraries use one thread by themselves
 
 
@@ -179,30 +230,38 @@ def matmul(x: Array, y: Array) -> Array:
         return np.matmul(x, y)  # type: ignore[no-any-return]
 
 
-def _memory_order(x: Array) -> list[int]:
-    """The axes of an array, outermost in memory first."""
-    return sorted(range(x.ndim), key=x.strides.__getitem__, reverse=True)
+@functools.lru_cache(1024)
+def _order(strides: tuple[int, ...]) -> tuple[list[int], list[int]]:
+    """The axes of an array, outermost in memory first; and where each of them went."""
+    order = sorted(range(len(strides)), key=strides.__getitem__, reverse=True)
+    return order, sorted(range(len(order)), key=order.__getitem__)
 
 
 def _memory(*arrays: Array) -> list[Array] | None:
     """The arrays as one-dimensional views, element by element, if they lie in memory densely and alike."""
     first = arrays[0]
-    order = _memory_order(first)
+    order, _ = _order(first.strides)
     flat = [a.transpose(order) for a in arrays if a.shape == first.shape]
     if len(flat) == len(arrays) and all(a.flags.c_contiguous for a in flat):
         return [a.reshape(-1) for a in flat]
     return None
 
 
-def _blocks(size: int, block: int = BLOCK) -> list[slice]:
-    return [slice(i, min(i + block, size)) for i in range(0, size, block)]
+def _share(task: Callable[[slice], object], size: int, block: int, worth: int = WORTH) -> None:
+    """Call `task` for slices of `block` elements that make up `size`, on the threads from `worth` elements on."""
+    slices = [slice(i, min(i + block, size)) for i in range(0, size, block)]
+    if size >= worth:
+        threads.run(task, slices)
+    else:
+        for s in slices:
+            task(s)
 
 
-def elementwise(ufunc: np.ufunc, *operands: Any, block: int = BLOCK) -> Array:
-    """`ufunc(*operands)`, in blocks over the threads where the operands are large arrays of one dtype that lie
-    alike in memory, and Python numbers."""
+def elementwise(ufunc: np.ufunc, *operands: Any, block: int = 4 * BLOCK) -> Array:
+    """`ufunc(*operands)`, in blocks over the threads from four of them on, where the operands are arrays of one dtype
+    that lie alike in memory, and Python numbers."""
     first = operands[0]
-    if type(first) is np.ndarray and first.size >= 2 * block and first.dtype.kind == "f":
+    if type(first) is np.ndarray and first.size >= 4 * block and first.dtype.kind == "f":
         arrays = [a for a in operands if type(a) is not float and type(a) is not int]
         out = np.empty_like(first)
         if all(type(a) is np.ndarray and a.dtype == first.dtype for a in arrays) and (flat := _memory(out, *arrays)):
@@ -213,7 +272,7 @@ def elementwise(ufunc: np.ufunc, *operands: Any, block: int = BLOCK) -> Array:
             def task(s: slice) -> None:
                 ufunc(*[a[s] if type(a) is np.ndarray else a for a in sources], out=target[s])
 
-            threads.run(task, _blocks(first.size, block))
+            _share(task, first.size, block, 4 * block)
             return out
     result: Array = ufunc(*operands)
     return result
@@ -230,24 +289,19 @@ def by_blocks(function: Callable[[Array], Array], x: Array, block: int = BLOCK /
             def task(s: slice) -> None:
                 target[s] = function(source[s])
 
-            threads.run(task, _blocks(x.size, block))
+            _share(task, x.size, block, 4 * block)
             return out
     return function(x)
 
 
-_zeros = np.zeros(BLOCK, np.float32)
-
-
 def relu(x: Array) -> Array:
     """The maximum of x and 0."""
-    out = np.empty_like(x)
-    if x.dtype == np.float32 and x.size > BLOCK // 4 and (flat := _memory(x, out)):
-        # against an array of zeros NumPy's maximum is vectorised, against a number it is not (measured 4x)
-        source, target = flat
-        task = lambda s: np.maximum(source[s], _zeros[: s.stop - s.start], out=target[s])
-        threads.run(task, _blocks(x.size))
-        return out
-    return np.maximum(x, 0, out=out)
+    if x.dtype.kind == "f" and x.size > BLOCK // 8:
+        return elementwise(_clip, x, 0.0, np.inf)  # vectorised, which NumPy's maximum with a number is not (measured 3x)
+    return np.maximum(x, 0, out=np.empty_like(x))
+
+
+_clip: Any = np.clip  # takes out= as a ufunc does
 
 
 def gate(x: Array, y: Array) -> Array:
@@ -255,14 +309,15 @@ def gate(x: Array, y: Array) -> Array:
     if x.dtype == y.dtype and x.dtype.kind == "f" and x.size > BLOCK // 4:
         out = np.empty_like(x)
         if flat := _memory(x, y, out):
-            source, sign, target = flat
             bits = _bits(x.dtype)
+            source, sign, target = flat[0].view(bits), flat[1], flat[2].view(bits)
 
             def task(s: slice) -> None:
-                closed = np.less_equal(sign[s], 0)
-                np.multiply(source[s].view(bits), ~closed, out=target[s].view(bits))
+                open_ = np.less_equal(sign[s], 0, out=_scratch("open", (s.stop - s.start,), np.dtype(bool)))
+                np.logical_not(open_, out=open_)
+                np.multiply(source[s], open_, out=target[s])
 
-            threads.run(task, _blocks(x.size))
+            _share(task, x.size, 2 * BLOCK)
             return out
     return np.where(np.less_equal(y, 0), x.dtype.type(0), x)
 
@@ -275,8 +330,8 @@ def _bits(dtype: np.dtype[Any]) -> np.dtype[Any]:
 
 # ----------------------------------------------------------------------------------------------- convolution
 
-COLUMNS = 512  # columns of a matrix product: wide enough for full speed, narrow enough to stay in cache
 CHUNK = 1 << 20  # bytes of im2col columns in a chunk, about a core's second-level cache
+COLUMNS = 512  # columns from which a matrix product is at full speed
 PARTIALS = 16  # partial sums of a weight gradient, added up in order: as many threads can share its work
 
 
@@ -287,68 +342,54 @@ class _Columns:
     """
 
     def __init__(self, x: Array, windows: Windows, groups: int, dtype: np.dtype[Any]) -> None:
-        self.windows, self.dtype = windows, dtype
-        rows = _batch_innermost(x)
-        h, c, w, n = rows.shape
-        self.x = rows.reshape(h, groups, c // groups, w, n).transpose(1, 0, 2, 3, 4)  # (G, H, C / G, W, N)
-        (kh, kw), (sh, _) = windows.kernel, windows.stride
-        # windows above one another share rows of columns, unless they are dilated or do not overlap
-        self.shared = windows.dilation[0] == 1 and sh < kh
-        self.step = sh if self.shared else kh
-        pointwise = windows[2:5] == ((1, 1), (1, 1), (0, 0))
-        self.plain = pointwise and x.dtype == dtype and rows.flags.c_contiguous
-        p, q = windows.grid
-        deep = n if n < 2 * COLUMNS else COLUMNS
-        wide = min(q, max(1, COLUMNS // deep))
-        tall = min(p, max(4, CHUNK // (self.step * c * kw * wide * deep * dtype.itemsize)))
-        self.chunks = [
-            (slice(i, min(i + tall, p)), slice(j, min(j + wide, q)), slice(k, min(k + deep, n)))
-            for i in range(0, p, tall)
-            for j in range(0, q, wide)
-            for k in range(0, n, deep)
-        ]
+        self.rows, self.windows, self.groups, self.dtype = _rows(x), windows, groups, dtype
+        self.chunks = windows.chunks(x.shape[0], x.shape[1], dtype.itemsize)
+
+    def patch(self, p: slice, q: slice, n: slice) -> Array:
+        """The pixels that windows see, with the zeros around the image, as an (h, C, w, n) array."""
+        top, bottom, first, last = self.windows.region(0, p.start, p.stop)
+        left, right, begin, end = self.windows.region(1, q.start, q.stop)
+        image = self.rows[first:last, :, begin:end, n]
+        shape = (bottom - top, image.shape[1], right - left, image.shape[3])
+        if image.shape == shape and image.strides[3] == image.itemsize and image.dtype == self.dtype:
+            return image
+        frame = _scratch("frame", shape, self.dtype)
+        if last - first < bottom - top:
+            frame[: first - top] = 0
+            frame[last - top :] = 0
+        if end - begin < right - left:
+            frame[:, :, : begin - left] = 0
+            frame[:, :, end - left :] = 0
+        _copy_rows(frame[first - top : last - top, :, begin - left : end - left], image)
+        return frame
 
     def matrix(self, p: slice, q: slice, n: slice) -> Array:
-        x = self.x[..., n]
-        groups, _, c, _, deep = x.shape
-        (kh, kw), (sh, sw), (ph, pw), (dh, dw) = self.windows[2:]
-        tall, wide = p.stop - p.start, q.stop - q.start
-        if self.plain:  # a 1x1 convolution at every pixel: the image is its own columns
-            return x[:, p, :, q].reshape(groups, tall, c, wide * deep)
-        rows = (tall - 1) * self.step + kh
-        columns = _scratch("columns", (groups, rows, c, kw, wide, deep), self.dtype)
-        for j in range(kw):
-            left = (q.start * sw + j * dw - pw, sw)
-            if self.shared:
-                _fill(columns[:, :, :, j], x, (p.start * sh - ph, 1), left)
-            else:
-                for i in range(kh):
-                    _fill(columns[:, i::kh, :, j], x, (p.start * sh + i * dh - ph, sh), left)
-        item, row = self.dtype.itemsize, columns.strides[1]
-        strides = (columns.strides[0], self.step * row, wide * deep * item, item)
-        return np.ndarray((groups, tall, kh * c * kw, wide * deep), self.dtype, columns, strides=strides)
-
-
-def _fill(columns: Array, x: Array, vertical: Pair, horizontal: Pair) -> None:
-    """Copy the pixels at two axes' (start, stride) into `columns` (G, rows, C / G, q, N), zeros outside."""
-    p, h = _overlap(*vertical, columns.shape[1], x.shape[1])
-    q, w = _overlap(*horizontal, columns.shape[3], x.shape[3])
-    columns[:, p, :, q] = x[:, h, :, w]
-    if p.start:
-        columns[:, : p.start] = 0
-    if p.stop < columns.shape[1]:
-        columns[:, p.stop :] = 0
-    if q.start:
-        columns[:, p, :, : q.start] = 0
-    if q.stop < columns.shape[3]:
-        columns[:, p, :, q.stop :] = 0
+        patch, groups, item = self.patch(p, q, n), self.groups, self.dtype.itemsize
+        (kh, kw), (sh, sw), _, (dh, dw) = self.windows[2:]
+        down, channel, right, _ = patch.strides
+        c, tall, wide, deep = patch.shape[1] // groups, p.stop - p.start, q.stop - q.start, patch.shape[3]
+        shape = (groups, tall, kh * c * kw, wide * deep)
+        if kw == sw == 1 and right == deep * item and (kh == 1 or dh * down == c * channel):
+            # a kernel of one column: the rows of pixels are the columns already
+            return as_strided(patch, shape, (c * channel, sh * down, channel, item))
+        step = self.windows.step()
+        if step < kh:  # windows above one another share rows
+            height, inner, rows = (tall - 1) * step + kh, 1, (down, down)
+        else:
+            height, inner, rows = tall, kh, (sh * down, dh * down)
+        strides = (c * channel, *rows, channel, dw * right, sw * right, item)
+        columns = _scratch("columns", (groups, height, inner, c, kw, wide, deep), self.dtype)
+        np.copyto(columns, as_strided(patch, columns.shape, strides))
+        line = wide * deep * item
+        strides = (columns.strides[0], step * c * kw * line, line, item)
+        return np.ndarray(shape, self.dtype, columns, strides=strides)
 
 
 def conv2d(
     x: Array, w: Array, bias: Array | None, stride: Pair, padding: Pair, dilation: Pair, groups: int
 ) -> Array:
     """Cross-correlation: (N, C, H, W), (O, C / groups, kh, kw), (O,) -> (N, O, P, Q)."""
-    windows = _windows(x, w.shape[2:], stride, padding, dilation)
+    windows = _windows(x.shape, w.shape[2:], stride, padding, dilation)
     dtype = np.result_type(x, w)
     n, (o, c, kh, kw), (p, q) = x.shape[0], w.shape, windows.grid
     out = _images(n, o, p, q, dtype)
@@ -386,21 +427,21 @@ def conv2d_weight(
     o, c, (kh, kw) = g.shape[1], x.shape[1] // groups, size
     if not (g.size and x.size and kh * kw):
         return np.zeros((o, c, kh, kw), dtype)
-    columns = _Columns(x, _windows(x, size, stride, padding, dilation), groups, dtype)
+    columns = _Columns(x, _windows(x.shape, size, stride, padding, dilation), groups, dtype)
     rows = _batch_innermost(g)
     parts = min(PARTIALS, len(columns.chunks))
-    partial = np.zeros((parts, groups, o // groups, kh * c * kw), dtype)
+    partial = np.zeros((parts, groups, kh * c * kw, o // groups), dtype)
 
     def part(k: int) -> None:
         for span in columns.chunks[k::parts]:
             planes = _chunk(rows, *span, groups)
-            products = _scratch("products", (*planes.shape[:3], kh * c * kw), dtype)
-            np.matmul(planes, columns.matrix(*span).transpose(0, 1, 3, 2), out=products)
+            products = _scratch("products", (*planes.shape[:2], kh * c * kw, o // groups), dtype)
+            np.matmul(columns.matrix(*span), planes.transpose(0, 1, 3, 2), out=products)
             partial[k] += products.sum(1)
 
     threads.run(part, range(parts))
     total: Array = partial.sum(0)
-    return total.reshape(o, kh, c, kw).transpose(0, 2, 1, 3)
+    return total.reshape(groups, kh, c, kw, o // groups).transpose(0, 4, 2, 1, 3).reshape(o, c, kh, kw)
 
 
 def conv2d_input(
@@ -451,15 +492,21 @@ def _scatter(g: Array, w: Array, size: Pair, stride: Pair, padding: Pair, dilati
 
 
 # --------------------------------------------------------------------------------------------------- pooling
+#
+# A window's maximum is the maximum of its rows' maxima, and its sum the sum of its rows' sums: so each function
+# here does one axis, and pooling is twice that (measured 3-4x on one pass over all kernel positions). Its first
+# maximum, row by row, is the first maximum of the first row whose maximum is the window's.
 
 
+PART = 1 << 21  # bytes of an image that are pooled at once
 
-def _parts(x: Array) -> list[Any]:
-    """Indices that cut an array along images or channels, whichever lie further apart, to cache size."""
+
+def _pool(part: Callable[[Any], None], x: Array) -> None:
+    """Call `part` with indices that cut x along images or channels, whichever lie further apart."""
     axis = int(abs(x.strides[0]) < abs(x.strides[1]))
     length = x.shape[axis]
-    step = max(1, CHUNK // 4 * length // max(1, x.nbytes))
-    return [(slice(None),) * axis + (slice(i, i + step),) for i in range(0, length, step)]
+    if x.size:
+        _share(lambda s: part((slice(None),) * axis + (s,)), length, max(1, PART * length // x.nbytes), WORTH * length // x.size)
 
 
 def _empty_like(x: Array, grid: Sequence[int], dtype: Any = None) -> Array:
@@ -467,35 +514,57 @@ def _empty_like(x: Array, grid: Sequence[int], dtype: Any = None) -> Array:
     return np.empty_like(x, dtype, shape=(*x.shape[:2], *grid))
 
 
+def _scratch_like(name: str, x: Array, grid: Sequence[int], dtype: Any = None) -> Array:
+    """As `_empty_like`, in memory that the thread keeps under that name."""
+    (order, back), shape = _order(x.strides), (*x.shape[:2], *grid)
+    memory = _scratch(name, [shape[axis] for axis in order], np.dtype(dtype or x.dtype))
+    return memory.transpose(back)
+
+
+def _along(ufunc: np.ufunc, x: Array, windows: Windows, axis: int, out: Array, empty: Any) -> Array:
+    """Into `out`, combine by `ufunc` what each window sees along one axis, `empty` if it sees nothing."""
+    taps = windows.along(axis)
+    if windows.inside(axis) and len(taps) > 1:
+        (_, first), (_, second), *taps = taps
+        ufunc(x[first], x[second], out=out)
+    else:
+        out[...] = empty
+    for seen, taken in taps:
+        ufunc(out[seen], x[taken], out=out[seen])
+    return out
+
+
+def _lowest(dtype: np.dtype[Any]) -> Any:
+    return -np.inf if dtype.kind == "f" else np.iinfo(dtype).min
+
+
 def max_pool2d(
     x: Array, kernel: Pair, stride: Pair, padding: Pair, dilation: Pair, ceil_mode: bool = False
 ) -> Array:
     """Maximum over windows: (N, C, H, W) -> (N, C, P, Q). NaN wins, padding never does."""
-    windows = _windows(x, kernel, stride, padding, dilation, ceil_mode)
+    windows = _windows(x.shape, kernel, stride, padding, dilation, ceil_mode)
     out = _empty_like(x, windows.grid)
-    lowest = -np.inf if x.dtype.kind == "f" else np.iinfo(x.dtype).min
+    lowest = _lowest(x.dtype)
 
     def part(index: Any) -> None:
-        maxima, pixels, taps = out[index], x[index], windows.taps()
-        maxima[...] = pixels[next(taps)[1]] if windows.inside() else lowest
-        for seen, taken in taps if windows.inside() else windows.taps():
-            np.maximum(maxima[seen], pixels[taken], out=maxima[seen])
+        columns = _scratch_like("pooled", x[index], (windows.grid[0], windows.size[1]))
+        _along(np.maximum, x[index], windows, 0, columns, lowest)
+        _along(np.maximum, columns, windows, 1, out[index], lowest)
 
-    threads.run(part, _parts(x))
+    _pool(part, x)
     return out
 
 
-def _firsts(x: Array, out: Array, windows: Windows) -> Iterator[tuple[Array, Any, Any]]:
-    """For each kernel position: a mask of those among the windows `seen` whose first maximum is there.
+def _firsts(x: Array, out: Array, windows: Windows, axis: int) -> Iterator[tuple[Array, Any, Any]]:
+    """For each kernel position along an axis: a mask of those among the windows `seen` whose first maximum is there.
 
     A mask is good until the next one is asked for.
     """
-    order = _memory_order(out)
-    shape, back = [out.shape[axis] for axis in order], np.argsort(order)
-    free, match = (_scratch(name, shape, np.dtype(bool)).transpose(back) for name in ("free", "match"))
+    free, match = (_scratch_like(name, out, out.shape[2:], bool) for name in ("free", "match"))
     free[...] = True
     broken = bool(np.isnan(out).any())  # a window's maximum is then its first NaN, and that equals nothing
-    for seen, taken in windows.taps():
+    *taps, last = windows.along(axis)
+    for seen, taken in taps:
         here, left = match[seen], free[seen]
         np.equal(x[taken], out[seen], out=here)
         if broken:
@@ -503,6 +572,21 @@ def _firsts(x: Array, out: Array, windows: Windows) -> Iterator[tuple[Array, Any
         here &= left
         left ^= here
         yield here, seen, taken
+    seen, taken = last
+    yield free[seen], seen, taken  # it must be in the last place if it was in none before
+
+
+def _route(g: Array, x: Array, best: Array, windows: Windows, axis: int, out: Array) -> Array:
+    """Into `out`, give each window's `g` to the first of the x it sees along the axis that equals its `best`."""
+    bits = _bits(g.dtype)
+    if not windows.tiling(axis):
+        out[...] = 0
+    for here, seen, taken in _firsts(x, best, windows, axis):
+        if windows.apart(axis):
+            np.multiply(g[seen].view(bits), here, out=out[taken].view(bits))
+        else:
+            out[taken] += np.multiply(g[seen].view(bits), here).view(g.dtype)
+    return out
 
 
 def max_pool2d_input(
@@ -510,21 +594,16 @@ def max_pool2d_input(
 ) -> Array:
     """Gradient of the input: each window's `g` goes to its first maximum, (N, C, P, Q) -> (N, C, H, W)."""
     windows = Windows(x.shape[2:], out.shape[2:], kernel, stride, padding, dilation)
-    tiling = windows.tiling()
     dx = _empty_like(x, windows.size, g.dtype)
-    bits = _bits(g.dtype)
 
     def part(index: Any) -> None:
-        pixels, source = dx[index], g[index].view(bits)
-        if not tiling:
-            pixels[...] = 0
-        for here, seen, taken in _firsts(x[index], out[index], windows):
-            if tiling:
-                np.multiply(source, here, out=pixels[taken].view(bits))
-            else:
-                pixels[taken] += np.multiply(source[seen], here).view(g.dtype)
+        rows = _scratch_like("pooled", x[index], (windows.size[0], windows.grid[1]))
+        _along(np.maximum, x[index], windows, 1, rows, -np.inf)
+        routed = _scratch_like("routed", x[index], rows.shape[2:], g.dtype)
+        _route(g[index], rows, out[index], windows, 0, routed)
+        _route(routed, x[index], rows, windows, 1, dx[index])
 
-    threads.run(part, _parts(x))
+    _pool(part, x)
     return dx
 
 
@@ -533,10 +612,13 @@ def max_pool2d_gather(
 ) -> Array:
     """The adjoint: `v` at each window's first maximum, (N, C, H, W) -> (N, C, P, Q)."""
     windows = Windows(x.shape[2:], out.shape[2:], kernel, stride, padding, dilation)
-    gathered = _empty_like(out, windows.grid, v.dtype)
-    gathered[...] = 0
-    for here, seen, taken in _firsts(x, out, windows):
-        np.copyto(gathered[seen], v[taken], where=here)
+    rows = _empty_like(x, (windows.size[0], windows.grid[1]))
+    _along(np.maximum, x, windows, 1, rows, -np.inf)
+    gathered = v
+    for axis, image, best in ((1, x, rows), (0, rows, out)):
+        source, gathered = gathered, np.zeros_like(best, v.dtype)
+        for here, seen, taken in _firsts(image, best, windows, axis):
+            np.copyto(gathered[seen], source[taken], where=here)
     return gathered
 
 
@@ -547,7 +629,7 @@ def _divisors(
     (PyTorch's rule: padding counts with `count_include_pad`, what `ceil_mode` adds beyond it never does)."""
     if override is not None:
         return override
-    if windows.inside() or (count_include_pad and not ceil_mode):
+    if (windows.inside(0) and windows.inside(1)) or (count_include_pad and not ceil_mode):
         return prod(windows.kernel)
     counts: list[Array] = []
     for size, grid, k, s, pad, _ in zip(*windows, strict=True):
@@ -569,19 +651,29 @@ def avg_pool2d(
     divisor_override: int | None = None,
 ) -> Array:
     """Average over windows: (N, C, H, W) -> (N, C, P, Q)."""
-    windows = _windows(x, kernel, stride, padding, (1, 1), ceil_mode)
+    windows = _windows(x.shape, kernel, stride, padding, (1, 1), ceil_mode)
     out = _empty_like(x, windows.grid)
     divisors = _divisors(windows, ceil_mode, count_include_pad, divisor_override, x.dtype)
 
     def part(index: Any) -> None:
-        sums, pixels, taps = out[index], x[index], windows.taps()
-        sums[...] = pixels[next(taps)[1]] if windows.inside() else 0
-        for seen, taken in taps if windows.inside() else windows.taps():
-            sums[seen] += pixels[taken]
+        columns = _scratch_like("pooled", x[index], (windows.grid[0], windows.size[1]))
+        _along(np.add, x[index], windows, 0, columns, 0)
+        sums = _along(np.add, columns, windows, 1, out[index], 0)
         sums /= divisors
 
-    threads.run(part, _parts(x))
+    _pool(part, x)
     return out
+
+
+def _spread(g: Array, windows: Windows, axis: int, out: Array) -> None:
+    """Into `out`, add each window's `g` to all that it sees along an axis."""
+    if not windows.tiling(axis):
+        out[...] = 0
+    for seen, taken in windows.along(axis):
+        if windows.apart(axis):
+            out[taken] = g[seen]
+        else:
+            out[taken] += g[seen]
 
 
 def avg_pool2d_input(
@@ -596,21 +688,15 @@ def avg_pool2d_input(
 ) -> Array:
     """Gradient of the input: (N, C, P, Q) -> (N, C, H, W), `size` = (H, W)."""
     windows = Windows(size, g.shape[2:], kernel, stride, padding, (1, 1))
-    tiling = windows.tiling()
     dx = _empty_like(g, size)
     divisors = _divisors(windows, ceil_mode, count_include_pad, divisor_override, g.dtype)
 
     def part(index: Any) -> None:
-        pixels, shares = dx[index], g[index] / divisors
-        if not tiling:
-            pixels[...] = 0
-        for seen, taken in windows.taps():
-            if tiling:
-                pixels[taken] = shares
-            else:
-                pixels[taken] += shares[seen]
+        rows = _scratch_like("pooled", dx[index], (size[0], windows.grid[1]))
+        _spread(g[index] / divisors, windows, 0, rows)
+        _spread(rows, windows, 1, dx[index])
 
-    threads.run(part, _parts(dx))
+    _pool(part, dx)
     return dx
 
 
@@ -633,7 +719,7 @@ def _slabs(x: Array) -> list[slice]:
 
 def channel_moments(x: Array) -> tuple[Array, Array]:
     """Mean and variance (without Bessel's correction) of each channel of (N, C, *): two arrays (C,)."""
-    rows = _by_channel(x, _memory_order(x))
+    rows = _by_channel(x, _order(x.strides)[0])
     count = max(1, rows.shape[0] * rows.shape[2])
     partial = np.empty(rows.shape[:2], x.dtype)
     slabs = _slabs(rows)
@@ -651,7 +737,7 @@ def channel_moments(x: Array) -> tuple[Array, Array]:
 def normalise(x: Array, weight: Array | None, bias: Array | None, mean: Array, deviation: Array) -> Array:
     """(x - mean) / deviation * weight + bias, all but x (N, C, *) of shape (C,)."""
     out = np.empty_like(x)
-    order = _memory_order(out)
+    order, _ = _order(out.strides)
     rows, results = _by_channel(x, order), _by_channel(out, order)
     scale = 1 / deviation if weight is None else weight / deviation
 
@@ -668,7 +754,7 @@ def normalise(x: Array, weight: Array | None, bias: Array | None, mean: Array, d
 def normalise_input(g: Array, x: Array, weight: Array | None, mean: Array, deviation: Array) -> Array:
     """Gradient of `normalise` by x where `mean` and `deviation` are those of x itself (Ioffe & Szegedy 2015, 3)."""
     out = np.empty_like(x)
-    order = _memory_order(out)
+    order, _ = _order(out.strides)
     rows, upstream, results = (_by_channel(a, order) for a in (x, g, out))
     count = rows.shape[0] * rows.shape[2]
     along, total = (_channel_sums(upstream, rows, mean) / count)[:, :, None]  # means of g (x - mean) and of g
@@ -689,7 +775,7 @@ def normalise_input(g: Array, x: Array, weight: Array | None, mean: Array, devia
 
 def normalise_weight(g: Array, x: Array, mean: Array, deviation: Array) -> Array:
     """Gradient of `normalise` by its weight."""
-    order = _memory_order(x)
+    order, _ = _order(x.strides)
     along: Array = _channel_sums(_by_channel(g, order), _by_channel(x, order), mean)[0] / deviation
     return along.astype(g.dtype)
 

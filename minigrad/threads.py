@@ -86,10 +86,15 @@ def run(task: Callable[[T], object], items: Iterable[T]) -> None:
     The items are taken up in order, by whichever thread is free: a task must not care which. Calls from
     several user threads share the workers. A call from inside a task runs where it is.
     """
-    job = _Job(task, items)
+    items = list(items)
+    count = 1 if getattr(_inside, "task", False) else min(get_num_threads(), len(items))
     with one_blas_thread():
-        helpers = 0 if getattr(_inside, "task", False) else min(get_num_threads(), job.left) - 1
-        for _ in range(helpers):
+        if count <= 1:
+            for item in items:
+                task(item)
+            return
+        job = _Job(task, items)
+        for _ in range(count - 1):
             # the caller's context, so that its np.errstate holds in the workers
             _pool.put(contextvars.copy_context(), job)
         try:

@@ -18,12 +18,12 @@ from minigrad.autograd import Array, primitive
 if TYPE_CHECKING:
     from minigrad.tensor import Tensor
 
-COSTLY = 1 << 13  # elements from which a share of a transcendental function pays a thread
+COSTLY = 1 << 16  # elements from which a share of a transcendental function pays a thread
 
 
 def large(x: Array) -> bool:
     """Whether x is an array that is worth sharing over threads: asked first, for tiny operations must cost little."""
-    return type(x) is np.ndarray and x.size >= kernels.LARGE
+    return type(x) is np.ndarray and x.size >= kernels.WORTH
 
 
 # ---------------------------------------------------------------------------------------------------- arithmetic
