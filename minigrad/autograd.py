@@ -173,7 +173,7 @@ class Value:
 
         def keep(g: Tensor) -> None:
             if (tensor := itself()) is not None:
-                deposit(tensor, g if g.node is not None else box(g.data.copy()))
+                deposit(tensor, g if g.node is not None else box(g.data.copy("K")))
 
         if self.node.hooks is None:
             self.node.hooks = {}
@@ -492,7 +492,7 @@ def backward(
         tensor = chosen.get(node) if chosen is not None else node.tensor() if isinstance(node, Leaf) else None
         if tensor is not None and tensor.requires_grad:
             if g.node is None and (g.data.base is not None or id(g.data) in given):
-                g = box(g.data.copy())
+                g = box(g.data.copy("K"))
             given.add(id(g.data))
             check_fit(tensor, g)
             arrived.append((tensor, g))
@@ -558,7 +558,7 @@ def backpropagate(
             if node.hooks:
                 for hook in list(node.hooks.values()):
                     g = replaced(g, hook(g))
-                g = box(g.data.copy(), g.node)  # the hook may have kept what it saw
+                g = box(g.data.copy("K"), g.node)  # the hook may have kept what it saw
             arrive(node, g)
             if not node.edges:
                 continue
