@@ -31,6 +31,7 @@ FLOAT32, FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 Parameters: TypeAlias = tuple[tuple[str, Any], ...]  # name and default of each
 REQUIRED = inspect.Parameter.empty
 serial_numbers = itertools.count()
+NOTHING: dict[str, Any] = {}  # what a Node saves until it saves something
 
 
 # ---------------------------------------------------------------------------------------------------- the graph
@@ -50,26 +51,28 @@ class Node:
         self.edges = edges
         self.shape = out.shape
         self.dtype = out.dtype
-        self.saved: dict[str, Any] | None = {}
-        self.stamps: list[Stamp] = []  # what the saved tensors looked like
+        self.saved: dict[str, Any] | None = NOTHING
+        self.stamps: Sequence[Stamp] = ()  # what the saved tensors looked like
         self.hooks: dict[int, Callable[[Tensor], Tensor | None]] | None = None
         self.serial = next(serial_numbers)  # parents have smaller numbers than their children
 
     def save(self, args: Sequence[Any], result: Value) -> None:
         """Keep what the rules of the edges need of the forward's arguments and of its result."""
-        saved = self.saved = {}
+        saved: dict[str, Any] = {}
+        stamps: list[Stamp] = []
+        self.saved, self.stamps = saved, stamps
         for rule, _ in self.edges:
             for name, get in rule.needs:
                 if name not in saved:
                     value = saved[name] = get(args)
                     if isinstance(value, Value):
-                        self.stamps.append((name, value, value.data, value.version[0]))
+                        stamps.append((name, value, value.data, value.version[0]))
             if rule.wants_out and "out" not in saved:
                 # A bare array: boxing it again at backward is what keeps the Node from referring to its own output.
                 saved["out"] = result.data
                 witness = box(result.data)
                 witness.version = result.version
-                self.stamps.append(("out", witness, result.data, result.version[0]))
+                stamps.append(("out", witness, result.data, result.version[0]))
 
     @property
     def name(self) -> str:
@@ -547,7 +550,8 @@ def backpropagate(
     arrive: Callable[[Node, Tensor], None],
 ) -> None:
     """Walk the graph from `grads` along `order`, children before parents; call `arrive(node, gradient)` at each node
-    whose gradient is complete. `wanted`: the nodes to visit; None for all. Every contribution passes through here."""
+    where a complete gradient may come to rest: a leaf, or with `wanted`, the nodes to visit, any of them.
+    Every contribution passes through here."""
     grads = dict(grads)
     observers = [o.on_contribution for o in state.observers if o.on_contribution]
     recording, state.recording = state.recording, create_graph
@@ -559,7 +563,8 @@ def backpropagate(
                 for hook in list(node.hooks.values()):
                     g = replaced(g, hook(g))
                 g = box(g.data.copy("K"), g.node)  # the hook may have kept what it saw
-            arrive(node, g)
+            if wanted is not None or not node.edges:
+                arrive(node, g)
             if not node.edges:
                 continue
             saved = node.saved
@@ -580,7 +585,7 @@ def backpropagate(
                 if wanted is not None and parent not in wanted:
                     continue
                 try:
-                    part = rule.function(g, *[saved[name] for name in rule.names])
+                    part = rule.function(g, *map(saved.__getitem__, rule.names))
                     if part.data.shape != parent.shape or part.data.dtype is not parent.dtype:
                         part = fitted(part, node, rule, parent)
                 except Exception as error:
@@ -595,7 +600,7 @@ def backpropagate(
                     grads[parent] = before + part if noted else box(np.asarray(before.data + part.data))
             if not retain_graph and node.saved:
                 node.saved = None
-                node.stamps = []
+                node.stamps = ()
     finally:
         state.recording = recording
 

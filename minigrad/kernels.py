@@ -113,9 +113,7 @@ def _even(count: int, most: int) -> int:
     return -(-count // -(-count // max(1, most)))
 
 
-def output_size(
-    size: int, kernel: int, stride: int, padding: int, dilation: int, ceil_mode: bool = False
-) -> int:
+def output_size(size: int, kernel: int, stride: int, padding: int, dilation: int, ceil_mode: bool = False) -> int:
     """Number of windows along an axis: those that fit, or with `ceil_mode` those that begin inside the input
     or its left padding (PyTorch's rules)."""
     span = size + 2 * padding - dilation * (kernel - 1) - 1
@@ -278,7 +276,7 @@ def elementwise(ufunc: np.ufunc, *operands: Any, block: int = 4 * BLOCK) -> Arra
     return result
 
 
-def by_blocks(function: Callable[[Array], Array], x: Array, block: int = BLOCK // 4) -> Array:
+def by_blocks(function: Callable[[Array], Array], x: Array, block: int = 2 * BLOCK) -> Array:
     """`function(x)` for one made of several elementwise steps: on large arrays block by block, over the threads,
     so that what is between the steps stays in cache. The result has the dtype of x."""
     if x.size >= 2 * block and x.dtype.kind == "f":
@@ -297,7 +295,8 @@ def by_blocks(function: Callable[[Array], Array], x: Array, block: int = BLOCK /
 def relu(x: Array) -> Array:
     """The maximum of x and 0."""
     if x.dtype.kind == "f" and x.size > BLOCK // 8:
-        return elementwise(_clip, x, 0.0, np.inf)  # vectorised, which NumPy's maximum with a number is not (measured 3x)
+        # vectorised, which NumPy's maximum with a number is not (measured 3x)
+        return elementwise(_clip, x, 0.0, np.inf)
     return np.maximum(x, 0, out=np.empty_like(x))
 
 
@@ -313,9 +312,8 @@ def gate(x: Array, y: Array) -> Array:
             source, sign, target = flat[0].view(bits), flat[1], flat[2].view(bits)
 
             def task(s: slice) -> None:
-                open_ = np.less_equal(sign[s], 0, out=_scratch("open", (s.stop - s.start,), np.dtype(bool)))
-                np.logical_not(open_, out=open_)
-                np.multiply(source[s], open_, out=target[s])
+                closed = np.less_equal(sign[s], 0, out=_scratch("closed", (s.stop - s.start,), np.dtype(bool)))
+                np.multiply(source[s], np.logical_not(closed, out=closed), out=target[s])
 
             _share(task, x.size, 2 * BLOCK)
             return out
@@ -323,8 +321,8 @@ def gate(x: Array, y: Array) -> Array:
 
 
 def _lines(values: Array, length: int) -> Array:
-    """Values (C,) to go with lines (C, length): repeated along them, for NumPy goes through two whole arrays in half the
-    time that it needs for an array and a column; a column where that would be large."""
+    """Values (C,) to go with lines (C, length): repeated along them, for NumPy goes through two whole arrays in half
+    the time that it needs for an array and a column (measured); a column where that would be large."""
     return np.repeat(values, length).reshape(-1, length) if values.size * length <= BLOCK else values[:, None]
 
 
@@ -383,17 +381,15 @@ class _Columns:
             height, inner, rows = (tall - 1) * step + kh, 1, (down, down)
         else:
             height, inner, rows = tall, kh, (sh * down, dh * down)
-        strides = (c * channel, *rows, channel, dw * right, sw * right, item)
         columns = _scratch("columns", (groups, height, inner, c, kw, wide, deep), self.dtype)
-        np.copyto(columns, as_strided(patch, columns.shape, strides))
+        seen = (c * channel, *rows, channel, dw * right, sw * right, item)
+        np.copyto(columns, as_strided(patch, columns.shape, seen))
         line = wide * deep * item
-        strides = (columns.strides[0], step * c * kw * line, line, item)
-        return np.ndarray(shape, self.dtype, columns, strides=strides)
+        matrices = (columns.strides[0], step * c * kw * line, line, item)
+        return np.ndarray(shape, self.dtype, columns, strides=matrices)
 
 
-def conv2d(
-    x: Array, w: Array, bias: Array | None, stride: Pair, padding: Pair, dilation: Pair, groups: int
-) -> Array:
+def conv2d(x: Array, w: Array, bias: Array | None, stride: Pair, padding: Pair, dilation: Pair, groups: int) -> Array:
     """Cross-correlation: (N, C, H, W), (O, C / groups, kh, kw), (O,) -> (N, O, P, Q)."""
     windows = _windows(x.shape, w.shape[2:], stride, padding, dilation)
     dtype = np.result_type(x, w)
@@ -408,8 +404,8 @@ def conv2d(
         weights = np.ascontiguousarray(weights.reshape(groups, 1, o // groups, kh * c * kw), dtype)
         biases = None
         if bias is not None:
-            _, q, n = columns.chunks[0]
-            biases = _lines(bias.astype(dtype), (q.stop - q.start) * (n.stop - n.start)).reshape(groups, 1, o // groups, -1)
+            wide, deep = (s.stop - s.start for s in columns.chunks[0][1:])
+            biases = _lines(bias.astype(dtype), wide * deep).reshape(groups, 1, o // groups, -1)
 
         def chunk(span: tuple[slice, slice, slice]) -> None:
             target = _chunk(rows, *span, groups)
@@ -428,9 +424,7 @@ def _chunk(rows: Array, p: slice, q: slice, n: slice, groups: int) -> Array:
     return part.reshape(tall, groups, o // groups, wide * deep).transpose(1, 0, 2, 3)
 
 
-def conv2d_weight(
-    g: Array, x: Array, size: Pair, stride: Pair, padding: Pair, dilation: Pair, groups: int
-) -> Array:
+def conv2d_weight(g: Array, x: Array, size: Pair, stride: Pair, padding: Pair, dilation: Pair, groups: int) -> Array:
     """Gradient of the weights: (N, O, P, Q), (N, C, H, W) -> (O, C / groups, kh, kw), `size` = (kh, kw)."""
     dtype = np.result_type(g, x)
     o, c, (kh, kw) = g.shape[1], x.shape[1] // groups, size
@@ -453,9 +447,7 @@ def conv2d_weight(
     return total.reshape(groups, kh, c, kw, o // groups).transpose(0, 4, 2, 1, 3).reshape(o, c, kh, kw)
 
 
-def conv2d_input(
-    g: Array, w: Array, size: Pair, stride: Pair, padding: Pair, dilation: Pair, groups: int
-) -> Array:
+def conv2d_input(g: Array, w: Array, size: Pair, stride: Pair, padding: Pair, dilation: Pair, groups: int) -> Array:
     """Gradient of the input: (N, O, P, Q), (O, C / groups, kh, kw) -> (N, C, H, W), `size` = (H, W)."""
     o, c, kh, kw = w.shape
     weights = w.reshape(groups, o // groups, c, kh, kw)
@@ -515,7 +507,8 @@ def _pool(part: Callable[[Any], None], x: Array) -> None:
     axis = int(abs(x.strides[0]) < abs(x.strides[1]))
     length = x.shape[axis]
     if x.size:
-        _share(lambda s: part((slice(None),) * axis + (s,)), length, max(1, PART * length // x.nbytes), WORTH * length // x.size)
+        step, worth = max(1, PART * length // x.nbytes), WORTH * length // x.size
+        _share(lambda s: part((slice(None),) * axis + (s,)), length, step, worth)
 
 
 def _empty_like(x: Array, grid: Sequence[int], dtype: Any = None) -> Array:
@@ -532,13 +525,12 @@ def _scratch_like(name: str, x: Array, grid: Sequence[int], dtype: Any = None) -
 
 def _along(ufunc: np.ufunc, x: Array, windows: Windows, axis: int, out: Array, empty: Any) -> Array:
     """Into `out`, combine by `ufunc` what each window sees along one axis, `empty` if it sees nothing."""
-    taps = windows.along(axis)
-    if windows.inside(axis) and len(taps) > 1:
-        (_, first), (_, second), *taps = taps
-        ufunc(x[first], x[second], out=out)
+    taps, begun = windows.along(axis), windows.inside(axis) and windows.kernel[axis] > 1
+    if begun:
+        ufunc(x[taps[0][1]], x[taps[1][1]], out=out)
     else:
         out[...] = empty
-    for seen, taken in taps:
+    for seen, taken in taps[2 * begun :]:
         ufunc(out[seen], x[taken], out=out[seen])
     return out
 
@@ -547,9 +539,7 @@ def _lowest(dtype: np.dtype[Any]) -> Any:
     return -np.inf if dtype.kind == "f" else np.iinfo(dtype).min
 
 
-def max_pool2d(
-    x: Array, kernel: Pair, stride: Pair, padding: Pair, dilation: Pair, ceil_mode: bool = False
-) -> Array:
+def max_pool2d(x: Array, kernel: Pair, stride: Pair, padding: Pair, dilation: Pair, ceil_mode: bool = False) -> Array:
     """Maximum over windows: (N, C, H, W) -> (N, C, P, Q). NaN wins, padding never does."""
     windows = _windows(x.shape, kernel, stride, padding, dilation, ceil_mode)
     out = _empty_like(x, windows.grid)
@@ -819,7 +809,8 @@ def normalise_weight(g: Array, x: Array, mean: Array, deviation: Array) -> Array
     """Gradient of `normalise` by its weight."""
     order, _ = _order(x.strides)
     along = _upstream_sums(_by_channel(g, order), _by_channel(x, order), mean, deviation)[1]
-    return (along / deviation).astype(g.dtype)
+    slope: Array = (along / deviation).astype(g.dtype)
+    return slope
 
 
 def _upstream_sums(g: Array, x: Array, mean: Array, deviation: Array) -> Array:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from numpy.lib.stride_tricks import sliding_window_view
 
+import minigrad as mg
 from minigrad import kernels, threads
 
 
@@ -194,9 +195,7 @@ def test_max_pool_hands_on_nan_and_its_gradient_and_spreads_no_infinite_gradient
     out = kernels.max_pool2d(x, *geometry)
     assert np.isnan(out).all()
     g = np.full(out.shape, np.inf)
-    np.testing.assert_array_equal(
-        kernels.max_pool2d_input(g, x, out, *geometry), [[[[0, np.inf], [0, 0]]]]
-    )
+    np.testing.assert_array_equal(kernels.max_pool2d_input(g, x, out, *geometry), [[[[0, np.inf], [0, 0]]]])
 
 
 def test_max_pool_of_integers():
@@ -349,3 +348,52 @@ def test_results_are_the_same_bits_for_any_number_of_threads_and_every_time():
                 assert everything(stride) == alone
     finally:
         threads.set_num_threads(before)
+
+
+@pytest.mark.parametrize("mean", [0.0, 1.0, 300.0])
+@pytest.mark.parametrize("order", [(0, 1, 2, 3), (2, 1, 3, 0)])
+def test_sums_by_channel_in_float32_are_exact_wherever_the_mean_is(mean, order):
+    rng = np.random.default_rng(3)
+    x, g = (np.ascontiguousarray(rng.standard_normal((32, 5, 12, 12)).transpose(order)) for _ in range(2))
+    x = (x.transpose(np.argsort(order)) + mean).astype(np.float32)
+    g = g.transpose(np.argsort(order)).astype(np.float32)
+    wide, along = x.astype(np.float64), g.astype(np.float64)
+    axes, columns = (0, 2, 3), (1, -1, 1, 1)
+    np.testing.assert_allclose(kernels.channel_sum(x), wide.sum(axes), rtol=1e-5, atol=1e-2)
+    found, variance = kernels.channel_moments(x)
+    np.testing.assert_allclose(found, wide.mean(axes), rtol=1e-6, atol=1e-6)
+    np.testing.assert_allclose(variance, wide.var(axes), rtol=1e-5)
+    centre, deviation = found.astype(np.float64), np.sqrt(variance.astype(np.float64))
+    centred = (wide - centre.reshape(columns)) / deviation.reshape(columns)
+    np.testing.assert_allclose(
+        kernels.normalise_weight(g, x, found, np.sqrt(variance)), (along * centred).sum(axes), rtol=1e-5, atol=1e-3
+    )
+    expected = along - along.mean(axes).reshape(columns) - centred * (along * centred).mean(axes).reshape(columns)
+    np.testing.assert_allclose(
+        kernels.normalise_input(g, x, None, found, np.sqrt(variance)), expected / deviation.reshape(columns), atol=2e-5
+    )
+
+
+def test_the_sum_over_images_and_pixels_is_not_taken_for_other_dimensions():
+    x = np.random.default_rng(0).standard_normal((4, 3, 30, 30, 4)).astype(np.float32)
+    np.testing.assert_allclose(mg.tensor(x).sum((0, 2, 3)).data, x.sum((0, 2, 3)), rtol=1e-4, atol=1e-3)
+    np.testing.assert_allclose(mg.tensor(x[..., 0]).sum((0, 2, 3)).data, x[..., 0].sum((0, 2, 3)), rtol=1e-4, atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("kernel", "stride", "dilation"), [((2, 2), (2, 2), (1, 1)), ((3, 2), (1, 2), (1, 2)), ((3, 3), (2, 2), (1, 1))]
+)
+def test_of_equal_maxima_the_first_row_by_row_takes_the_gradient(kernel, stride, dilation):
+    x = np.random.default_rng(1).integers(0, 3, (3, 2, 9, 8)).astype(np.float64)  # ties everywhere
+    out = kernels.max_pool2d(x, kernel, stride, (0, 0), dilation)
+    g = np.random.default_rng(2).standard_normal(out.shape)
+    expected = np.zeros_like(x)
+    for n, c, p, q in np.ndindex(*out.shape):
+        places = [
+            (p * stride[0] + i * dilation[0], q * stride[1] + j * dilation[1])
+            for i in range(kernel[0])
+            for j in range(kernel[1])
+        ]
+        h, w = next(place for place in places if x[n, c][place] == out[n, c, p, q])
+        expected[n, c, h, w] += g[n, c, p, q]
+    np.testing.assert_allclose(kernels.max_pool2d_input(g, x, out, kernel, stride, (0, 0), dilation), expected)

@@ -65,7 +65,7 @@ def count(shape: tuple[int, ...], dim: Dims) -> int:
 @primitive(x=lambda g, x_shape, dim: spread(g, x_shape, dim))
 def sum(x: Array, dim: Dims = None, keepdim: bool = False, dtype: Any = None) -> Array:
     """The sum of the elements along `dim`."""
-    if type(x) is np.ndarray and x.size >= CHANNELS and x.dtype.kind == "f" and dim == (0, 2, 3) and not (keepdim or dtype):
+    if dim == (0, 2, 3) and x.ndim == 4 and x.size >= CHANNELS and x.dtype.kind == "f" and not (keepdim or dtype):
         return kernels.channel_sum(x)
     return add_along(x, axis=axes(dim), keepdims=keepdim, dtype=dtype or total_dtype(x))
 
