@@ -169,7 +169,7 @@ def _batch_innermost(a: Array) -> Array:
     if rows[:1, :1].flags.c_contiguous:
         return rows
     out = np.empty_like(rows, order="C")
-    threads.run(lambda h: _copy_rows(out[h : h + 1], rows[h : h + 1]), range(len(rows)))
+    threads.run(lambda h: _copy_rows(out[h : h + 1], rows[h : h + 1]), range(len(rows)), share=a.size >= WORTH)
     return out
 
 
@@ -204,6 +204,7 @@ def _scratch(name: str, shape: Sequence[int], dtype: Any) -> Array:
 
 BLOCK = 1 << 16  # elements of an elementwise task of several steps: what is between them stays in cache
 WORTH = 1 << 20  # elements from which cheap work is worth sharing: to hand over costs 0.1 to 0.3 ms on some machines
+PRODUCTS = 1 << 24  # multiplications from which matrix products are worth it, too: half a millisecond of a core
 SMALL = 9_000  # products below which BLAS libraries use one thread by themselves
 
 
@@ -220,7 +221,7 @@ def matmul(x: Array, y: Array) -> Array:
             task = lambda i: np.matmul(x, y[:, i : i + size], out=out[:, i : i + size])
         else:
             task = lambda i: np.matmul(x[i : i + size], y, out=out[i : i + size])
-        threads.run(task, range(0, max(rows, columns), size))
+        threads.run(task, range(0, max(rows, columns), size), share=rows * inner * columns >= PRODUCTS)
         return out
     if 0 in (x.ndim, y.ndim) or x.size * y.shape[-1] <= SMALL:
         return np.matmul(x, y)  # type: ignore[no-any-return]
@@ -413,7 +414,7 @@ def conv2d(x: Array, w: Array, bias: Array | None, stride: Pair, padding: Pair, 
             if biases is not None:  # here, while the chunk is in cache
                 target += biases[..., : target.shape[3]]
 
-        threads.run(chunk, columns.chunks)
+        threads.run(chunk, columns.chunks, share=out.size * weights.shape[3] >= PRODUCTS)
     return out
 
 
@@ -442,7 +443,7 @@ def conv2d_weight(g: Array, x: Array, size: Pair, stride: Pair, padding: Pair, d
             np.matmul(columns.matrix(*span), planes.transpose(0, 1, 3, 2), out=products)
             partial[k] += products.sum(1)
 
-    threads.run(part, range(parts))
+    threads.run(part, range(parts), share=g.size * partial.shape[2] >= PRODUCTS)
     total: Array = partial.sum(0)
     return total.reshape(groups, kh, c, kw, o // groups).transpose(0, 4, 2, 1, 3).reshape(o, c, kh, kw)
 
@@ -488,7 +489,7 @@ def _scatter(g: Array, w: Array, size: Pair, stride: Pair, padding: Pair, dilati
                         rows[h, :, :, taken] += products.reshape(groups, kw, c, q, n)[:, j, :, seen]
 
     tall = max(1, height // PARTIALS)
-    threads.run(band, range(0, height, tall))
+    threads.run(band, range(0, height, tall), share=g.size * kh * kw * c >= PRODUCTS)
     return out
 
 
