@@ -18,7 +18,7 @@ from minigrad.ops.shape import expand, flip, pad_constant, permute, reshape, sta
 if TYPE_CHECKING:
     from minigrad.tensor import Tensor
 
-CHANNELS = 1 << 14  # elements of images from which the sum of each channel has a kernel of its own
+CHANNELS = 1 << 14  # elements from which products with ones are the faster sum
 Dims = int | tuple[int, ...] | list[int] | None
 
 # Untyped: NumPy's stubs know a reduction only with a literal keepdims.
@@ -65,9 +65,16 @@ def count(shape: tuple[int, ...], dim: Dims) -> int:
 @primitive(x=lambda g, x_shape, dim: spread(g, x_shape, dim))
 def sum(x: Array, dim: Dims = None, keepdim: bool = False, dtype: Any = None) -> Array:
     """The sum of the elements along `dim`."""
-    if dim == (0, 2, 3) and x.ndim == 4 and x.size >= CHANNELS and x.dtype.kind == "f" and not (keepdim or dtype):
+    if of_channels(x, dim) and not (keepdim or dtype):
         return kernels.channel_sum(x)
     return add_along(x, axis=axes(dim), keepdims=keepdim, dtype=dtype or total_dtype(x))
+
+
+def of_channels(x: Array, dim: Dims) -> bool:
+    """Whether this is over images and pixels, as for a bias, and over so many that it has a kernel of its own."""
+    if not (isinstance(dim, tuple) and dim == (0, 2, 3) and isinstance(x, np.ndarray)):
+        return False
+    return x.ndim == 4 and x.size >= CHANNELS and x.dtype.kind == "f"
 
 
 def total_dtype(x: Array) -> Any:
