@@ -318,7 +318,7 @@ class Tensor(Value, results=True):
         return self.data.tolist()
 
     def to(self, dtype: Any) -> Tensor:
-        """This in another dtype (or that of another tensor); itself if it has that dtype, or for "cpu", where all is."""
+        """This in another dtype (or that of another tensor); itself if it has it, or for "cpu", where all is."""
         if isinstance(dtype, str) and dtype == "cpu":
             return self
         dtype = as_dtype(dtype.dtype if isinstance(dtype, Tensor) else dtype)
