@@ -1,4 +1,4 @@
-"""Draw what a tape holds: the pictures of the README, written to `examples/pictures` (or to the folder given).
+"""Draw what a tape holds: the README's pictures of graphs, written to `examples/pictures` (or to the folder given).
 
     python examples/draw_graph.py [FOLDER]
 

@@ -8,13 +8,16 @@ behind a logical (N, C, H, W) view. That one choice makes most of the speed:
 
 - A window shifted by one column is the same memory shifted by N elements, and the images of a batch are
   neighbours: copies, maxima and sums run over long contiguous stretches, for any kernel, stride and size.
-- The columns of im2col, ordered (row, channel, kernel column), are shared by windows above one another: kw
-  copies of the image serve instead of kh * kw (Cho & Brand 2017, "MEC", arXiv 1706.06873).
+- The columns of im2col, ordered (row, channel, kernel column), are shared by windows above one another: the
+  image is held kw times instead of kh * kw (Cho & Brand 2017, "MEC", arXiv 1706.06873).
 - An output row is one matrix product straight into its place; a 1x1 convolution needs no copy at all.
+- Pooling goes along the rows first, where memory is contiguous, and then along the columns of what is left.
 - Elementwise operations keep the layout, and flattening to (N, C * H * W) is a view.
 
-The work is cut into chunks whose columns stay in a core's cache, in buffers that live on, and shared over
-threads. Neither the cut nor the order of any sum depends on the number of threads: so the results do not.
+The work is cut into chunks whose columns stay in a core's cache, in buffers that live on. A chunk is few NumPy calls,
+each as long as can be: threads that come back from short ones wait for the interpreter's lock more than they work.
+Only what takes longer than to hand it over is shared over threads. Neither the cut nor the order of any sum depends on
+their number: so the results do not.
 """
 
 from __future__ import annotations
