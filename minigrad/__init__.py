@@ -124,7 +124,7 @@ from minigrad.ops.shape import (
     unflatten,
     unsqueeze,
 )
-from minigrad.random import Generator, default_generator, get_rng_state, manual_seed, set_rng_state
+from minigrad.random import get_rng_state, manual_seed, set_rng_state
 from minigrad.serialization import load, save
 from minigrad.tensor import (
     Tensor,
@@ -154,6 +154,7 @@ from minigrad.threads import get_num_threads, set_num_threads
 
 if _typing.TYPE_CHECKING:
     from minigrad import viz
+    from minigrad.random import Generator, default_generator
     from minigrad.viz import graph
 
 float16, float32, float64 = _np.dtype("float16"), _np.dtype("float32"), _np.dtype("float64")
@@ -216,9 +217,12 @@ _INSTEAD = {
 if not _typing.TYPE_CHECKING:  # a type checker would take it for a promise that every name exists
 
     def __getattr__(name: str) -> object:
-        """`graph` and `viz`, when they are first asked for: who draws nothing does not wait for what pictures need."""
+        """What is loaded when it is first asked for: who draws nothing does not wait for what pictures need, nor who
+        draws no numbers for NumPy's generators."""
         if name in ("graph", "viz"):
             viz = _import_module("minigrad.viz")
             return viz if name == "viz" else viz.graph
+        if name in ("Generator", "default_generator"):
+            return getattr(random, name)
         hint = f"; {_INSTEAD[name]}" if name in _INSTEAD else ""
         raise AttributeError(f"module 'minigrad' has no attribute {name!r}{hint}", name=name)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
@@ -639,7 +639,7 @@ def eye(n: int, m: int | None = None, dtype: Any = np.float32, requires_grad: bo
     return finished(np.eye(n, m, dtype=as_dtype(dtype)), requires_grad)
 
 
-Source = np.random.Generator | None  # None: the default generator
+Source: TypeAlias = "np.random.Generator | None"  # None: the default generator
 
 
 def rand(*size: Any, dtype: Any = np.float32, generator: Source = None, requires_grad: bool = False) -> Tensor:
