@@ -188,7 +188,8 @@ def picture(results, path):
         least = [results.least(f"network:{name}", f, "min") for f in results.frameworks]
         bars = axis.barh([NAMES[f] for f in results.frameworks], least, color=[colours[f] for f in results.frameworks])
         axis.bar_label(bars, [f"{ms:.1f} ms" for ms in least], padding=3)
-        axis.set(xscale="log", xlim=(min(least) / 2, max(least) * 4), title=f"training step, {name}")
+        axis.set(xscale="log", xlim=(min(least) / 2, max(least) * 9), title=f"training step, {name}")
+        axis.xaxis.set_major_formatter("{x:g}")
         axis.invert_yaxis()
     grow = [f for f in BOTH if f in results.frameworks]
     for axis, what in zip((axes[0, 2], *axes[1]), ("chain", "batch", "channels", "side"), strict=True):
@@ -200,6 +201,10 @@ def picture(results, path):
             axis.loglog(xs, list(points.values()), "o-", color=colours[framework], label=label)
         title = "backward of a chain" if what == "chain" else f"convolution and ReLU by {what}"
         axis.set(title=title, xlabel="operations" if what == "chain" else what, ylabel="ms")
+        axis.set_xticks(xs, [f"{x:,.0f}" for x in xs], minor=False)
+        axis.set_xticks([], minor=True)
+        axis.yaxis.set_major_formatter("{x:g}")
+        axis.yaxis.set_minor_formatter("")
         axis.legend()
     figure.savefig(path, dpi=100)
 
