@@ -37,6 +37,7 @@ STRUCTURE = "structure"
 KINDS = "fiub"  # of dtypes: those that tensors have
 LIMIT = 1 << 28  # bytes that a smaller file may unpack to
 DEPTH = 100  # of nesting: far beyond any use, and before Python's own limit
+EMPTY = 22  # bytes of a zip file without members
 
 
 # ------------------------------------------------------------------------------------------------- saving
@@ -148,7 +149,8 @@ def load(path: str | os.PathLike[str], *, max_bytes: int = LIMIT) -> Any:
         except MemoryError:
             raise  # says nothing about the file
         except Exception as error:  # whatever a reader of zip, .npy or JSON may stumble on
-            raise ValueError(f"load: {os.fspath(path)!r} is damaged or no checkpoint: {error}") from error
+            cause = str(error) or type(error).__name__  # zipfile's EOFError says nothing
+            raise ValueError(f"load: {os.fspath(path)!r} is damaged or no checkpoint: {cause}") from error
 
 
 def _loaded(file: IO[bytes], max_bytes: int) -> Any:
@@ -157,6 +159,8 @@ def _loaded(file: IO[bytes], max_bytes: int) -> Any:
     size = os.fstat(file.fileno()).st_size
     with zipfile.ZipFile(file) as archive:
         members = archive.infolist()
+        if not members and size > EMPTY:
+            raise ValueError(f"its directory is empty, and the file has {size} bytes")
         for member in members:
             _check_member(member)
         if len({member.filename for member in members}) < len(members):

@@ -632,3 +632,12 @@ def test_parameters_go_into_a_vector_and_back():
     np.testing.assert_array_equal(first.weight.data, second.weight.data)
     with pytest.raises(ValueError, match=r"a vector of 9 elements, got shape \(8,\)"):
         utils.vector_to_parameters(vector[1:], second.parameters())
+
+
+def test_values_beyond_a_module_s_dtype_are_refused_and_nothing_changes():
+    layer = nn.Linear(2, 2)
+    before = {name: t.data.copy() for name, t in layer.state_dict().items()}
+    with pytest.raises(RuntimeError, match="values beyond float32 for bias"):
+        layer.load_state_dict({"weight": np.ones((2, 2)), "bias": np.array([0.0, 4e38])})
+    for name, array in before.items():
+        np.testing.assert_array_equal(layer.state_dict()[name].data, array)

@@ -332,3 +332,15 @@ def test_a_missing_file_is_the_usual_error(tmp_path):
         mg.load(tmp_path / "nothing.npz")
     with pytest.raises(FileNotFoundError):
         mg.save(1, tmp_path / "no folder" / "state.npz")
+
+
+def test_an_archive_whose_directory_was_lost_is_not_taken_for_an_empty_one(tmp_path):
+    path = tmp_path / "x.npz"
+    np.savez(path)
+    assert mg.load(path) == {}
+    mg.save({"x": mg.ones(3)}, path)
+    content = bytearray(path.read_bytes())
+    content[-14:-6] = bytes(8)  # how many members there are, twice, and how long their directory is
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match="damaged or no checkpoint: its directory is empty, and the file has"):
+        mg.load(path)

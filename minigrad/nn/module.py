@@ -320,13 +320,13 @@ class Module:
             problems.append(f"Missing key(s) in state_dict: {', '.join(map(repr, missing))}")
         if strict and unexpected:
             problems.append(f"Unexpected key(s) in state_dict: {', '.join(map(repr, unexpected))}")
-        arrays = {}
+        arrays: dict[str, Any] = {}
         for name, tensor in own.items():
             if name not in state_dict:
                 continue
             value = state_dict[name]
             try:
-                array = arrays[name] = value.data if isinstance(value, Tensor) else np.asarray(value)
+                array = value.data if isinstance(value, Tensor) else np.asarray(value)
             except (RuntimeError, TypeError, ValueError) as error:
                 problems.append(f"no array for {name}: {error}")
                 continue
@@ -334,6 +334,12 @@ class Module:
                 problems.append(f"size mismatch for {name}: {array.shape} given, the module has {tensor.data.shape}")
             elif array.dtype.kind != tensor.data.dtype.kind:
                 problems.append(f"dtype mismatch for {name}: {array.dtype} given, the module has {tensor.data.dtype}")
+            else:
+                try:
+                    with np.errstate(over="raise"):
+                        arrays[name] = array.astype(tensor.data.dtype, copy=False)
+                except FloatingPointError:
+                    problems.append(f"values beyond {tensor.data.dtype} for {name}")
         if problems:
             raise RuntimeError(
                 f"Error(s) in loading state_dict for {type(self).__name__}, which is unchanged:\n  "

@@ -11,7 +11,7 @@ import warnings
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
-from minigrad.optim.optimizers import Group, Optimizer, alike
+from minigrad.optim.optimizers import Group, Optimizer, alike, plain
 
 INSTEAD = {  # names that PyTorch's users reach for first
     **dict.fromkeys(
@@ -101,7 +101,7 @@ class LRScheduler:
                 raise ValueError(f"{name}.load_state_dict: {key} is {state_dict[key]!r}, not like {value!r}")
             if key in DIVISORS and not state_dict[key] > 0:
                 raise ValueError(f"{name}.load_state_dict: {key} must be positive, got {state_dict[key]!r}")
-        self.__dict__.update(state_dict)
+        self.__dict__.update({key: plain(value) for key, value in state_dict.items()})
 
 
 class StepLR(LRScheduler):

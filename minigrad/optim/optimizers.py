@@ -224,7 +224,7 @@ class Optimizer:
         for option, own in {**self.defaults, "initial_lr": 1.0}.items():
             if option in old and not alike(own, old[option]):
                 problems.append(f"{option} of group {number} is {old[option]!r}, not like {own!r}")
-        group = {**new, **{key: copy.deepcopy(value) for key, value in old.items() if key != "params"}}
+        group = {**new, **{key: plain(copy.deepcopy(value)) for key, value in old.items() if key != "params"}}
         if len(problems) == before:
             if "betas" in group:
                 group["betas"] = tuple(group["betas"])
@@ -245,14 +245,21 @@ class Optimizer:
             except (RuntimeError, TypeError, ValueError) as error:
                 problems.append(f"no array for {key} of parameter {number}: {error}")
                 continue
-            if key == "step" and array.ndim == 0 and array >= 0:  # PyTorch keeps it in a tensor
-                state[key] = int(array)
+            if key == "step":  # PyTorch keeps it in a tensor
+                if array.ndim == 0 and array >= 0:
+                    state[key] = int(array)
+                else:
+                    problems.append(f"step of parameter {number} is {value!r}, not a number of steps")
             elif array.shape != parameter.shape or array.dtype.kind != "f":
                 problems.append(
                     f"{key} of parameter {number} is {array.dtype}{list(array.shape)}, not {list(parameter.shape)}"
                 )
             else:
-                state[key] = array.astype(parameter.dtype, copy=False)
+                try:
+                    with np.errstate(over="raise"):
+                        state[key] = array.astype(parameter.dtype, copy=False)
+                except FloatingPointError:
+                    problems.append(f"{key} of parameter {number} has values beyond {parameter.dtype}")
         return state
 
     def _needed(self, parameter: Tensor, group: Group) -> set[str]:
@@ -277,6 +284,13 @@ def alike(own: Any, other: Any) -> bool:
     if isinstance(own, int | float) and not isinstance(own, bool):
         return isinstance(other, int | float | np.number) and not isinstance(other, bool)
     return type(own) is type(other) and (not isinstance(own, str) or own == other)
+
+
+def plain(value: Any) -> Any:
+    """NumPy's numbers as Python's, which do not overflow; in rows, too."""
+    if isinstance(value, list | tuple):
+        return type(value)(map(plain, value))
+    return value.item() if isinstance(value, np.generic) else value
 
 
 class SGD(Optimizer):
