@@ -29,7 +29,7 @@ class Generator(np.random.Generator):
         """Go on as the generator whose `get_state` this was; a ValueError if it is no such state."""
         try:
             self.bit_generator.state = json.loads(np.asarray(state, np.uint8).tobytes())
-        except (TypeError, ValueError, KeyError, OverflowError, RecursionError) as error:
+        except (TypeError, ValueError, KeyError, OverflowError, RuntimeError) as error:  # RecursionError is one
             raise ValueError(f"set_state: expected what get_state gave, got something else ({error})") from error
 
 
