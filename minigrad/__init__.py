@@ -15,6 +15,7 @@ from minigrad.autograd import (
     set_grad_enabled,
 )
 from minigrad.checks import detect_anomaly, gradcheck, gradgradcheck
+from minigrad.instead import missing as _missing
 from minigrad.ops.conv import conv1d, conv2d, conv_transpose2d
 from minigrad.ops.elementwise import (
     abs,
@@ -224,5 +225,4 @@ if not _typing.TYPE_CHECKING:  # a type checker would take it for a promise that
             return viz if name == "viz" else viz.graph
         if name in ("Generator", "default_generator"):
             return getattr(random, name)
-        hint = f"; {_INSTEAD[name]}" if name in _INSTEAD else ""
-        raise AttributeError(f"module 'minigrad' has no attribute {name!r}{hint}", name=name)
+        raise _missing("module 'minigrad'", name, _INSTEAD)

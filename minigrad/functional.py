@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from minigrad import kernels, random
 from minigrad.autograd import is_grad_enabled, primitive
+from minigrad.instead import missing
 from minigrad.ops.conv import conv1d, conv2d, conv_transpose2d
 from minigrad.ops.elementwise import elu, gelu, leaky_relu, relu, sigmoid, silu, softplus, tanh, where
 from minigrad.ops.pool import adaptive_avg_pool2d, adaptive_max_pool2d, avg_pool2d, max_pool2d
@@ -78,8 +79,7 @@ INSTEAD = {  # names that PyTorch's users reach for first
 if not TYPE_CHECKING:  # a type checker would take it for a promise that every name exists
 
     def __getattr__(name: str) -> Any:
-        hint = f"; {INSTEAD[name]}" if name in INSTEAD else ""
-        raise AttributeError(f"module 'minigrad.nn.functional' has no attribute {name!r}{hint}", name=name)
+        raise missing("module 'minigrad.nn.functional'", name, INSTEAD)
 
 
 Array: TypeAlias = Any  # what a primitive's forward works on

@@ -259,30 +259,10 @@ def _share(task: Callable[[slice], object], size: int, block: int, worth: int = 
             task(s)
 
 
-def elementwise(ufunc: np.ufunc, *operands: Any, block: int = 4 * BLOCK) -> Array:
-    """`ufunc(*operands)`, in blocks over the threads from four of them on, where the operands are arrays of one dtype
-    that lie alike in memory, and Python numbers."""
-    first = operands[0]
-    if type(first) is np.ndarray and first.size >= 4 * block and first.dtype.kind == "f":
-        arrays = [a for a in operands if type(a) is not float and type(a) is not int]
-        out = np.empty_like(first)
-        if all(type(a) is np.ndarray and a.dtype == first.dtype for a in arrays) and (flat := _memory(out, *arrays)):
-            target, *rest = flat
-            views = iter(rest)
-            sources = [next(views) if type(a) is np.ndarray else a for a in operands]
-
-            def task(s: slice) -> None:
-                ufunc(*[a[s] if type(a) is np.ndarray else a for a in sources], out=target[s])
-
-            _share(task, first.size, block, 4 * block)
-            return out
-    result: Array = ufunc(*operands)
-    return result
-
-
-def by_blocks(function: Callable[[Array], Array], x: Array, block: int = 2 * BLOCK) -> Array:
-    """`function(x)` for one made of several elementwise steps: on large arrays block by block, over the threads,
-    so that what is between the steps stays in cache. The result has the dtype of x."""
+def by_blocks(function: Callable[[Array], Array], x: Array) -> Array:
+    """`function(x)` for an elementwise one of many steps or a costly one: on large arrays block by block, over the
+    threads, so that what is between the steps stays in cache. The result has the dtype of x."""
+    block = 2 * BLOCK
     if x.size >= 2 * block and x.dtype.kind == "f":
         out = np.empty_like(x)
         if flat := _memory(out, x):
@@ -299,12 +279,8 @@ def by_blocks(function: Callable[[Array], Array], x: Array, block: int = 2 * BLO
 def relu(x: Array) -> Array:
     """The maximum of x and 0."""
     if x.dtype.kind == "f" and x.size > BLOCK // 8:
-        # vectorised, which NumPy's maximum with a number is not (measured 3x)
-        return elementwise(_clip, x, 0.0, np.inf)
+        return np.clip(x, 0, np.inf)  # vectorised, which NumPy's maximum with a number is not (measured 3x)
     return np.maximum(x, 0, out=np.empty_like(x))
-
-
-_clip: Any = np.clip  # takes out= as a ufunc does
 
 
 def gate(x: Array, y: Array) -> Array:

@@ -15,6 +15,7 @@ import numpy as np
 
 from minigrad import notebook, random
 from minigrad.autograd import Value, box, explained, state
+from minigrad.instead import missing
 from minigrad.ops import elementwise, linalg, reductions, shape
 
 
@@ -383,8 +384,7 @@ class Tensor(Value, results=True):
     if not TYPE_CHECKING:  # a type checker would take it for a promise that every name exists
 
         def __getattr__(self, name: str) -> Any:  # asked only when there is no such attribute
-            hint = f"; {INSTEAD[name]}" if name in INSTEAD else ""
-            raise AttributeError(f"'Tensor' object has no attribute {name!r}{hint}", name=name, obj=self)
+            raise missing("'Tensor' object", name, INSTEAD, self)
 
     def __repr__(self) -> str:
         body = np.array2string(self.data, separator=", ", prefix="tensor(", precision=4, floatmode="maxprec")

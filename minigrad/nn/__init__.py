@@ -3,6 +3,7 @@
 
 from typing import TYPE_CHECKING, Any
 
+from minigrad.instead import missing
 from minigrad.nn import functional, init, utils
 from minigrad.nn.containers import ModuleDict, ModuleList, Sequential
 from minigrad.nn.layers import (
@@ -117,5 +118,4 @@ INSTEAD = {  # names that PyTorch's users reach for first
 if not TYPE_CHECKING:  # a type checker would take it for a promise that every name exists
 
     def __getattr__(name: str) -> Any:
-        hint = f"; {INSTEAD[name]}" if name in INSTEAD else ""
-        raise AttributeError(f"module 'minigrad.nn' has no attribute {name!r}{hint}", name=name)
+        raise missing("module 'minigrad.nn'", name, INSTEAD)

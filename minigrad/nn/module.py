@@ -15,6 +15,7 @@ from numpy.typing import DTypeLike
 
 from minigrad import notebook
 from minigrad.autograd import RemovableHandle
+from minigrad.instead import missing
 from minigrad.tensor import Tensor
 
 ELSEWHERE = {  # names that PyTorch's users reach for first
@@ -101,8 +102,7 @@ class Module:
         object.__setattr__(self, name, value)
 
     def __getattr__(self, name: str) -> Any:  # asked only when there is no such attribute
-        hint = f"; {ELSEWHERE[name]}" if name in ELSEWHERE else ""
-        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}{hint}", name=name, obj=self)
+        raise missing(f"{type(self).__name__!r} object", name, ELSEWHERE, self)
 
     def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
         """Make `tensor` an attribute that moves and is saved with the module but is not learned.

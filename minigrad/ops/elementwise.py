@@ -18,9 +18,6 @@ from minigrad.autograd import Array, primitive
 if TYPE_CHECKING:
     from minigrad.tensor import Tensor
 
-COSTLY = 1 << 16  # elements from which a share of a transcendental function pays a thread
-
-
 # ---------------------------------------------------------------------------------------------------- arithmetic
 
 
@@ -108,7 +105,7 @@ def reciprocal(x: Array) -> Array:
 @primitive(x=lambda g, out: g * out)
 def exp(x: Array) -> Array:
     """The exponential eˣ."""
-    return kernels.elementwise(np.exp, x, block=COSTLY)
+    return kernels.by_blocks(np.exp, np.asarray(x))
 
 
 @primitive(x=lambda g, out: g * (out + 1))
@@ -120,7 +117,7 @@ def expm1(x: Array) -> Array:
 @primitive(x=lambda g, x: g / x)
 def log(x: Array) -> Array:
     """The natural logarithm."""
-    return kernels.elementwise(np.log, x, block=COSTLY)
+    return kernels.by_blocks(np.log, np.asarray(x))
 
 
 @primitive(x=lambda g, x: g / (1 + x))
@@ -150,7 +147,7 @@ def tan(x: Array) -> Array:
 @primitive(x=lambda g, out: g * (1 - out * out))
 def tanh(x: Array) -> Array:
     """The hyperbolic tangent."""
-    return kernels.elementwise(np.tanh, x, block=COSTLY)
+    return kernels.by_blocks(np.tanh, np.asarray(x))
 
 
 @primitive(x=lambda g, out: g * out * (1 - out))
@@ -175,7 +172,7 @@ def error_function(x: Array) -> Array:
         return error_ratio(x.astype(np.float32, copy=False)).astype(x.dtype if x.dtype.kind == "f" else np.float32)
     size = np.abs(x)
     t = 1 / (1 + size / 2)
-    return np.copysign(1 - t * np.exp(np.polynomial.chebyshev.chebval(2 * t - 1, erfc_series(24)) - size * size), x)
+    return np.copysign(1 - t * np.exp(np.polynomial.chebyshev.chebval(2 * t - 1, erfc_series()) - size * size), x)
 
 
 def error_ratio(x: Array) -> Array:
@@ -198,12 +195,13 @@ def horner(coefficients: list[float], x: np.ndarray) -> np.ndarray:
 
 
 @functools.cache
-def erf_fit(degrees: tuple[int, int] = (6, 4)) -> tuple[list[float], list[float]]:
+def erf_fit() -> tuple[list[float], list[float]]:
     """Coefficients of p and q, lowest first, with erf(x) = x · p(x²) / q(x²) on [0, 4] to 7e-8.
 
     Least squares of p - q · erf(x) / x relative to that, weighted by 1 / q of the round before (Sanathanan & Koerner,
     IEEE Trans. Automatic Control 8, 1963).
     """
+    degrees = 6, 4
     z = 8 - 8 * np.cos(np.linspace(0, np.pi, 400))  # x², denser towards the ends
     values = np.array([math.erf(x) / x if x else 2 / math.sqrt(math.pi) for x in np.sqrt(z)])
     powers, weight = (z[:, None] / 16) ** np.arange(max(degrees) + 1), np.ones_like(z)
@@ -216,7 +214,7 @@ def erf_fit(degrees: tuple[int, int] = (6, 4)) -> tuple[list[float], list[float]
 
 
 @functools.cache
-def erfc_series(degree: int) -> np.ndarray:
+def erfc_series() -> np.ndarray:
     """Chebyshev series S with erfc(x) = t·exp(S(2t - 1) - x²) at t = 1 / (1 + x/2), for x ≥ 0.
 
     Interpolated; far out, where erfc underflows, from its asymptotic series (DLMF 7.12.1).
@@ -230,7 +228,7 @@ def erfc_series(degree: int) -> np.ndarray:
         series = sum((-1) ** m * math.prod(range(1, 2 * m, 2)) / (2 * x * x) ** m for m in range(12))
         return math.log(series / (t * x * math.sqrt(math.pi)))
 
-    return np.polynomial.chebyshev.chebinterpolate(np.vectorize(exponent), degree)
+    return np.polynomial.chebyshev.chebinterpolate(np.vectorize(exponent), 24)
 
 
 @primitive(x=lambda g, x, beta, threshold: g * where(beta * x > threshold, 1.0, sigmoid(beta * x)))

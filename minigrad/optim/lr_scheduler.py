@@ -11,6 +11,7 @@ import warnings
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
+from minigrad.instead import missing
 from minigrad.optim.optimizers import Group, Optimizer, alike, plain
 
 INSTEAD = {  # names that PyTorch's users reach for first
@@ -27,8 +28,7 @@ INSTEAD = {  # names that PyTorch's users reach for first
 if not TYPE_CHECKING:  # a type checker would take it for a promise that every name exists
 
     def __getattr__(name: str) -> Any:
-        hint = f"; {INSTEAD[name]}" if name in INSTEAD else ""
-        raise AttributeError(f"module 'minigrad.optim.lr_scheduler' has no attribute {name!r}{hint}", name=name)
+        raise missing("module 'minigrad.optim.lr_scheduler'", name, INSTEAD)
 
 
 DIVISORS = {"step_size", "T_max", "start_factor", "total_steps"}  # of a state, which therefore must be positive
