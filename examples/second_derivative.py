@@ -35,4 +35,4 @@ figure.savefig(TARGET)
 print("wrote", TARGET)
 
 # tanh' = 1 - tanh²: what the engine found agrees with the formula to the last digits.
-print("error of the first order:", np.abs(curves[1].data - (1 - np.tanh(x.data) ** 2)).max())
+print("error of the first order:", np.abs(curves[1].array - (1 - np.tanh(x.array) ** 2)).max())

@@ -36,7 +36,7 @@ path = []
 for _ in range(40):
     loss = (conv(opponent) - 1).square().mean()
     (gradient,) = mg.grad(loss, [conv.weight])
-    path.append([float((conv.weight.data[0, c] * sobel).sum()) for c in (0, 2)] + [loss.item()])
+    path.append([float((conv.weight.array[0, c] * sobel).sum()) for c in (0, 2)] + [loss.item()])
     with mg.no_grad():
         conv.weight -= 0.02 * gradient
 print("step   red·edge  blue·edge   loss")

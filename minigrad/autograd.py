@@ -66,13 +66,13 @@ class Node:
                 if name not in saved:
                     value = saved[name] = get(args)
                     if isinstance(value, Value):
-                        stamps.append((name, value, value.data, value.version[0]))
+                        stamps.append((name, value, value.array, value.version[0]))
             if rule.wants_out and "out" not in saved:
                 # A bare array: boxing it again at backward is what keeps the Node from referring to its own output.
-                saved["out"] = result.data
-                witness = box(result.data)
+                saved["out"] = result.array
+                witness = box(result.array)
                 witness.version = result.version
-                stamps.append(("out", witness, result.data, result.version[0]))
+                stamps.append(("out", witness, result.array, result.version[0]))
 
     @property
     def name(self) -> str:
@@ -88,14 +88,14 @@ class Leaf(Node):
     __slots__ = ("tensor",)
 
     def __init__(self, tensor: Value):
-        super().__init__(None, (), tensor.data)
+        super().__init__(None, (), tensor.array)
         self.tensor = weakref.ref(tensor)  # the tensor owns its Leaf, not the other way round
 
 
 class Value:
     """An array and its place in the graph. Its subclass `Tensor` adds the operators and is what primitives return."""
 
-    data: np.ndarray
+    array: np.ndarray
     grad: Tensor | None = None
     node: Node | None = None  # None where no gradient is asked for
     version: list[int]  # how often the memory was changed in place; views of one memory share the list
@@ -119,8 +119,8 @@ class Value:
             raise RuntimeError(
                 f"requires_grad: a tensor computed by {self.node} always asks for a gradient; use .detach()"
             )
-        if flag and self.data.dtype.kind != "f":
-            raise TypeError(f"requires_grad: only floating dtypes have gradients, got {self.data.dtype}")
+        if flag and self.array.dtype.kind != "f":
+            raise TypeError(f"requires_grad: only floating dtypes have gradients, got {self.array.dtype}")
         if flag != self.requires_grad:
             self.node = Leaf(self) if flag else None
 
@@ -139,9 +139,29 @@ class Value:
         """The Node of the operation that made this tensor; None for a leaf."""
         return None if self.is_leaf else self.node
 
+    @property
+    def data(self) -> Tensor:
+        """The same memory as a tensor outside the graph, whose changes no version counts; assignable.
+
+        Backward does not notice what is changed through it. `detach()` is the safe way, `no_grad()` the usual one.
+        """
+        return box(self.array)
+
+    @data.setter
+    def data(self, value: Tensor) -> None:
+        if not isinstance(value, Value):
+            raise TypeError(f"data: expected a Tensor, got {type(value).__name__}; say mg.tensor(...) first")
+        changed = value.array.shape != self.array.shape or value.array.dtype != self.array.dtype
+        if changed and isinstance(self.node, Leaf):
+            if value.array.dtype.kind != "f":
+                raise TypeError(f"data: a leaf with a gradient needs a floating dtype, got {value.array.dtype}")
+            self.array = value.array
+            self.node = Leaf(self)  # the next graph meets the new shape and dtype
+        self.array = value.array
+
     def detach(self) -> Tensor:
         """The same memory, outside the graph."""
-        tensor = box(self.data)
+        tensor = box(self.array)
         tensor.version = self.version
         return tensor
 
@@ -176,7 +196,7 @@ class Value:
 
         def keep(g: Tensor) -> None:
             if (tensor := itself()) is not None:
-                deposit(tensor, g if g.node is not None else box(g.data.copy("K")))
+                deposit(tensor, g if g.node is not None else box(g.array.copy("K")))
 
         if self.node.hooks is None:
             self.node.hooks = {}
@@ -194,7 +214,7 @@ Result: type[Value] = Value  # the class of what primitives return; `Tensor` nam
 def box(array: np.ndarray, node: Node | None = None) -> Tensor:
     """A Tensor around `array`, without any check or copy."""
     tensor: Any = object.__new__(Result)
-    tensor.data = array
+    tensor.array = array
     tensor.version = [0]
     if node is not None:
         tensor.node = node
@@ -357,7 +377,7 @@ def primitive(**rules: Callable[..., Any]) -> Callable[[Callable[P, Array]], Cal
                 except TypeError as error:
                     expected = ", ".join(n if d is REQUIRED else f"{n}={d!r}" for n, d in parameters)
                     raise TypeError(f"{operation.name}({expected}): {error}") from None
-            arrays = [a.data if isinstance(a, Value) else a for a in args]
+            arrays = [a.array if isinstance(a, Value) else a for a in args]
             try:
                 out = forward(*arrays)  # type: ignore[call-arg, arg-type]
                 if type(out) is not np.ndarray or out.dtype is not FLOAT32:
@@ -413,7 +433,7 @@ def make_rule(name: str, signature: inspect.Signature, argument: str, function: 
 
 def shape_of(position: int, args: Sequence[Any]) -> tuple[int, ...]:
     argument = args[position]
-    return argument.data.shape if isinstance(argument, Value) else np.shape(argument)
+    return argument.array.shape if isinstance(argument, Value) else np.shape(argument)
 
 
 def bind(signature: inspect.Signature, parameters: Parameters, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -444,9 +464,9 @@ def narrowed(value: Any, args: Iterable[Any]) -> np.ndarray:
 
 def share_version(result: Value, args: Sequence[Any]) -> None:
     """If the result is a view of an argument, a change of one is a change of the other."""
-    base = result.data.base
+    base = result.array.base
     for a in args:
-        if isinstance(a, Value) and (base is a.data or base is a.data.base):
+        if isinstance(a, Value) and (base is a.array or base is a.array.base):
             result.version = a.version
 
 
@@ -458,7 +478,7 @@ def explained(error: Exception, name: str, args: Sequence[Any]) -> Exception:
 
 
 def describe(argument: Any) -> str:
-    array = argument.data if isinstance(argument, Value) else argument
+    array = argument.array if isinstance(argument, Value) else argument
     if isinstance(array, np.ndarray):
         return f"{array.dtype}[{', '.join(map(str, array.shape))}]"
     text = repr(array)
@@ -488,15 +508,15 @@ def backward(
         chosen = dict(zip(nodes_of("backward", as_list(inputs)), as_list(inputs), strict=True))
         order, wanted = restricted(order, chosen)
     # Arrays that somebody has already, as a .grad or as an upstream gradient: they must not become another's .grad.
-    given = {id(g.data) for g in roots.values()}
+    given = {id(g.array) for g in roots.values()}
     arrived: list[tuple[Value, Tensor]] = []  # deposited at the end: an error on the way changes no .grad
 
     def arrive(node: Node, g: Tensor) -> None:
         tensor = chosen.get(node) if chosen is not None else node.tensor() if isinstance(node, Leaf) else None
         if tensor is not None and tensor.requires_grad:
-            if g.node is None and (g.data.base is not None or id(g.data) in given):
-                g = box(g.data.copy("K"))
-            given.add(id(g.data))
+            if g.node is None and (g.array.base is not None or id(g.array) in given):
+                g = box(g.array.copy("K"))
+            given.add(id(g.array))
             check_fit(tensor, g)
             arrived.append((tensor, g))
 
@@ -562,7 +582,7 @@ def backpropagate(
             if node.hooks:
                 for hook in list(node.hooks.values()):
                     g = replaced(g, hook(g))
-                g = box(g.data.copy("K"), g.node)  # the hook may have kept what it saw
+                g = box(g.array.copy("K"), g.node)  # the hook may have kept what it saw
             if wanted is not None or not node.edges:
                 arrive(node, g)
             if not node.edges:
@@ -574,7 +594,7 @@ def backpropagate(
                     "say retain_graph=True the first time"
                 )
             for name, tensor, array, version in node.stamps:
-                if tensor.version[0] != version or tensor.data is not array:
+                if tensor.version[0] != version:
                     raise RuntimeError(
                         f"backward through {node.name}: {name!r} ({describe(array)}) was changed in place after "
                         f"{node.name} had recorded it; change a clone() or change it after backward"
@@ -586,7 +606,7 @@ def backpropagate(
                     continue
                 try:
                     part = rule.function(g, *map(saved.__getitem__, rule.names))
-                    if part.data.shape != parent.shape or part.data.dtype is not parent.dtype:
+                    if part.array.shape != parent.shape or part.array.dtype is not parent.dtype:
                         part = fitted(part, node, rule, parent)
                 except Exception as error:
                     error.add_note(f"in the rule of {node.name} for {rule.argument!r}, which is to give a Tensor")
@@ -597,7 +617,7 @@ def backpropagate(
                 if before is None:
                     grads[parent] = part
                 else:  # as a primitive only if it is to be recorded or watched
-                    grads[parent] = before + part if noted else box(np.asarray(before.data + part.data))
+                    grads[parent] = before + part if noted else box(np.asarray(before.array + part.array))
             if not retain_graph and node.saved:
                 node.saved = None
                 node.stamps = ()
@@ -608,9 +628,9 @@ def backpropagate(
 def fitted(part: Any, node: Node, rule: Rule, parent: Node) -> Tensor:
     """A contribution with the broadcasting of the forward undone, in its tensor's dtype."""
     try:
-        if part.data.shape != parent.shape:
+        if part.array.shape != parent.shape:
             part = part.sum_to_size(parent.shape)
-        return part if part.data.dtype is parent.dtype else part.to(parent.dtype)  # type: ignore[no-any-return]
+        return part if part.array.dtype is parent.dtype else part.to(parent.dtype)  # type: ignore[no-any-return]
     except ValueError:
         raise RuntimeError(
             f"the rule of {node.name} for {rule.argument!r} gave a gradient of shape {part.shape}, "
@@ -622,21 +642,21 @@ def replaced(g: Tensor, replacement: Any) -> Tensor:
     """The gradient after a hook: what the hook returned, if anything, in the dtype of `g`."""
     if replacement is None:
         return g
-    if not isinstance(replacement, Value) or replacement.data.shape != g.data.shape:
+    if not isinstance(replacement, Value) or replacement.array.shape != g.array.shape:
         raise RuntimeError(
             f"a hook returned {type(replacement).__name__} {describe(replacement)} in place of Tensor {describe(g)}"
         )
-    return replacement.to(g.data.dtype)  # type: ignore[attr-defined, no-any-return]
+    return replacement.to(g.array.dtype)  # type: ignore[attr-defined, no-any-return]
 
 
 def check_fit(tensor: Value, g: Tensor) -> None:
     """Raise a RuntimeError if `tensor` or its `.grad` was given something else since it was recorded."""
-    if tensor.data.shape != g.data.shape or tensor.data.dtype != g.data.dtype:
+    if tensor.array.shape != g.array.shape or tensor.array.dtype != g.array.dtype:
         raise RuntimeError(
             f"backward: .data is {describe(tensor)} where {describe(g)} was when requires_grad was set; after a change "
             "of shape or dtype say requires_grad_(False) and requires_grad_() again, or make a new tensor"
         )
-    if tensor.grad is not None and not (isinstance(tensor.grad, Value) and tensor.grad.data.shape == g.data.shape):
+    if tensor.grad is not None and not (isinstance(tensor.grad, Value) and tensor.grad.array.shape == g.array.shape):
         raise RuntimeError(f"backward: .grad is {describe(tensor.grad)}, to which {describe(g)} cannot be added")
 
 
@@ -645,7 +665,7 @@ def deposit(tensor: Value, g: Tensor) -> None:
     if tensor.grad is None:
         tensor.grad = g
     elif tensor.grad.node is None and g.node is None:
-        np.add(tensor.grad.data, g.data, out=tensor.grad.data)
+        np.add(tensor.grad.array, g.array, out=tensor.grad.array)
         tensor.grad.bump_version()
     else:
         tensor.grad = tensor.grad + g
@@ -687,19 +707,19 @@ def upstream(name: str, outputs: list[Value], gradients: list[Any]) -> dict[Node
                 "nothing that asks for one led to it, or it was made under no_grad"
             )
         if gradient is None:
-            if output.data.size != 1:
+            if output.array.size != 1:
                 raise RuntimeError(
-                    f"{name}: an upstream gradient is needed for a tensor of shape {output.data.shape}; "
+                    f"{name}: an upstream gradient is needed for a tensor of shape {output.array.shape}; "
                     "only a single element has 1 as its default"
                 )
-            g = box(np.ones_like(output.data))
+            g = box(np.ones_like(output.array))
         else:
             g = gradient if isinstance(gradient, Value) else box(np.asarray(gradient))  # type: ignore[assignment]
-            if g.data.shape != output.data.shape:
+            if g.array.shape != output.array.shape:
                 raise RuntimeError(
-                    f"{name}: upstream gradient of shape {g.data.shape} for a tensor of shape {output.data.shape}"
+                    f"{name}: upstream gradient of shape {g.array.shape} for a tensor of shape {output.array.shape}"
                 )
-            g = g.to(output.data.dtype)
+            g = g.to(output.array.dtype)
         roots[output.node] = roots[output.node] + g if output.node in roots else g
     return roots
 

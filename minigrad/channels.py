@@ -67,7 +67,7 @@ def cancellation(r: Tensor | NDArray[Any], dim: int = 2) -> Cancellation:
     The null is exact (every pattern of signs) up to 8 channels and the mean of four draws of all signs beyond. It
     matters: for C independent responses of mean 0 the index is near 1 - 1/√C though nothing special cancels.
     """
-    parts = np.moveaxis(r.data if isinstance(r, Tensor) else np.asarray(r), dim, 0)  # (C, ...)
+    parts = np.moveaxis(r.array if isinstance(r, Tensor) else np.asarray(r), dim, 0)  # (C, ...)
     channels, parts = len(parts), parts.reshape(len(parts), -1).astype(float)
     whole = np.abs(parts).sum()
     if whole == 0:
@@ -125,16 +125,16 @@ def explain(conv: nn.Conv2d, x: Tensor, loss: Callable[[Tensor], Tensor]) -> Exp
     r = responses(conv, x)
     parts = [grad(r[:, :, c], [conv.weight, x], g, retain_graph=True) for c in range(r.shape[2])]
     explanation = Explanation(
-        responses=r.data,
-        out=out.data,
-        g=g.data,
-        weight_grads=np.stack([dw.data for dw, _ in parts]),
-        input_grads=np.stack([dx.data for _, dx in parts]),
+        responses=r.array,
+        out=out.array,
+        g=g.array,
+        weight_grads=np.stack([dw.array for dw, _ in parts]),
+        input_grads=np.stack([dx.array for _, dx in parts]),
     )
-    bias = 0 if conv.bias is None else conv.bias.data[:, None, None]
-    _check_whole("forward", explanation.responses.sum(2) + bias, out.data)
-    _check_whole("weight gradient", explanation.weight_grads.sum(0), whole_dw.data)
-    _check_whole("input gradient", explanation.input_grads.sum(0), whole_dx.data)
+    bias = 0 if conv.bias is None else conv.bias.array[:, None, None]
+    _check_whole("forward", explanation.responses.sum(2) + bias, out.array)
+    _check_whole("weight gradient", explanation.weight_grads.sum(0), whole_dw.array)
+    _check_whole("input gradient", explanation.input_grads.sum(0), whole_dx.array)
     return explanation
 
 
@@ -203,9 +203,9 @@ class ChannelConv2d(nn.Conv2d):
         super().__init__(in_channels, out_channels, kernel_size, *args, **options)
         self.reduce, self.tied = reduce, tied
         if tied:
-            self.weight = nn.Parameter(self.weight.data[:, :1].copy())
+            self.weight = nn.Parameter(self.weight.array[:, :1].copy())
         if reduce == "concat" and self.bias is not None:
-            self.bias = nn.Parameter(np.repeat(self.bias.data, in_channels // self.groups))
+            self.bias = nn.Parameter(np.repeat(self.bias.array, in_channels // self.groups))
 
     def own(self, x: Tensor) -> Tensor:
         """The channels' own responses, (N, C, H, W) -> (N, G, C / G, O / G, P, Q); `combine` takes them on."""

@@ -50,14 +50,14 @@ def gradcheck(
     gradients = grad(outputs, checked, weights, allow_unused=True)
     for g, x in zip(gradients, checked, strict=True):
         direction = source.standard_normal(x.shape)
-        analytic = 0.0 if g is None else float(np.sum(g.data * direction))
+        analytic = 0.0 if g is None else float(np.sum(g.array * direction))
         numeric = 0.0
         for sign in (1, -1):
-            moved = [tensor(p.data + sign * eps * direction) if p is x else p for p in points]
+            moved = [tensor(p.array + sign * eps * direction) if p is x else p for p in points]
             with no_grad():
                 values = as_tuple(func(*moved))
             for i, weight in zip(which, weights, strict=True):
-                numeric += sign * float(np.sum(values[i].data * weight.data)) / (2 * eps)
+                numeric += sign * float(np.sum(values[i].array * weight.array)) / (2 * eps)
         if not abs(analytic - numeric) <= atol + rtol * abs(numeric):
             if not raise_exception:
                 return False
@@ -140,11 +140,11 @@ def detect_anomaly() -> Iterator[None]:
     def on_forward(node: Node | None, name: str, args: tuple[Any, ...], out: Tensor) -> None:
         if node is not None:
             places[node] = calling_line()
-        if not first and out.dtype.kind == "f" and not np.isfinite(out.data).all() and not in_a_rule():
+        if not first and out.dtype.kind == "f" and not np.isfinite(out.array).all() and not in_a_rule():
             first.append(f"the first operation whose result was not finite is {name}, called at {calling_line()}")
 
     def on_contribution(node: Node, argument: str, parent: Node, g: Tensor) -> None:
-        if not np.isfinite(g.data).all():
+        if not np.isfinite(g.array).all():
             place = places.get(node, "a place outside of detect_anomaly")
             cause = first[0] if first else "all results of operations were finite"
             raise FloatingPointError(

@@ -59,7 +59,7 @@ def jacobian(func: Callable[..., Any], inputs: Any, create_graph: bool = False) 
             rows = []
             for i in range(output.numel()):
                 unit = zeros_like(output)
-                unit.data.reshape(-1)[i] = 1
+                unit.array.reshape(-1)[i] = 1
                 rows.append(gradients_or_zeros((output,), points, (unit,), create_graph, retain_graph=True))
             blocks.append(
                 tuple(

@@ -223,7 +223,7 @@ def _batch_normalised_input(
 ) -> Tensor:
     if not is_grad_enabled():
         scale = None if weight is None else _array(weight)
-        return from_numpy(kernels.normalise_input(g.data, input.data, scale, mean, deviation))
+        return from_numpy(kernels.normalise_input(g.array, input.array, scale, mean, deviation))
     dims = (0, *range(2, input.ndim))
     out, _, variance = _standardised(input, dims, eps)
     if weight is not None:
@@ -233,7 +233,7 @@ def _batch_normalised_input(
 
 def _batch_normalised_weight(g: Tensor, input: Tensor, mean: Array, deviation: Array, eps: float) -> Tensor:
     if not is_grad_enabled():
-        return from_numpy(kernels.normalise_weight(g.data, input.data, mean, deviation))
+        return from_numpy(kernels.normalise_weight(g.array, input.array, mean, deviation))
     dims = (0, *range(2, input.ndim))
     return (g * _standardised(input, dims, eps)[0]).sum(dims)
 
@@ -291,7 +291,7 @@ def batch_norm(
         raise ValueError(
             f"batch_norm: training needs more than one value per channel, got an input of shape {input.shape}"
         )
-    mean_, variance_ = kernels.channel_moments(input.data)
+    mean_, variance_ = kernels.channel_moments(input.array)
     out = _batch_normalised(input, weight, bias, mean_, np.sqrt(variance_ + eps), eps)
     for running, batch in ((running_mean, mean_), (running_var, variance_ * (count / (count - 1)))):
         if running is not None:
@@ -305,7 +305,7 @@ def batch_norm(
 def _normalised_parts(input: Tensor, parts: int, eps: float) -> Tensor:
     """Each of so many equal parts of the input, in order, with zero mean and unit variance."""
     rows = input.reshape(1, parts, input.numel() // max(1, parts))
-    mean, variance = kernels.channel_moments(rows.data)
+    mean, variance = kernels.channel_moments(rows.array)
     return _batch_normalised(rows, None, None, mean, np.sqrt(variance + eps), eps).reshape(input.shape)
 
 
@@ -569,10 +569,10 @@ def binary_cross_entropy(
     """
     _check_reduction("binary_cross_entropy", reduction)
     _check_same("binary_cross_entropy", input, target)
-    if input.numel() and not (np.min(input.data) >= 0 and np.max(input.data) <= 1):
+    if input.numel() and not (np.min(input.array) >= 0 and np.max(input.array) <= 1):
         raise ValueError(
-            f"binary_cross_entropy: expected probabilities in [0, 1], got values from {np.min(input.data)} "
-            f"to {np.max(input.data)}; for scores there is binary_cross_entropy_with_logits"
+            f"binary_cross_entropy: expected probabilities in [0, 1], got values from {np.min(input.array)} "
+            f"to {np.max(input.array)}; for scores there is binary_cross_entropy_with_logits"
         )
     losses = _bernoulli(input, target)
     return _reduced(losses if weight is None else losses * _as(input, weight), reduction)
@@ -599,7 +599,7 @@ def binary_cross_entropy_with_logits(
 
 
 def _array(value: ArrayLike) -> NDArray[Any]:
-    return value.data if isinstance(value, Tensor) else np.asarray(value)
+    return value.array if isinstance(value, Tensor) else np.asarray(value)
 
 
 def _as(input: Tensor, value: ArrayLike) -> NDArray[Any]:

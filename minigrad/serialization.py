@@ -91,7 +91,7 @@ def _packed(value: Any, place: tuple[Any, ...], arrays: dict[str, Array], holder
     if value is None or isinstance(value, bool | str) or (isinstance(value, int | float) and not _is_array(value)):
         return value
     if _is_array(value):
-        array = value.data if isinstance(value, Tensor) else np.asarray(value)
+        array = value.array if isinstance(value, Tensor) else np.asarray(value)
         if array.dtype.kind not in KINDS:
             raise TypeError(f"save: {_shown(place)} has dtype {array.dtype}; there are floats, integers and booleans")
         name = _member_name(place, arrays)

@@ -31,7 +31,7 @@ class Tensor(Value, results=True):
     """
 
     def __init__(self, data: Any, dtype: Any = None, requires_grad: bool = False):
-        self.data = as_array(data, dtype)
+        self.array = as_array(data, dtype)
         self.version = [0]
         if requires_grad:
             self.requires_grad = True
@@ -186,7 +186,7 @@ class Tensor(Value, results=True):
 
     def contiguous(self) -> Tensor:
         """This in row-major memory: itself if it is, a copy otherwise."""
-        return self if self.data.flags.c_contiguous else elementwise.clone(self, "C")
+        return self if self.array.flags.c_contiguous else elementwise.clone(self, "C")
 
     def __getitem__(self, index: Any) -> Tensor:
         return shape.subscript(self, own(plain(index)))
@@ -211,12 +211,12 @@ class Tensor(Value, results=True):
 
     def __setitem__(self, index: Any, value: Any) -> None:
         refuse_gradient("setting elements", value)
-        self._change("setting elements", lambda: self.data.__setitem__(plain(index), plain(value)))
+        self._change("setting elements", lambda: self.array.__setitem__(plain(index), plain(value)))
 
     def _ufunc(self, name: str, ufunc: np.ufunc, other: Any, alpha: float = 1) -> Tensor:
         refuse_gradient(name, other)
         value = plain(other) if alpha == 1 else np.multiply(plain(other), alpha)
-        return self._change(name, lambda: ufunc(self.data, value, out=self.data, casting="same_kind"))
+        return self._change(name, lambda: ufunc(self.array, value, out=self.array, casting="same_kind"))
 
     def add_(self, other: Any, *, alpha: float = 1) -> Tensor:
         """Add alpha·other in place."""
@@ -236,11 +236,11 @@ class Tensor(Value, results=True):
 
     def clamp_(self, min: Any = None, max: Any = None) -> Tensor:
         """Hold the elements between min and max, in place."""
-        return self._change("clamp_", lambda: np.clip(self.data, plain(min), plain(max), out=self.data))
+        return self._change("clamp_", lambda: np.clip(self.array, plain(min), plain(max), out=self.array))
 
     def fill_(self, value: float) -> Tensor:
         """Set all elements to one value."""
-        return self._change("fill_", lambda: self.data.fill(plain(value)))
+        return self._change("fill_", lambda: self.array.fill(plain(value)))
 
     def zero_(self) -> Tensor:
         """Set all elements to 0."""
@@ -249,15 +249,15 @@ class Tensor(Value, results=True):
     def copy_(self, other: Any) -> Tensor:
         """Copy the elements of `other`, which broadcasts to this shape."""
         refuse_gradient("copy_", other)
-        return self._change("copy_", lambda: np.copyto(self.data, plain(other), casting="same_kind"))
+        return self._change("copy_", lambda: np.copyto(self.array, plain(other), casting="same_kind"))
 
     def uniform_(self, a: float = 0.0, b: float = 1.0, generator: np.random.Generator | None = None) -> Tensor:
         """Fill with draws from the uniform distribution on [a, b)."""
-        return self.copy_(a + (b - a) * rand(*self.shape, dtype=self.dtype, generator=generator).data)
+        return self.copy_(a + (b - a) * rand(*self.shape, dtype=self.dtype, generator=generator).array)
 
     def normal_(self, mean: float = 0.0, std: float = 1.0, generator: np.random.Generator | None = None) -> Tensor:
         """Fill with draws from a normal distribution."""
-        return self.copy_(mean + std * randn(*self.shape, dtype=self.dtype, generator=generator).data)
+        return self.copy_(mean + std * randn(*self.shape, dtype=self.dtype, generator=generator).array)
 
     # In code that is recorded, `x += y` makes a new tensor and gives it the name x; elsewhere it changes x itself.
 
@@ -278,58 +278,58 @@ class Tensor(Value, results=True):
     @property
     def shape(self) -> tuple[int, ...]:
         """The length of each dimension."""
-        return self.data.shape
+        return self.array.shape
 
     @property
     def dtype(self) -> np.dtype[Any]:
         """The NumPy dtype of the elements."""
-        return self.data.dtype
+        return self.array.dtype
 
     @property
     def ndim(self) -> int:
         """The number of dimensions."""
-        return self.data.ndim
+        return self.array.ndim
 
     def size(self, dim: int | None = None) -> Any:
         """The shape, or the length of one dimension."""
-        return self.data.shape if dim is None else self.data.shape[dim]
+        return self.array.shape if dim is None else self.array.shape[dim]
 
     def dim(self) -> int:
         """The number of dimensions."""
-        return self.data.ndim
+        return self.array.ndim
 
     def numel(self) -> int:
         """The number of elements."""
-        return self.data.size
+        return self.array.size
 
     def numpy(self) -> np.ndarray:
         """The array itself, sharing memory. A tensor that requires a gradient must be detached first."""
         if self.requires_grad:
             raise RuntimeError("numpy: the tensor requires a gradient, which NumPy would lose; use .detach().numpy()")
-        return self.data
+        return self.array
 
     def item(self) -> Any:
         """The only element, as a Python number."""
-        if self.data.size != 1:
+        if self.array.size != 1:
             raise ValueError(f"item: expected a tensor of one element, got shape {self.shape}")
-        return self.data.item()
+        return self.array.item()
 
     def tolist(self) -> Any:
         """The elements as nested lists of Python numbers."""
-        return self.data.tolist()
+        return self.array.tolist()
 
     def to(self, dtype: Any) -> Tensor:
         """This in another dtype (or that of another tensor); itself if it has it, or for "cpu", where all is."""
         if isinstance(dtype, str) and dtype == "cpu":
             return self
         dtype = as_dtype(dtype.dtype if isinstance(dtype, Tensor) else dtype)
-        return self if dtype == self.data.dtype else elementwise.cast(self, dtype)
+        return self if dtype == self.array.dtype else elementwise.cast(self, dtype)
 
     type = to
 
     def type_as(self, other: Tensor) -> Tensor:
         """This in the dtype of `other`."""
-        return self.to(other.data.dtype)
+        return self.to(other.array.dtype)
 
     def float(self) -> Tensor:
         """This in float32."""
@@ -352,19 +352,19 @@ class Tensor(Value, results=True):
         return self.to(np.bool_)
 
     def __len__(self) -> Any:
-        if not self.data.ndim:
+        if not self.array.ndim:
             raise TypeError("len() of a 0-d tensor")
-        return len(self.data)
+        return len(self.array)
 
     def __iter__(self) -> Iterator[Tensor]:
-        if not self.data.ndim:
+        if not self.array.ndim:
             raise TypeError("iteration over a 0-d tensor")
         return iter([self[i] for i in range(len(self))])
 
     def __bool__(self) -> Any:
-        if self.data.size != 1:
+        if self.array.size != 1:
             raise ValueError(f"the truth of a tensor of shape {self.shape} is ambiguous; use .any() or .all()")
-        return bool(self.data.item())
+        return bool(self.array.item())
 
     def __float__(self) -> Any:
         return float(self.item())
@@ -373,13 +373,13 @@ class Tensor(Value, results=True):
         return int(self.item())
 
     def __index__(self) -> Any:
-        return self.data.__index__()
+        return self.array.__index__()
 
     def __contains__(self, element: Any) -> Any:
-        return bool((self.data == plain(element)).any())
+        return bool((self.array == plain(element)).any())
 
     def __format__(self, specification: str) -> str:
-        return format(self.item() if self.data.ndim == 0 else self, specification) if specification else str(self)
+        return format(self.item() if self.array.ndim == 0 else self, specification) if specification else str(self)
 
     if not TYPE_CHECKING:  # a type checker would take it for a promise that every name exists
 
@@ -387,8 +387,8 @@ class Tensor(Value, results=True):
             raise missing("'Tensor' object", name, INSTEAD, self)
 
     def __repr__(self) -> str:
-        body = np.array2string(self.data, separator=", ", prefix="tensor(", precision=4, floatmode="maxprec")
-        if not self.data.size:
+        body = np.array2string(self.array, separator=", ", prefix="tensor(", precision=4, floatmode="maxprec")
+        if not self.array.size:
             body = f"[], shape={self.shape}"
         dtype = "" if self.dtype in (np.float32, np.int64, np.bool_) else f", dtype={self.dtype}"
         place = f", grad_fn={self.node}" if not self.is_leaf else ", requires_grad=True" if self.node else ""
@@ -396,14 +396,14 @@ class Tensor(Value, results=True):
 
     def _repr_html_(self) -> str:
         place = "" if self.node is None else ", asks for a gradient" if self.is_leaf else f" from {self.node.name}"
-        return notebook.array(self.data, f"{type(self).__name__}{place}")
+        return notebook.array(self.array, f"{type(self).__name__}{place}")
 
     def __deepcopy__(self, memo: dict[Any, Any]) -> Tensor:
         if not self.is_leaf:
             raise RuntimeError("deepcopy: only leaves can be copied with their graph; detach the tensor first")
         copied = object.__new__(type(self))
         memo[id(self)] = copied
-        copied.data, copied.version = self.data.copy(), [0]
+        copied.array, copied.version = self.array.copy(), [0]
         copied.grad = None if self.grad is None else self.grad.detach().clone()
         copied.requires_grad = self.requires_grad
         return copied
@@ -411,7 +411,7 @@ class Tensor(Value, results=True):
     def __reduce__(self) -> Any:
         if not self.is_leaf:
             raise RuntimeError("a tensor with a graph cannot be sent elsewhere; detach it first")
-        return type(self), (self.data, None, self.requires_grad)
+        return type(self), (self.array, None, self.requires_grad)
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> np.ndarray:
         return np.array(self.numpy(), dtype=dtype, copy=copy)
@@ -448,7 +448,7 @@ INSTEAD = {
     **dict.fromkeys(["scatter", "scatter_", "index_put", "index_put_", "masked_fill_"], "use x[index] = values"),
     **dict.fromkeys(["relu_", "exp_", "sqrt_", "sigmoid_", "tanh_", "round_", "abs_", "neg_"], "use x.copy_(x.relu())"),
     **dict.fromkeys(["unsqueeze_", "squeeze_", "t_", "transpose_"], "use the name without the underscore"),
-    **dict.fromkeys(["is_contiguous", "stride", "data_ptr", "itemsize", "nbytes"], "ask the array, x.data"),
+    **dict.fromkeys(["is_contiguous", "stride", "data_ptr", "itemsize", "nbytes"], "ask the array, x.numpy()"),
     **dict.fromkeys(["new_zeros", "new_ones", "new_full", "new_tensor"], "use zeros(size, dtype=x.dtype) and so on"),
     **dict.fromkeys(["swapaxes", "swapdims"], "use transpose"),
     "addmm": "use x + a @ b",
@@ -457,7 +457,7 @@ INSTEAD = {
     "masked_select": "use x[mask]",
     "nelement": "use x.numel()",
     "ravel": "use x.flatten()",
-    "scatter_add": "indexing's gradient does it; or np.add.at(x.data, index, values)",
+    "scatter_add": "indexing's gradient does it; or np.add.at(x.numpy(), index, values)",
     "bernoulli": "use rand(size) < p",
     "equal": "use (x == y).all()",
     "topk": "use sort(descending=True)",
@@ -514,7 +514,7 @@ def row(values: tuple[Any, ...]) -> tuple[int, ...]:
 def plain(value: Any) -> Any:
     """An index or value with arrays in place of Tensors and of lists."""
     if isinstance(value, Value):
-        return value.data
+        return value.array
     if isinstance(value, tuple):
         return tuple(plain(v) for v in value)
     if isinstance(value, list):
@@ -551,7 +551,7 @@ def as_dtype(dtype: Any) -> np.dtype[Any]:
 def as_array(data: Any, dtype: Any = None) -> np.ndarray:
     """A new array with the elements of `data`; float32 for Python floats unless a dtype is given."""
     if isinstance(data, Value):
-        data = data.data
+        data = data.array
     elif isinstance(data, list | tuple):
         data = [as_array(d) if isinstance(d, Value) else d for d in data]
     try:

@@ -68,28 +68,28 @@ def check(op, reference, *inputs, low=-2.0, high=2.0, second=True, gradient=True
         assert isinstance(out, mg.Tensor)
         assert out.shape == expected.shape
         assert not floating or out.dtype == np.float64
-        np.testing.assert_allclose(out.data, expected, rtol=1e-12, atol=1e-12)
+        np.testing.assert_allclose(out.array, expected, rtol=1e-12, atol=1e-12)
         if gradient:
             assert out.requires_grad
             upstream = read_only(draw(out.shape, key="upstream"))
             out.backward(mg.from_numpy(upstream), retain_graph=True)
             found = [x.grad for x in tensors if x.requires_grad]
             for g, x in zip(found, [x for x in tensors if x.requires_grad], strict=True):
-                assert g.shape == x.shape and g.dtype == x.dtype and g.data.flags.writeable
+                assert g.shape == x.shape and g.dtype == x.dtype and g.array.flags.writeable
             gradients = gradients or found
             for g, same in zip(found, gradients, strict=True):
-                np.testing.assert_allclose(g.data, same.data, rtol=1e-9, atol=1e-12)
+                np.testing.assert_allclose(g.array, same.array, rtol=1e-9, atol=1e-12)
     if gradient:
         assert mg.gradcheck(op, tensors)
         assert not second or mg.gradgradcheck(op, tensors)
     single = [leaf(np.copy(a), np.float32) for a in arrays]
     out = op(*single)
-    np.testing.assert_allclose(out.data, expected, rtol=tolerance, atol=tolerance)
+    np.testing.assert_allclose(out.array, expected, rtol=tolerance, atol=tolerance)
     assert not floating or out.dtype == np.float32
     if gradient:
         out.backward(mg.from_numpy(upstream.astype(np.float32)))
         for x, g in zip([x for x in single if x.requires_grad], gradients, strict=True):
             assert x.grad.dtype == np.float32
-            np.testing.assert_allclose(x.grad.data, g.data, rtol=10 * tolerance, atol=10 * tolerance)
+            np.testing.assert_allclose(x.grad.array, g.array, rtol=10 * tolerance, atol=10 * tolerance)
     else:
         assert not out.requires_grad

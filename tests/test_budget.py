@@ -79,7 +79,7 @@ def kept(tensor):
             continue
         seen.add(node)
         for value in (node.saved or {}).values():
-            array = value.data if isinstance(value, mg.Tensor) else value
+            array = value.array if isinstance(value, mg.Tensor) else value
             if isinstance(array, np.ndarray):
                 while isinstance(array.base, np.ndarray):
                     array = array.base
@@ -108,17 +108,17 @@ def kept(tensor):
 def test_the_graph_keeps_no_array_that_no_rule_asked_for(operation, count):
     x = mg.rand(4, 4, 8, 8)
     x.requires_grad_()
-    assert kept(operation(x)) == count * x.data.nbytes
+    assert kept(operation(x)) == count * x.array.nbytes
 
 
 def test_batch_norm_keeps_its_argument_and_three_numbers_a_channel():
     x = mg.rand(4, 4, 8, 8, requires_grad=True)
-    assert kept(nn.BatchNorm2d(4)(x)) <= x.data.nbytes + 3 * 4 * 4
+    assert kept(nn.BatchNorm2d(4)(x)) <= x.array.nbytes + 3 * 4 * 4
 
 
 def test_convolution_keeps_its_argument_and_weights_and_no_columns():
     x, layer = mg.rand(4, 4, 8, 8, requires_grad=True), nn.Conv2d(4, 8, 3, padding=1)
-    assert kept(layer(x)) == x.data.nbytes + layer.weight.data.nbytes
+    assert kept(layer(x)) == x.array.nbytes + layer.weight.array.nbytes
 
 
 def test_backward_frees_what_it_has_spent():
@@ -183,10 +183,10 @@ def test_an_optimizer_allocates_no_arrays_after_its_first_steps(kind):
     optimizer = kind(parameters, lr=1e-3)
     for _ in range(2):
         optimizer.step()
-    places = [p.data.ctypes.data for p in parameters]
+    places = [p.array.ctypes.data for p in parameters]
     used, _ = peak(lambda: [optimizer.step() for _ in range(5)])
-    assert used < parameters[0].data.nbytes / 2
-    assert places == [p.data.ctypes.data for p in parameters]
+    assert used < parameters[0].array.nbytes / 2
+    assert places == [p.array.ctypes.data for p in parameters]
 
 
 @pytest.mark.parametrize("length", [100, 1000])

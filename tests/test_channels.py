@@ -37,15 +37,15 @@ def test_responses_sum_to_the_convolution(options):
     conv, x = layer(**options), image(2, 4, 7, 8)
     r = responses(conv, x)
     assert r.shape[:3] == (2, 6, 4 // conv.groups)
-    whole = r.data.sum(2) + (0 if conv.bias is None else conv.bias.data[:, None, None])
-    np.testing.assert_allclose(whole, conv(x).data, atol=1e-12)
+    whole = r.array.sum(2) + (0 if conv.bias is None else conv.bias.array[:, None, None])
+    np.testing.assert_allclose(whole, conv(x).array, atol=1e-12)
 
 
 def test_a_response_is_the_convolution_of_one_channel_with_its_slice():
     conv, x = layer(bias=False), image(2, 4, 6, 6)
     for c in range(4):
         alone = mg.conv2d(x[:, c : c + 1], conv.weight[:, c : c + 1])
-        np.testing.assert_allclose(responses(conv, x).data[:, :, c], alone.data, atol=1e-12)
+        np.testing.assert_allclose(responses(conv, x).array[:, :, c], alone.array, atol=1e-12)
 
 
 @pytest.mark.parametrize("options", GEOMETRIES, ids=str)
@@ -55,9 +55,9 @@ def test_the_parts_make_the_whole(options):
     x = x.clone().requires_grad_()
     out = conv(x)
     dw, dx = grad((out.relu() ** 2).sum(), [conv.weight, x])
-    np.testing.assert_allclose(parts.weight_grads.sum(0), dw.data, atol=1e-10)
-    np.testing.assert_allclose(parts.input_grads.sum(0), dx.data, atol=1e-10)
-    np.testing.assert_allclose(parts.out, out.data)
+    np.testing.assert_allclose(parts.weight_grads.sum(0), dw.array, atol=1e-10)
+    np.testing.assert_allclose(parts.input_grads.sum(0), dx.array, atol=1e-10)
+    np.testing.assert_allclose(parts.out, out.array)
     for share in parts.shares.values():
         assert share.sum() == pytest.approx(1)
 
@@ -72,11 +72,11 @@ def test_each_part_reaches_its_own_slice_and_its_own_channel_alone():
 
 def test_explaining_leaves_the_model_and_its_gradients_alone():
     conv, x = layer(), image(1, 4, 5, 5)
-    before = {name: value.copy() for name, value in ((n, p.data) for n, p in conv.named_parameters())}
+    before = {name: value.copy() for name, value in ((n, p.array) for n, p in conv.named_parameters())}
     explain(conv, x, lambda out: out.sum())
     assert x.grad is None and not x.requires_grad
     for name, parameter in conv.named_parameters():
-        assert parameter.grad is None and np.array_equal(parameter.data, before[name])
+        assert parameter.grad is None and np.array_equal(parameter.array, before[name])
 
 
 def test_parts_that_do_not_make_the_whole_are_an_error():
@@ -152,30 +152,30 @@ def channel_conv(reduce: str, **options) -> ChannelConv2d:
 @pytest.mark.parametrize("name", REDUCTIONS)
 def test_a_reduction_is_its_definition_and_its_gradient_is_right(name):
     conv, x = channel_conv(name), image(2, 3, 5, 5)
-    expected = DEFINITIONS[name](responses(conv, x).data) + conv.bias.data[:, None, None]
-    np.testing.assert_allclose(conv(x).data, expected, atol=1e-12)
+    expected = DEFINITIONS[name](responses(conv, x).array) + conv.bias.array[:, None, None]
+    np.testing.assert_allclose(conv(x).array, expected, atol=1e-12)
     v = np.random.default_rng(3).standard_normal(conv.weight.shape)
     (dw,) = grad((conv(x) ** 2).sum(), [conv.weight])
-    w, h, values = conv.weight.data.copy(), 1e-6, []
+    w, h, values = conv.weight.array.copy(), 1e-6, []
     for step in (h, -h):
         with mg.no_grad():
             conv.weight.copy_(mg.tensor(w + step * v))
             values.append((conv(x) ** 2).sum().item())
-    assert (values[0] - values[1]) / (2 * h) == pytest.approx(float((dw.data * v).sum()), rel=1e-5)
+    assert (values[0] - values[1]) / (2 * h) == pytest.approx(float((dw.array * v).sum()), rel=1e-5)
 
 
 def test_concatenation_keeps_every_response():
     conv, x = channel_conv("concat"), image(2, 3, 5, 5)
     assert conv(x).shape == (2, 6, 3, 3)
-    apart = responses(conv, x).data.transpose(0, 2, 1, 3, 4).reshape(2, 6, 3, 3)
-    np.testing.assert_allclose(conv(x).data, apart + conv.bias.data[:, None, None])
+    apart = responses(conv, x).array.transpose(0, 2, 1, 3, 4).reshape(2, 6, 3, 3)
+    np.testing.assert_allclose(conv(x).array, apart + conv.bias.array[:, None, None])
 
 
 def test_tied_channels_share_one_slice():
     conv, x = channel_conv("sum", tied=True), image(2, 3, 5, 5)
     assert conv.weight.shape == (2, 1, 3, 3)
     together = mg.conv2d(x.sum(1, keepdim=True), conv.weight, conv.bias)
-    np.testing.assert_allclose(conv(x).data, together.data, atol=1e-12)
+    np.testing.assert_allclose(conv(x).array, together.array, atol=1e-12)
 
 
 @pytest.mark.parametrize("name", ["sum", "max", "concat", "product"])
@@ -188,13 +188,13 @@ def test_groups_are_networks_side_by_side(name):
         with mg.no_grad():
             alone.weight.copy_(wide.weight[2 * k : 2 * k + 2])
             alone.bias.copy_(wide.bias[outputs])
-        np.testing.assert_allclose(wide(x).data[:, outputs], alone(x[:, half]).data, atol=1e-5)
+        np.testing.assert_allclose(wide(x).array[:, outputs], alone(x[:, half]).array, atol=1e-5)
 
 
 def test_a_reduction_may_be_any_function():
     squares = ChannelConv2d(3, 2, 3, reduce=lambda r, dim: (r * r).sum(dim), bias=False)
     x = image(1, 3, 4, 4, dtype=np.float32)
-    np.testing.assert_allclose(squares(x).data, (responses(squares, x).data ** 2).sum(2), rtol=1e-5)
+    np.testing.assert_allclose(squares(x).array, (responses(squares, x).array ** 2).sum(2), rtol=1e-5)
 
 
 def test_an_unknown_reduction_is_named_with_its_alternatives():
@@ -210,9 +210,9 @@ def test_the_streamed_form_equals_the_plain_one(name):
     weight = conv.weight
     v = image(2, 2, 4, 3, seed=5)
     plain, stream = conv(x), streamed(name, x, weight)
-    np.testing.assert_allclose(stream.data, plain.data, atol=1e-12)
+    np.testing.assert_allclose(stream.array, plain.array, atol=1e-12)
     for a, b in zip(grad((stream * v).sum(), [x, weight]), grad((plain * v).sum(), [x, weight]), strict=True):
-        np.testing.assert_allclose(a.data, b.data, atol=1e-10)
+        np.testing.assert_allclose(a.array, b.array, atol=1e-10)
 
 
 def test_the_streamed_form_keeps_less():
@@ -234,7 +234,7 @@ def test_an_even_reduction_cannot_tell_an_image_from_its_negative():
     x = image(2, 3, 5, 5)
     for name in ("abs", "l2", "geomean"):
         conv = channel_conv(name)
-        np.testing.assert_allclose(conv(x).data, conv(-x).data)
+        np.testing.assert_allclose(conv(x).array, conv(-x).array)
 
 
 def test_every_public_name_says_what_it_is_for():

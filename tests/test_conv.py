@@ -100,13 +100,13 @@ def test_larger_convolutions_in_any_layout(size, layout):
     expected = slow_conv2d(x, filters, padding=1)
     points = [mg.tensor(a, requires_grad=True) for a in (x, filters)]
     for p in points:
-        p.data = place(p.data)
+        p.array = place(p.array)
     out = mg.conv2d(*points, padding=1)
-    np.testing.assert_allclose(out.data, expected, rtol=1e-10, atol=1e-10)
+    np.testing.assert_allclose(out.array, expected, rtol=1e-10, atol=1e-10)
     g = draw(out.shape, key="upstream")
     out.backward(mg.from_numpy(place(g)))
     for gradient, point in zip(points, (x, filters), strict=True):  # ⟨g, conv(x, w)⟩ is linear in either
-        assert np.sum(gradient.grad.data * point) == pytest.approx(np.sum(g * expected), rel=1e-9)
+        assert np.sum(gradient.grad.array * point) == pytest.approx(np.sum(g * expected), rel=1e-9)
 
 
 def test_padding_by_name():
@@ -181,10 +181,10 @@ def test_conv_transpose2d(name):
 
 def test_single_images_need_no_batch():
     x, w, b = (mg.tensor(draw(s)) for s in ((3, 5, 5), (4, 3, 3, 3), (4,)))
-    np.testing.assert_array_equal(mg.conv2d(x, w, b).data, mg.conv2d(x.unsqueeze(0), w, b)[0].data)
+    np.testing.assert_array_equal(mg.conv2d(x, w, b).array, mg.conv2d(x.unsqueeze(0), w, b)[0].array)
     up = mg.tensor(draw((3, 2, 3, 3)))
-    np.testing.assert_array_equal(mg.conv_transpose2d(x, up).data, mg.conv_transpose2d(x.unsqueeze(0), up)[0].data)
-    np.testing.assert_array_equal(mg.conv1d(x[:, 0], w[:, :, 0]).data, mg.conv1d(x[None, :, 0], w[:, :, 0])[0].data)
+    np.testing.assert_array_equal(mg.conv_transpose2d(x, up).array, mg.conv_transpose2d(x.unsqueeze(0), up)[0].array)
+    np.testing.assert_array_equal(mg.conv1d(x[:, 0], w[:, :, 0]).array, mg.conv1d(x[None, :, 0], w[:, :, 0])[0].array)
 
 
 def test_the_three_operations_are_one_trilinear_form():
@@ -193,9 +193,9 @@ def test_the_three_operations_are_one_trilinear_form():
     x, w = draw((2, 4, 7, 6)), draw((6, 2, 3, 2))
     out = convolution(x, w, None, *options)
     g = draw(out.shape, key="g")
-    value = np.sum(g * out.data)
-    assert np.sum(convolution_input(g, w, x.shape[2:], *options).data * x) == pytest.approx(value, rel=1e-12)
-    assert np.sum(convolution_weight(g, x, w.shape[2:], *options).data * w) == pytest.approx(value, rel=1e-12)
+    value = np.sum(g * out.array)
+    assert np.sum(convolution_input(g, w, x.shape[2:], *options).array * x) == pytest.approx(value, rel=1e-12)
+    assert np.sum(convolution_weight(g, x, w.shape[2:], *options).array * w) == pytest.approx(value, rel=1e-12)
     g, x, w = (mg.tensor(a, requires_grad=True) for a in (g, x, w))
     for op, points in (
         (lambda x, w: convolution(x, w, None, *options), (x, w)),

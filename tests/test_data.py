@@ -89,11 +89,11 @@ def test_a_last_batch_that_is_not_full_may_be_dropped(n, drop, length):
 
 def test_shuffling_visits_every_sample_once_and_differently_each_time():
     loader = DataLoader(numbered(50), 8, shuffle=True, generator=mg.Generator(0))
-    first, second = (np.concatenate([x.data for x, _ in loader]) for _ in range(2))
+    first, second = (np.concatenate([x.array for x, _ in loader]) for _ in range(2))
     assert sorted(first) == sorted(second) == list(range(50))
     assert (first != second).any()
     np.testing.assert_array_equal(
-        first, np.concatenate([x.data for x, _ in DataLoader(numbered(50), 8, True, generator=mg.Generator(0))])
+        first, np.concatenate([x.array for x, _ in DataLoader(numbered(50), 8, True, generator=mg.Generator(0))])
     )
 
 
@@ -146,7 +146,7 @@ def test_digits_are_the_1797_real_ones():
     images, labels = digits()[:]
     assert images.shape == (1797, 1, 8, 8) and images.dtype == mg.float32
     assert (images.min().item(), images.max().item()) == (0, 1)
-    assert np.bincount(labels.data).tolist() == [178, 182, 177, 183, 181, 182, 181, 179, 174, 180]
+    assert np.bincount(labels.array).tolist() == [178, 182, 177, 183, 181, 182, 181, 179, 174, 180]
     assert (images[0, 0, 0] * 16).tolist() == [0, 0, 5, 13, 9, 1, 0, 0]  # the first row of the first, a zero
 
 
@@ -217,9 +217,9 @@ def test_cifar10_reads_its_files(folder):
     images, labels = train.batch(np.array([5, 0]))
     assert images.shape == (2, 3, 32, 32) and images.dtype == mg.float32 and labels.tolist() == [1, 0]
     pixels = records(4, 1)[1, 1:].reshape(3, 32, 32)  # the second record of the second file: red, green, blue
-    np.testing.assert_allclose(images[0].data, pixels / 255, rtol=1e-6)
+    np.testing.assert_allclose(images[0].array, pixels / 255, rtol=1e-6)
     image, label = train[5]
-    np.testing.assert_array_equal(image.data, images[0].data)
+    np.testing.assert_array_equal(image.array, images[0].array)
     assert label == 1 and CIFAR10.classes[label] == "automobile"
     assert train.images.dtype == np.uint8
 

@@ -212,14 +212,14 @@ def test_neither_overflows_nor_cancels(name):
     op, points, expected = STABLE[name]
     x = mg.tensor(points, dtype=mg.float64, requires_grad=True)
     out = op(x)
-    np.testing.assert_allclose(out.data, expected, rtol=1e-9, atol=3e-16)
+    np.testing.assert_allclose(out.array, expected, rtol=1e-9, atol=3e-16)
     out.sum().backward()
-    assert np.isfinite(x.grad.data).all()
+    assert np.isfinite(x.grad.array).all()
 
 
 def test_erf_in_float32_is_as_exact_as_float32():
     x = np.linspace(-5, 5, 10_001).astype(np.float32)
-    np.testing.assert_allclose(mg.erf(mg.from_numpy(x)).data, erf(x.astype(np.float64)), rtol=5e-7, atol=1e-9)
+    np.testing.assert_allclose(mg.erf(mg.from_numpy(x)).array, erf(x.astype(np.float64)), rtol=5e-7, atol=1e-9)
 
 
 NUMBERS = [2, 2.5, True, np.float64(2.5), np.int64(2), np.float32(2.5), np.array(2.5), mg.tensor(2.5, dtype=mg.float64)]

@@ -400,7 +400,7 @@ def training():
 
 def state_of(model, optimizer):
     moments = [v for state in optimizer.state.values() for v in state.values()]
-    return [np.array(v) for v in (*[p.data for p in model.parameters()], *moments)]
+    return [np.array(v) for v in (*[p.array for p in model.parameters()], *moments)]
 
 
 @pytest.mark.parametrize("when", ["forward", "backward"])
@@ -428,7 +428,7 @@ def test_memory_that_runs_out_in_a_step_costs_that_step_only(when):
             break
         assert mg.is_grad_enabled()
         assert not autograd.state.observers
-        assert all(not p.grad.data.any() for p in model.parameters())  # zeroed, and nothing added
+        assert all(not p.grad.array.any() for p in model.parameters())  # zeroed, and nothing added
         for a, b in zip(before, state_of(model, optimizer), strict=True):
             np.testing.assert_array_equal(a, b)
         n += 1
@@ -459,7 +459,7 @@ def test_a_batch_too_large_for_memory_is_an_error_and_a_smaller_one_works_after_
             x = mg.ones(n, 8, 64, 64)
             loss = (head(conv(x).relu()) ** 2).mean()
             loss.backward()
-            return loss.item(), [p.grad.data.copy() for p in (*conv.parameters(), *head.parameters())]
+            return loss.item(), [p.grad.array.copy() for p in (*conv.parameters(), *head.parameters())]
 
         def address_space():
             with open("/proc/self/statm") as file:

@@ -35,7 +35,7 @@ def test_jacobian_of_several_outputs_by_several_inputs():
     found = jacobian(f, tensors(X, Y))
     for row, expected in zip(found, closed(), strict=True):
         for block, value in zip(row, expected, strict=True):
-            np.testing.assert_allclose(block.data, value, rtol=1e-12, atol=1e-14)
+            np.testing.assert_allclose(block.array, value, rtol=1e-12, atol=1e-14)
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -49,11 +49,11 @@ def test_products_with_the_jacobian_from_either_side(seed):
     blocks = closed()
     for k in range(2):
         np.testing.assert_allclose(
-            pulled[k].data, sum(np.tensordot(v[o].data, blocks[o][k], 1) for o in range(2)), rtol=1e-12
+            pulled[k].array, sum(np.tensordot(v[o].array, blocks[o][k], 1) for o in range(2)), rtol=1e-12
         )
         np.testing.assert_allclose(
-            pushed[k].data,
-            np.tensordot(blocks[k][0], u[0].data, 2) + np.tensordot(blocks[k][1], u[1].data, 1),
+            pushed[k].array,
+            np.tensordot(blocks[k][0], u[0].array, 2) + np.tensordot(blocks[k][1], u[1].array, 1),
             rtol=1e-12,
         )
 
@@ -67,10 +67,10 @@ def test_hessian_and_its_product():
     H = np.diag(6 * x)
     for i, j, k in ((0, 1, 2), (0, 2, 1), (1, 2, 0)):
         H[i, j] = H[j, i] = x[k]
-    np.testing.assert_allclose(hessian(cubic, mg.tensor(x)).data, H, rtol=1e-12)
+    np.testing.assert_allclose(hessian(cubic, mg.tensor(x)).array, H, rtol=1e-12)
     v = draw((3,), key="v")
     value, product = hvp(cubic, mg.tensor(x), mg.tensor(v))
-    np.testing.assert_allclose(product.data, H @ v, rtol=1e-12)
+    np.testing.assert_allclose(product.array, H @ v, rtol=1e-12)
     assert value.item() == pytest.approx(cubic(x))
 
 
@@ -78,14 +78,14 @@ def test_hessian_by_several_inputs_has_a_block_for_each_pair():
     x, y = tensors(draw((2,)), draw((3,)))
     g = lambda x, y: (x.sum() ** 2) * (y**2).sum()
     blocks = hessian(g, (x, y))
-    s, t = x.data.sum(), (y.data**2).sum()
-    np.testing.assert_allclose(blocks[0][0].data, np.full((2, 2), 2 * t))
-    np.testing.assert_allclose(blocks[0][1].data, np.outer(np.ones(2), 4 * s * y.data))
-    np.testing.assert_allclose(blocks[1][0].data, blocks[0][1].data.T)
-    np.testing.assert_allclose(blocks[1][1].data, 2 * s * s * np.eye(3))
+    s, t = x.array.sum(), (y.array**2).sum()
+    np.testing.assert_allclose(blocks[0][0].array, np.full((2, 2), 2 * t))
+    np.testing.assert_allclose(blocks[0][1].array, np.outer(np.ones(2), 4 * s * y.array))
+    np.testing.assert_allclose(blocks[1][0].array, blocks[0][1].array.T)
+    np.testing.assert_allclose(blocks[1][1].array, 2 * s * s * np.eye(3))
     _, products = hvp(g, (x, y), (mg.ones_like(x), mg.ones_like(y)))
     for k in range(2):
-        np.testing.assert_allclose(products[k].data, blocks[k][0].data.sum(1) + blocks[k][1].data.sum(1))
+        np.testing.assert_allclose(products[k].array, blocks[k][0].array.sum(1) + blocks[k][1].array.sum(1))
 
 
 STRUCTURES = {

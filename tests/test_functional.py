@@ -71,7 +71,7 @@ def test_first_and_second_derivatives(name):
 @pytest.mark.parametrize("name", DERIVATIVES)
 def test_float32_stays_float32(name):
     function, inputs = DERIVATIVES[name]
-    narrow = [mg.tensor(value.data.astype(np.float32), requires_grad=True) for value in inputs]
+    narrow = [mg.tensor(value.array.astype(np.float32), requires_grad=True) for value in inputs]
     out = function(*narrow)
     out.sum().backward()
     assert {out.dtype, *(value.grad.dtype for value in narrow)} == {mg.float32}
@@ -83,10 +83,10 @@ def test_float32_stays_float32(name):
 def test_linear_is_one_operation_and_its_weights_gradient_is_contiguous():
     a, w, b = x(6, 4), x(5, 4), x(5)
     out = F.linear(a, w, b)
-    np.testing.assert_allclose(out.data, a.data @ w.data.T + b.data)
+    np.testing.assert_allclose(out.array, a.array @ w.array.T + b.array)
     assert out.grad_fn.name == "linear"
     out.sum().backward()
-    assert w.grad.data.flags.c_contiguous
+    assert w.grad.array.flags.c_contiguous
 
 
 def test_embedding_adds_the_gradients_of_repeated_rows_and_none_to_the_padding():
@@ -103,13 +103,13 @@ def test_one_hot():
 
 def test_dropout_zeroes_a_share_and_keeps_the_mean():
     ones = mg.ones(100, 1000)
-    out = F.dropout(ones, 0.2, generator=mg.Generator(0)).data
+    out = F.dropout(ones, 0.2, generator=mg.Generator(0)).array
     assert set(np.unique(out)) == {0.0, np.float32(1.25)}
     assert abs((out == 0).mean() - 0.2) < 0.005
 
 
 def test_dropout2d_zeroes_whole_channels():
-    out = F.dropout2d(mg.ones(50, 40, 3, 3), 0.5, generator=mg.Generator(0)).data
+    out = F.dropout2d(mg.ones(50, 40, 3, 3), 0.5, generator=mg.Generator(0)).array
     by_channel = out.reshape(2000, 9)
     assert (by_channel == by_channel[:, :1]).all()
     assert abs((by_channel[:, 0] == 0).mean() - 0.5) < 0.05
@@ -118,13 +118,13 @@ def test_dropout2d_zeroes_whole_channels():
 @pytest.mark.parametrize("function", [F.dropout, F.dropout2d])
 def test_dropout_is_reproducible_off_in_evaluation_and_takes_the_extremes(function):
     a = x(2, 3, 4, 4)
-    first, second = (function(a, generator=mg.Generator(1)).data for _ in range(2))
+    first, second = (function(a, generator=mg.Generator(1)).array for _ in range(2))
     np.testing.assert_array_equal(first, second)
     assert function(a, training=False) is a and function(a, 0.0) is a
-    assert not function(a, 1.0).data.any()
+    assert not function(a, 1.0).array.any()
     out = function(a, generator=mg.Generator(1))
     out.sum().backward()
-    np.testing.assert_allclose(a.grad.data * a.data, out.data)
+    np.testing.assert_allclose(a.grad.array * a.array, out.array)
     assert function(mg.ones(1, 1, 1, 1)).dtype == mg.float32
 
 
@@ -135,33 +135,33 @@ def test_batch_norm_standardises_and_moves_the_running_statistics():
     a = mg.tensor(rng.standard_normal((8, 3, 5)) * 2 + 1)
     mean, var = mg.zeros(3, dtype=mg.float64), mg.ones(3, dtype=mg.float64)
     out = F.batch_norm(a, mean, var, training=True, momentum=0.25, eps=0)
-    np.testing.assert_allclose(out.data.mean((0, 2)), 0, atol=1e-12)
-    np.testing.assert_allclose(out.data.var((0, 2)), 1)
-    np.testing.assert_allclose(mean.data, 0.25 * a.data.mean((0, 2)))
-    np.testing.assert_allclose(var.data, 0.75 + 0.25 * a.data.var((0, 2), ddof=1))
+    np.testing.assert_allclose(out.array.mean((0, 2)), 0, atol=1e-12)
+    np.testing.assert_allclose(out.array.var((0, 2)), 1)
+    np.testing.assert_allclose(mean.array, 0.25 * a.array.mean((0, 2)))
+    np.testing.assert_allclose(var.array, 0.75 + 0.25 * a.array.var((0, 2), ddof=1))
     evaluated = F.batch_norm(a, mean, var, eps=0)
-    expected = (a.data - mean.data[:, None]) / np.sqrt(var.data[:, None])
-    np.testing.assert_allclose(evaluated.data, expected)
+    expected = (a.array - mean.array[:, None]) / np.sqrt(var.array[:, None])
+    np.testing.assert_allclose(evaluated.array, expected)
 
 
 def test_a_large_mean_costs_a_norm_no_digits():
     small = rng.standard_normal((64, 1, 32)).astype(np.float32)
-    shifted = F.layer_norm(mg.tensor(small + np.float32(1000)), (32,)).data
-    np.testing.assert_allclose(shifted, F.layer_norm(mg.tensor(small), (32,)).data, atol=2e-3)
+    shifted = F.layer_norm(mg.tensor(small + np.float32(1000)), (32,)).array
+    np.testing.assert_allclose(shifted, F.layer_norm(mg.tensor(small), (32,)).array, atol=2e-3)
 
 
 def test_norms_of_the_same_groups_agree():
     a = x(4, 6, 5)
-    np.testing.assert_allclose(F.group_norm(a, 1).data, F.layer_norm(a, (6, 5)).data)
-    per_channel = F.group_norm(a, 6).data
-    expected = (a.data - a.data.mean(2, keepdims=True)) / np.sqrt(a.data.var(2, keepdims=True) + 1e-5)
+    np.testing.assert_allclose(F.group_norm(a, 1).array, F.layer_norm(a, (6, 5)).array)
+    per_channel = F.group_norm(a, 6).array
+    expected = (a.array - a.array.mean(2, keepdims=True)) / np.sqrt(a.array.var(2, keepdims=True) + 1e-5)
     np.testing.assert_allclose(per_channel, expected)
 
 
 def test_similarity_and_direction_of_zero_are_zero_with_finite_gradients():
     zero = mg.zeros(2, 3, requires_grad=True)
     (F.cosine_similarity(zero, mg.ones(2, 3)).sum() + F.normalize(zero).sum()).backward()
-    assert np.isfinite(zero.grad.data).all()
+    assert np.isfinite(zero.grad.array).all()
     assert F.cosine_similarity(mg.tensor([[1.0, 2.0]]), mg.tensor([[2.0, 4.0]])).item() == pytest.approx(1)
 
 
@@ -175,7 +175,7 @@ def test_similarity_and_direction_of_zero_are_zero_with_finite_gradients():
 def test_cross_entropy_is_its_definition(reduction, weight, smoothing, ignored):
     scores = x(3, 3, 2)
     w = np.ones(3) if weight is None else weight
-    log_p = np.log(softmax(scores.data))
+    log_p = np.log(softmax(scores.array))
     losses, weights = np.zeros((3, 2)), np.zeros((3, 2))
     for n, i in np.ndindex(3, 2):
         y = CLASSES[n, i]
@@ -185,33 +185,33 @@ def test_cross_entropy_is_its_definition(reduction, weight, smoothing, ignored):
     expected = {"none": losses, "sum": losses.sum(), "mean": losses.sum() / weights.sum()}[reduction]
     options = {"ignore_index": ignored, "reduction": reduction}
     found = F.cross_entropy(scores, CLASSES, weight, label_smoothing=smoothing, **options)
-    np.testing.assert_allclose(found.data, expected)
+    np.testing.assert_allclose(found.array, expected)
     if not smoothing:
         found = F.nll_loss(mg.tensor(log_p), CLASSES, weight, **options)
-        np.testing.assert_allclose(found.data, expected)
+        np.testing.assert_allclose(found.array, expected)
 
 
 @pytest.mark.parametrize("reduction", ["none", "sum", "mean"])
 def test_cross_entropy_takes_probabilities(reduction):
     scores, q = x(3, 4), softmax(rng.standard_normal((3, 4)))
     mixed = 0.8 * q + 0.2 / 4
-    losses = -(np.arange(4.0) * mixed * np.log(softmax(scores.data))).sum(1)
+    losses = -(np.arange(4.0) * mixed * np.log(softmax(scores.array))).sum(1)
     expected = {"none": losses, "sum": losses.sum(), "mean": losses.mean()}[reduction]
     found = F.cross_entropy(scores, mg.tensor(q), np.arange(4.0), reduction=reduction, label_smoothing=0.2)
-    np.testing.assert_allclose(found.data, expected)
+    np.testing.assert_allclose(found.array, expected)
 
 
 def test_cross_entropy_of_a_single_sample_and_of_hard_probabilities():
     scores = x(3)
     single = F.cross_entropy(scores, mg.tensor(2))
-    assert single.item() == pytest.approx(-math.log(softmax(scores.data[None])[0, 2]))
+    assert single.item() == pytest.approx(-math.log(softmax(scores.array[None])[0, 2]))
     assert F.cross_entropy(scores, mg.tensor([0.0, 0.0, 1.0])).item() == pytest.approx(single.item())
 
 
 def test_cross_entropys_gradient_is_softmax_minus_one_hot():
     scores = x(4, 3)
     F.cross_entropy(scores, np.array([0, 1, 2, 2])).backward()
-    np.testing.assert_allclose(scores.grad.data, (softmax(scores.data) - np.eye(3)[[0, 1, 2, 2]]) / 4)
+    np.testing.assert_allclose(scores.grad.array, (softmax(scores.array) - np.eye(3)[[0, 1, 2, 2]]) / 4)
 
 
 def test_scores_far_apart_give_a_finite_loss():
@@ -219,7 +219,7 @@ def test_scores_far_apart_give_a_finite_loss():
     loss = F.cross_entropy(scores, np.array([2, 1]))
     loss.backward()
     assert loss.item() == 1e4
-    np.testing.assert_allclose(scores.grad.data, [[0.5, 0, -0.5], [0, 0, 0]])
+    np.testing.assert_allclose(scores.grad.array, [[0.5, 0, -0.5], [0, 0, 0]])
 
 
 def test_a_mean_over_no_targets_is_nan_and_gives_no_gradient_elsewhere():
@@ -232,16 +232,16 @@ def test_a_mean_over_no_targets_is_nan_and_gives_no_gradient_elsewhere():
 
 def test_regression_losses_are_their_definitions():
     a, b = x(3, 4), x(3, 4)
-    d = a.data - b.data
+    d = a.array - b.array
     huber = np.where(abs(d) <= 0.7, d**2 / 2, 0.7 * (abs(d) - 0.35))
     for found, losses in (
         (lambda r: F.mse_loss(a, b, reduction=r), d**2),
         (lambda r: F.l1_loss(a, b, reduction=r), abs(d)),
         (lambda r: F.huber_loss(a, b, reduction=r, delta=0.7), huber),
     ):
-        np.testing.assert_allclose(found("none").data, losses)
-        np.testing.assert_allclose(found("sum").data, losses.sum())
-        np.testing.assert_allclose(found("mean").data, losses.mean())
+        np.testing.assert_allclose(found("none").array, losses)
+        np.testing.assert_allclose(found("sum").array, losses.sum())
+        np.testing.assert_allclose(found("mean").array, losses.mean())
 
 
 @pytest.mark.parametrize("loss", [F.mse_loss, F.l1_loss, F.huber_loss])
@@ -252,20 +252,20 @@ def test_a_target_that_would_be_broadcast_is_warned_of(loss):
 
 def test_binary_cross_entropy_is_its_definition_with_and_without_logits():
     scores, t, w = x(3, 4), unit(3, 4), unit(3, 4)
-    p = 1 / (1 + np.exp(-scores.data))
-    expected = -w.data * (t.data * np.log(p) + (1 - t.data) * np.log(1 - p))
+    p = 1 / (1 + np.exp(-scores.array))
+    expected = -w.array * (t.array * np.log(p) + (1 - t.array) * np.log(1 - p))
     for reduction, value in {"none": expected, "sum": expected.sum(), "mean": expected.mean()}.items():
-        np.testing.assert_allclose(F.binary_cross_entropy(mg.tensor(p), t, w, reduction=reduction).data, value)
+        np.testing.assert_allclose(F.binary_cross_entropy(mg.tensor(p), t, w, reduction=reduction).array, value)
         found = F.binary_cross_entropy_with_logits(scores, t, w, reduction=reduction)
-        np.testing.assert_allclose(found.data, value)
+        np.testing.assert_allclose(found.array, value)
 
 
 def test_pos_weight_multiplies_the_terms_of_the_positive_class():
     scores, t, weight = x(3, 4), unit(3, 4), np.arange(1.0, 5)
-    p = 1 / (1 + np.exp(-scores.data))
-    expected = -(weight * t.data * np.log(p) + (1 - t.data) * np.log(1 - p))
+    p = 1 / (1 + np.exp(-scores.array))
+    expected = -(weight * t.array * np.log(p) + (1 - t.array) * np.log(1 - p))
     found = F.binary_cross_entropy_with_logits(scores, t, reduction="none", pos_weight=weight)
-    np.testing.assert_allclose(found.data, expected)
+    np.testing.assert_allclose(found.array, expected)
 
 
 def test_binary_cross_entropy_stays_finite_where_probabilities_are_0_and_1():

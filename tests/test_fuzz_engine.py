@@ -115,7 +115,7 @@ class Entry:
         self.tensor = tensor
         self.function = function
         self.parents = parents if tensor.requires_grad else ()
-        self.inputs = [p.tensor.data.copy() if isinstance(p, Entry) else p for p in parents]
+        self.inputs = [p.tensor.array.copy() if isinstance(p, Entry) else p for p in parents]
         self.factors = {}  # by hook: what it multiplies the gradient by
         self.touched = False  # memory of an input or of the output was changed since
         self.spent = False  # a backward that keeps nothing has been here
@@ -189,7 +189,7 @@ class Program(RuleBasedStateMachine):
         self.entries.append(Entry(mg.tensor(self.random.standard_normal(shape), mg.float64, requires_grad=wants)))
 
     def apply(self, ours, theirs, operands, mode="as it is"):
-        values = [o.tensor.data.copy() if isinstance(o, Entry) else o for o in operands]
+        values = [o.tensor.array.copy() if isinstance(o, Entry) else o for o in operands]
         with np.errstate(all="ignore"):
             try:
                 expected = np.asarray(theirs(*values))
@@ -213,7 +213,7 @@ class Program(RuleBasedStateMachine):
             assert any(np.ndim(v) == 0 for v in values), f"gave {result} where NumPy refuses"
             return
         assert result.shape == expected.shape
-        np.testing.assert_allclose(result.data, expected, rtol=1e-9, atol=1e-9)
+        np.testing.assert_allclose(result.array, expected, rtol=1e-9, atol=1e-9)
         depends = any(isinstance(o, Entry) and o.tensor.requires_grad for o in operands)
         assert result.requires_grad == (depends and recording), "recorded where it should not be, or the reverse"
         if not any(e.tensor is result for e in self.entries):
@@ -244,7 +244,7 @@ class Program(RuleBasedStateMachine):
     )
     def change(self, name, i, value, off):
         entry = self.pick(i)
-        before = [e.tensor.data.copy() for e in self.entries]
+        before = [e.tensor.array.copy() for e in self.entries]
         try:
             with mg.set_grad_enabled(not off):
                 IN_PLACE[name](entry.tensor, value)
@@ -256,11 +256,11 @@ class Program(RuleBasedStateMachine):
             else:
                 assert "read-only" in told or "too many indices" in told, told
             for e, data in zip(self.entries, before, strict=True):
-                np.testing.assert_array_equal(e.tensor.data, data)
+                np.testing.assert_array_equal(e.tensor.array, data)
             Program.refused += 1
             return
         assert not entry.tensor.requires_grad or (off and entry.tensor.is_leaf)
-        changed = [e for e in self.entries if np.shares_memory(e.tensor.data, entry.tensor.data)]
+        changed = [e for e in self.entries if np.shares_memory(e.tensor.array, entry.tensor.array)]
         for e in self.entries:
             e.touched = e.touched or any(c is e or c in e.parents for c in changed)
 
@@ -279,7 +279,7 @@ class Program(RuleBasedStateMachine):
         seen = []
 
         def scale(g):
-            seen.append((g, g.data.copy()))
+            seen.append((g, g.array.copy()))
             return None if factor is None else g * factor
 
         handle = entry.tensor.register_hook(scale)
@@ -316,7 +316,7 @@ class Program(RuleBasedStateMachine):
         for e in self.entries:
             if e.retained and e.tensor.grad is not None:
                 e.tensor.grad = e.tensor.grad.detach()  # a recorded .grad refers to its tensor: a cycle, as in PyTorch
-                e.expected = e.tensor.grad.data.copy()
+                e.expected = e.tensor.grad.array.copy()
 
     # ---- gradients -----------------------------------------------------------------------------------------
 
@@ -347,12 +347,12 @@ class Program(RuleBasedStateMachine):
         root = self.like(i, lambda e: e.tensor.requires_grad)
         shape = root.tensor.shape
         weight = np.ones(shape) if ones else self.random.standard_normal(shape)
-        upstream = None if ones and root.tensor.data.size == 1 else mg.tensor(weight)
+        upstream = None if ones and root.tensor.array.size == 1 else mg.tensor(weight)
         ancestors = root.ancestors()
         leaves = [a for a in ancestors if a.tensor.is_leaf]
         leaves = leaves[:1] if some else leaves
         kept = [] if some else [a for a in ancestors if a.retained]
-        before = {e: None if e.tensor.grad is None else e.tensor.grad.data.copy() for e in self.entries}
+        before = {e: None if e.tensor.grad is None else e.tensor.grad.array.copy() for e in self.entries}
         try:
             root.tensor.backward(upstream, retain_graph=retain, inputs=[e.tensor for e in leaves] if some else None)
         except RuntimeError as error:
@@ -361,11 +361,11 @@ class Program(RuleBasedStateMachine):
                 a.spent = a.spent or not retain
             for e, g in before.items():
                 if e.tensor.is_leaf:
-                    np.testing.assert_equal(None if e.tensor.grad is None else e.tensor.grad.data, g)
+                    np.testing.assert_equal(None if e.tensor.grad is None else e.tensor.grad.array, g)
             self.note_retained()
             return
         if upstream is not None:
-            np.testing.assert_array_equal(upstream.data, weight)
+            np.testing.assert_array_equal(upstream.array, weight)
             if not any(a.factors for a in ancestors):  # a hook may well be shown the upstream gradient itself
                 upstream.fill_(np.nan)  # nobody may look at it from here on
         for entry in (*leaves, *kept):
@@ -373,10 +373,10 @@ class Program(RuleBasedStateMachine):
             assert g.shape == entry.tensor.shape
             assert g.dtype == entry.tensor.dtype
             so_far = 0 if entry.expected is None else entry.expected
-            entry.expected = self.agree(g.data, so_far + quotients(root, weight, entry))
+            entry.expected = self.agree(g.array, so_far + quotients(root, weight, entry))
         for e, g in before.items():
             if e not in leaves and e not in kept and e.tensor.is_leaf:
-                np.testing.assert_equal(None if e.tensor.grad is None else e.tensor.grad.data, g)
+                np.testing.assert_equal(None if e.tensor.grad is None else e.tensor.grad.array, g)
         for a in ancestors:
             a.spent = a.spent or not retain
         self.note_retained()
@@ -397,7 +397,7 @@ class Program(RuleBasedStateMachine):
             return
         finally:
             self.note_retained()
-        self.agree(g.data, quotients(root, weight, source))
+        self.agree(g.array, quotients(root, weight, source))
 
     @rule(i=st.integers(0), j=st.integers(0))
     def second_derivative(self, i, j):
@@ -414,7 +414,7 @@ class Program(RuleBasedStateMachine):
                 second = 0.0
             else:
                 (gg,) = mg.grad((g * mg.tensor(u)).sum(), source.tensor, retain_graph=True, allow_unused=True)
-                second = 0.0 if gg is None else float(np.sum(gg.data * v))
+                second = 0.0 if gg is None else float(np.sum(gg.array * v))
         except RuntimeError as error:
             self.account_for(error, root)
             return
@@ -439,11 +439,11 @@ class Program(RuleBasedStateMachine):
     def teardown(self):
         for _, _, seen in self.handles:
             for g, as_seen in seen:
-                np.testing.assert_array_equal(g.data, as_seen)  # nobody changed what a hook was shown
-        owners = [e.tensor.grad.data for e in self.entries if e.tensor.grad is not None]
+                np.testing.assert_array_equal(g.array, as_seen)  # nobody changed what a hook was shown
+        owners = [e.tensor.grad.array for e in self.entries if e.tensor.grad is not None]
         for n, a in enumerate(owners):
             assert not any(np.shares_memory(a, b) for b in owners[:n])
-            assert not any(np.shares_memory(a, e.tensor.data) for e in self.entries)
+            assert not any(np.shares_memory(a, e.tensor.array) for e in self.entries)
         assert mg.is_grad_enabled()
         # Without the collector, the graph goes when the last name does.
         nodes = [weakref.ref(e.tensor.node) for e in self.entries if e.tensor.requires_grad]
@@ -542,9 +542,9 @@ def test_a_dtype_that_does_not_fit_in_place_is_named():
 def test_contiguous_is_row_major_and_keeps_the_dtype(dtype):
     x = mg.ones(2, 3, dtype=dtype).T
     y = x.contiguous()
-    assert y.data.flags.c_contiguous
+    assert y.array.flags.c_contiguous
     assert y.dtype == dtype
-    np.testing.assert_array_equal(y.data, x.data)
+    np.testing.assert_array_equal(y.array, x.array)
 
 
 def test_a_change_in_place_that_failed_half_way_is_detected_all_the_same():

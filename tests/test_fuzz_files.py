@@ -74,7 +74,7 @@ def same(a, b):
     if isinstance(a, list | tuple):
         return len(a) == len(b) and all(map(same, a, b))
     if isinstance(a, mg.Tensor):
-        return a.requires_grad == b.requires_grad and same(a.data, b.data)
+        return a.requires_grad == b.requires_grad and same(a.array, b.array)
     if isinstance(a, np.ndarray | np.generic):
         return a.dtype == b.dtype and a.shape == b.shape and a.tobytes() == b.tobytes()
     return a == b or (isinstance(a, float) and math.isnan(a) and math.isnan(b))
@@ -206,7 +206,7 @@ def mangled(draw, state):
 
 def snapshot(value):
     if isinstance(value, nn.Module):
-        return {name: t.data.copy() for name, t in value.state_dict().items()}
+        return {name: t.array.copy() for name, t in value.state_dict().items()}
     return copy.deepcopy(value.state_dict())
 
 
@@ -295,7 +295,7 @@ def test_cifar_10_is_read_or_its_file_is_named(tmp_path_factory, content):
         image, label = data[len(data) - 1]
         assert image.shape == (3, 32, 32)
         assert label == content[-RECORD]
-        np.testing.assert_array_equal(image.data.reshape(-1) * 255, np.frombuffer(content[1 - RECORD :], np.uint8))
+        np.testing.assert_array_equal(image.array.reshape(-1) * 255, np.frombuffer(content[1 - RECORD :], np.uint8))
 
 
 # ---------------------------------------------------------------------------------------------------- records

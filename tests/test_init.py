@@ -33,7 +33,7 @@ NORMAL = {  # name: function of (tensor, generator), expected mean and standard 
 @pytest.mark.parametrize("name", UNIFORM)
 def test_uniform_draws_have_their_bounds_and_moments(name):
     fill, low, high = UNIFORM[name]
-    values = fill(mg.empty(*CONV), mg.Generator(0)).data
+    values = fill(mg.empty(*CONV), mg.Generator(0)).array
     assert low <= values.min() and values.max() <= high
     assert values.mean() == pytest.approx((low + high) / 2, abs=0.02 * (high - low))
     assert values.std() == pytest.approx((high - low) / math.sqrt(12), rel=0.02)
@@ -42,30 +42,30 @@ def test_uniform_draws_have_their_bounds_and_moments(name):
 @pytest.mark.parametrize("name", NORMAL)
 def test_normal_draws_have_their_moments(name):
     fill, mean, std = NORMAL[name]
-    values = fill(mg.empty(*CONV), mg.Generator(0)).data
+    values = fill(mg.empty(*CONV), mg.Generator(0)).array
     assert values.mean() == pytest.approx(mean, abs=0.03 * std)
     assert values.std() == pytest.approx(std, rel=0.02)
 
 
 @pytest.mark.parametrize("fill", [*[f for f, *_ in UNIFORM.values()], *[f for f, *_ in NORMAL.values()]])
 def test_the_generator_given_decides_and_the_default_one_otherwise(fill):
-    first, second = (fill(mg.empty(*CONV), mg.Generator(1)).data for _ in range(2))
+    first, second = (fill(mg.empty(*CONV), mg.Generator(1)).array for _ in range(2))
     np.testing.assert_array_equal(first, second)
     state = mg.get_rng_state()
     mg.manual_seed(1)
-    np.testing.assert_array_equal(fill(mg.empty(*CONV), None).data, first)
+    np.testing.assert_array_equal(fill(mg.empty(*CONV), None).array, first)
     mg.set_rng_state(state)
 
 
 @pytest.mark.parametrize("shape", [(5, 5), (3, 7), (7, 3), (4, 2, 3, 3), (16, 1, 2, 2)])
 def test_orthogonal_rows_or_columns(shape):
-    matrix = init.orthogonal_(mg.empty(*shape, dtype=mg.float64), 2.0, mg.Generator(0)).data.reshape(shape[0], -1)
+    matrix = init.orthogonal_(mg.empty(*shape, dtype=mg.float64), 2.0, mg.Generator(0)).array.reshape(shape[0], -1)
     gram = matrix @ matrix.T if len(matrix) <= matrix.shape[1] else matrix.T @ matrix
     np.testing.assert_allclose(gram, 4 * np.eye(len(gram)), atol=1e-12)
 
 
 def test_orthogonal_signs_are_not_those_of_the_decomposition():
-    corners = [init.orthogonal_(mg.empty(3, 3), generator=mg.Generator(seed)).data[0, 0] for seed in range(50)]
+    corners = [init.orthogonal_(mg.empty(3, 3), generator=mg.Generator(seed)).array[0, 0] for seed in range(50)]
     assert 10 < sum(corner > 0 for corner in corners) < 40
 
 
@@ -78,8 +78,8 @@ def test_constants():
 
 def test_parameters_are_filled_in_place_and_backward_sees_it():
     p = mg.ones(2, 2, requires_grad=True)
-    memory, loss = p.data, (p * p).sum()
-    assert init.constant_(p, 5.0) is p and p.data is memory and p.requires_grad
+    memory, loss = p.array, (p * p).sum()
+    assert init.constant_(p, 5.0) is p and p.array is memory and p.requires_grad
     with pytest.raises(RuntimeError, match="changed in place"):
         loss.backward()
 

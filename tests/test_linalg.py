@@ -38,20 +38,20 @@ def test_matmul_of_larger_matrices_in_any_layout(shapes):
     expected = np.matmul(x, y)
     for a in (x, np.asfortranarray(x), np.repeat(x, 2, -1)[..., ::2], x[..., ::-1].copy()[..., ::-1]):
         for b in (y, np.asfortranarray(y), np.repeat(y, 2, 0)[::2]):
-            np.testing.assert_allclose(mg.matmul(a, b).data, expected, rtol=1e-12, atol=1e-12)
+            np.testing.assert_allclose(mg.matmul(a, b).array, expected, rtol=1e-12, atol=1e-12)
             single = mg.matmul(a.astype(np.float32, order="K"), b.astype(np.float32, order="K"))
             assert single.dtype == np.float32
-            np.testing.assert_allclose(single.data, expected, rtol=1e-4, atol=1e-4)
+            np.testing.assert_allclose(single.array, expected, rtol=1e-4, atol=1e-4)
 
 
 def test_matmul_by_its_other_names_and_from_either_side():
     x = mg.tensor(draw((2, 3)), requires_grad=True)
     y = draw((3, 2))
     for out in (x.matmul(y), x.mm(y), mg.matmul(x, y), np.matmul(x, y)):
-        np.testing.assert_allclose(out.data, x.data @ y)
-    np.testing.assert_allclose((y @ x).data, y @ x.data)
-    np.testing.assert_allclose((y.tolist() @ x).data, y @ x.data)
-    np.testing.assert_allclose(x.mv(y[:, 0]).data, x.data @ y[:, 0])
+        np.testing.assert_allclose(out.array, x.array @ y)
+    np.testing.assert_allclose((y @ x).array, y @ x.array)
+    np.testing.assert_allclose((y.tolist() @ x).array, y @ x.array)
+    np.testing.assert_allclose(x.mv(y[:, 0]).array, x.array @ y[:, 0])
     assert (mg.arange(3) @ mg.arange(3)).item() == (mg.arange(3) @ [0, 1, 2]).item() == 5
 
 

@@ -148,7 +148,7 @@ def trained(seed, model, steps=30):
             optimizer.step()
             with mg.no_grad():  # each thread has a mode of its own
                 losses.append(nn.functional.cross_entropy(model(images), labels).item())
-    return [p.data.copy() for p in model.parameters()], losses
+    return [p.array.copy() for p in model.parameters()], losses
 
 
 def models(count):
@@ -202,5 +202,5 @@ def test_eight_threads_walk_one_graph_at_once():
     for worker in workers:
         worker.join()
     for g in found:
-        np.testing.assert_array_equal(g.data, expected.data)
+        np.testing.assert_array_equal(g.array, expected.array)
     assert w.grad is None

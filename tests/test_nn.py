@@ -170,7 +170,7 @@ def test_zero_grad_drops_gradients_or_fills_them_with_zeros():
     net = Net()
     net(x(2, 1, 4, 4)).sum().backward()
     net.zero_grad(set_to_none=False)
-    assert all(not p.grad.data.any() for p in net.parameters())
+    assert all(not p.grad.array.any() for p in net.parameters())
     net.zero_grad()
     assert all(p.grad is None for p in net.parameters())
 
@@ -214,7 +214,7 @@ def test_a_copy_is_deep_and_a_pickle_the_same():
         assert twin.head is twin.again and twin.head.weight is not net.head.weight
         assert isinstance(twin.head.weight, nn.Parameter) and twin.head.weight.requires_grad
         for name, value in net.state_dict().items():
-            np.testing.assert_array_equal(twin.state_dict()[name].data, value.data)
+            np.testing.assert_array_equal(twin.state_dict()[name].array, value.array)
 
 
 def test_parameters_are_tensors_that_require_gradients():
@@ -249,12 +249,12 @@ def test_the_state_has_pytorchs_names_and_shares_memory():
 
 def test_a_state_travels_as_arrays_into_the_same_memory():
     first, second = Net(), Net()
-    memory = second.conv.weight.data
+    memory = second.conv.weight.array
     result = second.load_state_dict({name: value.numpy() for name, value in first.state_dict().items()})
     assert result.missing_keys == [] and result.unexpected_keys == []
-    assert second.conv.weight.data is memory
+    assert second.conv.weight.array is memory
     image = x(2, 1, 4, 4)
-    np.testing.assert_array_equal(first(image).data, second(image).data)
+    np.testing.assert_array_equal(first(image).array, second(image).array)
 
 
 def test_a_saved_model_is_loaded_with_the_same_outputs(tmp_path):
@@ -263,12 +263,12 @@ def test_a_saved_model_is_loaded_with_the_same_outputs(tmp_path):
     mg.save(first.state_dict(), tmp_path / "net.npz")
     second.load_state_dict(mg.load(tmp_path / "net.npz"))
     image = x(2, 1, 4, 4)
-    np.testing.assert_array_equal(first.eval()(image).data, second.eval()(image).data)
+    np.testing.assert_array_equal(first.eval()(image).array, second.eval()(image).array)
 
 
 def test_loading_lists_all_that_is_wrong_and_changes_nothing():
     net = Net()
-    before = {name: value.data.copy() for name, value in net.state_dict().items()}
+    before = {name: value.array.copy() for name, value in net.state_dict().items()}
     wrong = {name: value + 1 for name, value in before.items()}
     del wrong["seen"]
     wrong["conv.wieght"] = wrong.pop("conv.weight")
@@ -284,7 +284,7 @@ def test_loading_lists_all_that_is_wrong_and_changes_nothing():
         "dtype mismatch for norm.num_batches_tracked: float64 given, the module has int64",
     ):
         assert words in str(error.value)
-    np.testing.assert_equal({name: value.data for name, value in net.state_dict().items()}, before)
+    np.testing.assert_equal({name: value.array for name, value in net.state_dict().items()}, before)
 
 
 def test_loading_may_be_lenient_with_names_but_not_with_shapes():
@@ -308,7 +308,7 @@ def test_sequential_chains_and_is_a_list():
     assert chain[0] is a and chain[-1] is c and list(chain[1:]) == [b, c] and isinstance(chain[:2], nn.Sequential)
     assert list(chain.state_dict()) == ["0.weight", "0.bias", "2.weight", "2.bias"]
     input = x(4, 2)
-    np.testing.assert_array_equal(chain(input).data, c(b(a(input))).data)
+    np.testing.assert_array_equal(chain(input).array, c(b(a(input))).array)
     chain[1] = nn.Tanh()
     del chain[0]
     chain.insert(0, d := nn.Linear(2, 3))
@@ -404,7 +404,7 @@ def test_linear_maps_begin_uniform_within_one_over_the_root_of_fan_in(call):
     layer = eval(call, vars(nn).copy())
     bound = 1 / math.sqrt(math.prod(layer.weight.shape[1:]))
     for parameter in (layer.weight, layer.bias):
-        assert 0.5 * bound < np.abs(parameter.data).max() <= bound
+        assert 0.5 * bound < np.abs(parameter.array).max() <= bound
         assert parameter.dtype == mg.float32
 
 
@@ -413,7 +413,7 @@ def test_layers_are_reproducible_by_seed():
     mg.manual_seed(3)
     first = nn.Conv2d(2, 3, 3)
     mg.manual_seed(3)
-    np.testing.assert_array_equal(nn.Conv2d(2, 3, 3).weight.data, first.weight.data)
+    np.testing.assert_array_equal(nn.Conv2d(2, 3, 3).weight.array, first.weight.array)
     mg.set_rng_state(state)
 
 
@@ -430,9 +430,9 @@ def test_padding_modes_pad_as_numpy_does(mode, padding):
     image = x(1, 1, 5, 6)
     margins = {1: [(1, 1), (1, 1)], (2, 1): [(2, 2), (1, 1)], "same": [(0, 1), (1, 1)], "valid": [(0, 0), (0, 0)]}
     numpys = {"reflect": "reflect", "replicate": "edge", "circular": "wrap"}[mode]
-    padded = np.pad(image.data, [(0, 0), (0, 0), *margins[padding]], mode=numpys)
+    padded = np.pad(image.array, [(0, 0), (0, 0), *margins[padding]], mode=numpys)
     expected = F.conv2d(mg.tensor(padded), layer.weight)
-    np.testing.assert_allclose(layer(image).data, expected.data, rtol=1e-6)
+    np.testing.assert_allclose(layer(image).array, expected.array, rtol=1e-6)
     if padding == "same":
         assert expected.shape == image.shape
 
@@ -482,15 +482,15 @@ def test_layers_give_these_shapes_and_gradients_to_input_and_parameters(call, be
 def test_an_embedding_looks_rows_up_and_its_padding_is_zero():
     layer = nn.Embedding(5, 3, padding_idx=-1)
     out = layer(mg.tensor([[1, 4]]))
-    np.testing.assert_array_equal(out.data, [[layer.weight.data[1], np.zeros(3)]])
+    np.testing.assert_array_equal(out.array, [[layer.weight.array[1], np.zeros(3)]])
     out.sum().backward()
-    assert layer.weight.grad.data.sum(1).tolist() == [0, 3, 0, 0, 0]
+    assert layer.weight.grad.array.sum(1).tolist() == [0, 3, 0, 0, 0]
 
 
 def test_dropout_is_on_in_training_only():
     for layer, shape in ((nn.Dropout(0.5), (100, 100)), (nn.Dropout2d(0.5), (50, 50, 2, 2))):
         ones = mg.ones(*shape)
-        assert 0.4 < (layer(ones).data == 0).mean() < 0.6
+        assert 0.4 < (layer(ones).array == 0).mean() < 0.6
         assert layer.eval()(ones) is ones
 
 
@@ -499,9 +499,9 @@ def test_batch_norm_remembers_batches_and_uses_them_in_evaluation():
     layer(a)
     layer(a + 2)
     assert layer.num_batches_tracked.item() == 2
-    np.testing.assert_allclose(layer.running_mean.data, [2, 4])  # the mean over both batches
-    np.testing.assert_allclose(layer.running_var.data, [2, 8])
-    np.testing.assert_allclose(layer.eval()(mg.tensor([[2.0, 4.0]])).data, [[0, 0]], atol=1e-6)
+    np.testing.assert_allclose(layer.running_mean.array, [2, 4])  # the mean over both batches
+    np.testing.assert_allclose(layer.running_var.array, [2, 8])
+    np.testing.assert_allclose(layer.eval()(mg.tensor([[2.0, 4.0]])).array, [[0, 0]], atol=1e-6)
     layer.reset_running_stats()
     assert layer.running_var.tolist() == [1, 1] and layer.num_batches_tracked.item() == 0
 
@@ -509,7 +509,7 @@ def test_batch_norm_remembers_batches_and_uses_them_in_evaluation():
 def test_batch_norm_without_statistics_uses_the_batch_always():
     layer = nn.BatchNorm1d(2, affine=False, track_running_stats=False).eval()
     assert list(layer.state_dict()) == []
-    np.testing.assert_allclose(layer(mg.tensor([[0.0, 1.0], [2.0, 5.0]])).data, [[-1, -1], [1, 1]], rtol=1e-4)
+    np.testing.assert_allclose(layer(mg.tensor([[0.0, 1.0], [2.0, 5.0]])).array, [[-1, -1], [1, 1]], rtol=1e-4)
 
 
 def test_a_refused_batch_is_not_counted():
@@ -547,7 +547,7 @@ LOSSES = [
 def test_losses_are_the_functions_with_their_options(name, function, options, shape, target, reduction):
     a, b = x(*shape), target()
     found = getattr(nn, name)(**options, reduction=reduction)(a, b)
-    np.testing.assert_array_equal(found.data, function(a, b, **options, reduction=reduction).data)
+    np.testing.assert_array_equal(found.array, function(a, b, **options, reduction=reduction).array)
 
 
 def test_bce_loss_and_cosine_similarity_are_the_functions():
@@ -600,8 +600,8 @@ def with_gradients(*gradients):
 def test_clipping_scales_all_gradients_to_the_norm(order, norm):
     parameters = with_gradients([3.0, 4.0], [12.0])
     assert utils.clip_grad_norm_(parameters, 1.0, order).item() == pytest.approx(norm)
-    np.testing.assert_allclose(parameters[0].grad.data, np.array([3, 4]) / norm, rtol=1e-5)
-    np.testing.assert_allclose(parameters[1].grad.data, np.array([12]) / norm, rtol=1e-5)
+    np.testing.assert_allclose(parameters[0].grad.array, np.array([3, 4]) / norm, rtol=1e-5)
+    np.testing.assert_allclose(parameters[1].grad.array, np.array([12]) / norm, rtol=1e-5)
 
 
 def test_clipping_leaves_small_gradients_and_no_gradients_alone():
@@ -629,15 +629,15 @@ def test_parameters_go_into_a_vector_and_back():
     vector = utils.parameters_to_vector(first.parameters())
     assert vector.shape == (9,) and vector.requires_grad
     utils.vector_to_parameters(vector, second.parameters())
-    np.testing.assert_array_equal(first.weight.data, second.weight.data)
+    np.testing.assert_array_equal(first.weight.array, second.weight.array)
     with pytest.raises(ValueError, match=r"a vector of 9 elements, got shape \(8,\)"):
         utils.vector_to_parameters(vector[1:], second.parameters())
 
 
 def test_values_beyond_a_module_s_dtype_are_refused_and_nothing_changes():
     layer = nn.Linear(2, 2)
-    before = {name: t.data.copy() for name, t in layer.state_dict().items()}
+    before = {name: t.array.copy() for name, t in layer.state_dict().items()}
     with pytest.raises(RuntimeError, match="values beyond float32 for bias"):
         layer.load_state_dict({"weight": np.ones((2, 2)), "bias": np.array([0.0, 4e38])})
     for name, array in before.items():
-        np.testing.assert_array_equal(layer.state_dict()[name].data, array)
+        np.testing.assert_array_equal(layer.state_dict()[name].array, array)

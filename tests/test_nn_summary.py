@@ -20,7 +20,7 @@ def test_a_convolutional_network():
     assert [row.shape for row in table.rows] == ["4×10", *["4×8×14×14"] * 3, "4×1568", "4×10"]
     assert [row.parameters for row in table.rows] == [0, 8 * 3 * 25 + 8, 16, 0, 0, 15680 + 10]
     assert found["0"].multiply_adds == 4 * 8 * 14 * 14 * 3 * 25 and found["4"].multiply_adds == 4 * 1568 * 10
-    assert table.parameters == table.trainable == sum(p.data.size for p in model.parameters())
+    assert table.parameters == table.trainable == sum(p.array.size for p in model.parameters())
     assert table.multiply_adds == sum(row.multiply_adds for row in table.rows)
     assert table.bytes == 4 * table.parameters
 

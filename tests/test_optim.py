@@ -54,7 +54,7 @@ def descend(p, optimizer, steps):
 def test_each_step_is_pytorchs(kind, options, expected):
     p = parameter()
     descend(p, kind([p], **options), range(6))
-    np.testing.assert_allclose(p.data, expected, rtol=1e-10)
+    np.testing.assert_allclose(p.array, expected, rtol=1e-10)
 
 
 @EACH
@@ -62,7 +62,7 @@ def test_float32_stays_float32_and_close(kind, options, expected):
     p = parameter(dtype=mg.float32)
     optimizer = kind([p], **options)
     descend(p, optimizer, range(6))
-    np.testing.assert_allclose(p.data, expected, rtol=2e-5)
+    np.testing.assert_allclose(p.array, expected, rtol=2e-5)
     arrays = [v for v in optimizer.state[p].values() if isinstance(v, np.ndarray)]
     assert {a.dtype for a in arrays} <= {mg.float32}
 
@@ -77,16 +77,16 @@ def test_a_state_that_was_saved_and_loaded_continues_the_same(kind, options, exp
     resumed = kind([q])  # all its options come from the state
     resumed.load_state_dict(state)
     descend(q, resumed, range(3, 6))
-    np.testing.assert_allclose(q.data, expected, rtol=1e-10)
+    np.testing.assert_allclose(q.array, expected, rtol=1e-10)
 
 
 def test_the_update_is_in_place_and_seen_by_backward():
     p = parameter()
-    memory, optimizer = p.data, SGD([p], lr=0.1)
+    memory, optimizer = p.array, SGD([p], lr=0.1)
     loss = (p * p).sum()
     p.grad = mg.ones(2, dtype=mg.float64)
     optimizer.step()
-    assert p.data is memory
+    assert p.array is memory
     with pytest.raises(RuntimeError, match="changed in place"):
         loss.backward()
 
@@ -101,7 +101,7 @@ def test_a_step_of_a_large_parameter_asks_for_no_memory_after_the_first(kind):
     optimizer.step()
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert peak < p.data.nbytes / 20
+    assert peak < p.array.nbytes / 20
 
 
 def test_parameters_without_a_gradient_are_left_alone():

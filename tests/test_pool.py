@@ -172,8 +172,8 @@ def test_indices_say_where_each_maximum_stands_in_its_image(call):
     x = mg.tensor(distinct(IMAGES), requires_grad=True)
     values, indices = call(x)
     assert indices.dtype == np.int64 and not indices.requires_grad and values.requires_grad
-    found = np.take_along_axis(x.data.reshape(2, 3, -1), indices.data.reshape(2, 3, -1), -1)
-    np.testing.assert_array_equal(found, values.data.reshape(2, 3, -1))
+    found = np.take_along_axis(x.array.reshape(2, 3, -1), indices.array.reshape(2, 3, -1), -1)
+    np.testing.assert_array_equal(found, values.array.reshape(2, 3, -1))
 
 
 def test_single_images_need_no_batch():
@@ -185,7 +185,7 @@ def test_single_images_need_no_batch():
         lambda x: F.adaptive_max_pool2d(x, 2),
         lambda x: F.max_pool2d(x, 2, return_indices=True)[1],
     ):
-        np.testing.assert_array_equal(pool(x).data, pool(x.unsqueeze(0))[0].data)
+        np.testing.assert_array_equal(pool(x).array, pool(x.unsqueeze(0))[0].array)
 
 
 x = mg.ones(1, 2, 4, 4)

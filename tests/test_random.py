@@ -93,15 +93,15 @@ def test_a_state_that_was_cut_or_altered_changes_nothing():
 def test_distributions():
     g = mg.Generator(0)
     n = 20_000
-    u, z = mg.rand(n, generator=g).data, mg.randn(n, generator=g).data
+    u, z = mg.rand(n, generator=g).array, mg.randn(n, generator=g).array
     assert u.min() >= 0 and u.max() < 1 and abs(u.mean() - 0.5) < 0.01 and abs(u.var() - 1 / 12) < 0.003
     assert abs(z.mean()) < 0.03 and abs(z.std() - 1) < 0.02
-    k = mg.randint(2, 5, (n,), generator=g).data
+    k = mg.randint(2, 5, (n,), generator=g).array
     assert set(k.tolist()) == {2, 3, 4} and abs((k == 3).mean() - 1 / 3) < 0.02
     assert sorted(mg.randperm(50, generator=g).tolist()) == list(range(50))
-    x = mg.zeros(n).normal_(3, 2, generator=g).data
+    x = mg.zeros(n).normal_(3, 2, generator=g).array
     assert abs(x.mean() - 3) < 0.06 and abs(x.std() - 2) < 0.06
-    y = mg.zeros(n).uniform_(-1, 3, generator=g).data
+    y = mg.zeros(n).uniform_(-1, 3, generator=g).array
     assert y.min() >= -1 and y.max() <= 3 and abs(y.mean() - 1) < 0.05
 
 

@@ -186,9 +186,9 @@ def test_derivatives_of_a_product_with_zeros():
 
 def test_a_long_product_with_a_zero_needs_no_square_of_memory():
     x = mg.ones(100_000, requires_grad=True)
-    x.data[7] = 0
+    x.array[7] = 0
     x.prod().backward()
-    assert x.grad.data[7] == 1 and x.grad.data.sum() == 1
+    assert x.grad.array[7] == 1 and x.grad.array.sum() == 1
 
 
 EMPTY = {
@@ -254,7 +254,7 @@ INFINITE = {
 def test_with_large_infinite_and_absent_numbers(name):
     op, values, expected = INFINITE[name]
     for dtype in (mg.float32, mg.float64):
-        np.testing.assert_allclose(op(mg.tensor(values, dtype=dtype)).data, expected, rtol=1e-6)
+        np.testing.assert_allclose(op(mg.tensor(values, dtype=dtype)).array, expected, rtol=1e-6)
 
 
 def test_gradients_of_distant_and_masked_rows_are_finite():
@@ -262,7 +262,7 @@ def test_gradients_of_distant_and_masked_rows_are_finite():
     for op in (lambda x: x.softmax(1), lambda x: x.logsumexp(1)):
         x.grad = None
         (op(x) ** 2).sum().backward()
-        assert np.isfinite(x.grad.data).all()
+        assert np.isfinite(x.grad.array).all()
 
 
 DTYPES = {

@@ -31,7 +31,7 @@ def same(a, b):
     if isinstance(a, list | tuple):
         return len(a) == len(b) and all(map(same, a, b))
     if isinstance(a, mg.Tensor):
-        return a.requires_grad == b.requires_grad and same(a.data, b.data)
+        return a.requires_grad == b.requires_grad and same(a.array, b.array)
     if isinstance(a, np.ndarray | np.generic):
         return a.dtype == b.dtype and a.shape == b.shape and a.tobytes() == b.tobytes()
     return a == b or (isinstance(a, float) and math.isnan(a) and math.isnan(b))

@@ -173,12 +173,12 @@ def test_parts_are_views_and_share_memory_and_version():
         x.detach(),
     ]
     for part in parts:
-        assert np.shares_memory(part.data, x.data)
+        assert np.shares_memory(part.array, x.array)
         assert part.version is x.version
     x[0, 0].fill_(5)
     assert x.tolist() == [[5, 0, 0], [0, 0, 0]]
     for copy in (x.clone(), x[[0, 1]], x.repeat(1, 1), mg.cat([x]), x.flip(0), x.roll(0), x.tril(9)):
-        assert not np.shares_memory(copy.data, x.data)
+        assert not np.shares_memory(copy.array, x.array)
 
 
 PADDED = {

@@ -56,8 +56,8 @@ def test_a_network_trains_the_same_alone_as_beside_others(arm, init):
     together = trained(**SETTINGS | {"init": init}, arm=arm, lr=0.01, seeds=[3, 5], points=0)
     alone = trained(**SETTINGS | {"init": init}, arm=arm, lr=0.01, seeds=[5], points=0)
     for wide, single in zip(together[0].parameters(), alone[0].parameters(), strict=True):
-        half = len(wide.data) // 2
-        np.testing.assert_allclose(wide.data[half:], single.data, rtol=2e-4, atol=2e-5)
+        half = len(wide.array) // 2
+        np.testing.assert_allclose(wide.array[half:], single.array, rtol=2e-4, atol=2e-5)
 
 
 def test_all_arms_start_from_the_same_draws():
@@ -66,7 +66,7 @@ def test_all_arms_start_from_the_same_draws():
     for name, arm in ARMS.items():
         network = Network(arm, 4, "polarity", 2)
         begin(network, arm, (0, 1), "he", data[:8][0])
-        starts[name] = network.conv.weight.data
+        starts[name] = network.conv.weight.array
     for name in ARMS:
         shared = starts["sum"][:, :1] if name == "tied" else starts["sum"]
         if name == "untied":
@@ -82,7 +82,7 @@ def test_the_unit_start_gives_mean_zero_and_variance_one(arm):
     network = Network(ARMS[arm], 4, "correlated", 2)
     x = data[:64][0]
     begin(network, ARMS[arm], (0, 1), "unit", x)
-    out = network.conv(x).data.reshape(64, 2, 4, -1)  # (N, copies, F, positions)
+    out = network.conv(x).array.reshape(64, 2, 4, -1)  # (N, copies, F, positions)
     np.testing.assert_allclose(out.mean((0, 3)), 0, atol=1e-3)
     np.testing.assert_allclose(out.var((0, 3)).mean(1), 1, rtol=0.02)
 
@@ -96,7 +96,7 @@ def test_batches_are_epochs_of_every_image_in_an_order_of_each_seed():
 def test_concatenation_with_matched_width_has_about_as_many_parameters():
     for F in (2, 4, 8):
         sizes = [
-            sum(p.data.size for p in Network(ARMS[arm], F, "polarity", 1).parameters())
+            sum(p.array.size for p in Network(ARMS[arm], F, "polarity", 1).parameters())
             for arm in ("sum", "concat-matched")
         ]
         assert sizes[1] == pytest.approx(sizes[0], rel=0.2)
@@ -113,8 +113,8 @@ def test_a_rate_for_each_copy_is_that_rate():
     for k, lr in enumerate((0.01, 0.05)):
         alone = trained(**SETTINGS, arm="sum", lr=lr, seeds=[0], points=0)[0]
         for wide, single in zip(both.parameters(), alone.parameters(), strict=True):
-            half = len(wide.data) // 2
-            np.testing.assert_allclose(wide.data[k * half : (k + 1) * half], single.data, rtol=1e-3, atol=1e-5)
+            half = len(wide.array) // 2
+            np.testing.assert_allclose(wide.array[k * half : (k + 1) * half], single.array, rtol=1e-3, atol=1e-5)
 
 
 def test_the_search_takes_the_middle_of_the_good_and_goes_beyond_an_edge_that_wins(monkeypatch):
@@ -315,8 +315,8 @@ def test_evaluation_counts_every_image_once():
     begin(network, ARMS["sum"], (0,), "he", data[:8][0])
     logits = network(test[:][0])
     accuracy, loss = evaluate(network, test)
-    assert accuracy[0] == pytest.approx((logits.data.argmax(2)[:, 0] == test.y[0]).mean())
-    assert loss[0] == pytest.approx(experiment.losses(logits, test[:][1]).data[0], rel=1e-4)
+    assert accuracy[0] == pytest.approx((logits.array.argmax(2)[:, 0] == test.y[0]).mean())
+    assert loss[0] == pytest.approx(experiment.losses(logits, test[:][1]).array[0], rel=1e-4)
 
 
 def test_report_only_rebuilds_the_page_of_the_published_records(tmp_path, capsys):

@@ -35,7 +35,7 @@ def test_the_gradient_of_each_slice_from_the_gradient_of_its_response(tied):
     parts = probes.weight_gradient(conv, x, g)  # (copies, C, F, 3, 3)
     (whole,) = grad((conv(x) ** 2).sum(), [conv.weight])
     parts = parts.transpose(0, 2, 1, 3, 4).reshape(4, 3, 3, 3)
-    np.testing.assert_allclose(parts.sum(1, keepdims=True) if tied else parts, whole.data, atol=1e-9)
+    np.testing.assert_allclose(parts.sum(1, keepdims=True) if tied else parts, whole.array, atol=1e-9)
 
 
 def test_a_linear_probe_finds_what_is_linear_and_nothing_else():
@@ -70,11 +70,11 @@ def test_what_an_arm_says_of_itself_is_so(arm):
     reduce, follows = REDUCTIONS[known.reduce], []
     for C in (2, 3):
         r = mg.tensor(rng.standard_normal((40, C)))
-        value = reduce(r, 1).data
-        assert np.allclose(reduce(-r, 1).data, value) == known.even(C)
-        follows.append(np.allclose(reduce(r + 0.5, 1).data, value + 0.5))
-        halves = (reduce(r, 1).data + reduce(r * 3, 1).data) / 2
-        assert np.allclose(reduce(r * 2, 1).data, halves) or not known.affine
+        value = reduce(r, 1).array
+        assert np.allclose(reduce(-r, 1).array, value) == known.even(C)
+        follows.append(np.allclose(reduce(r + 0.5, 1).array, value + 0.5))
+        halves = (reduce(r, 1).array + reduce(r * 3, 1).array) / 2
+        assert np.allclose(reduce(r * 2, 1).array, halves) or not known.affine
     assert all(follows) == known.shifts
 
 

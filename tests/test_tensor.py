@@ -104,7 +104,7 @@ def test_item_tolist_numpy_and_numbers():
     assert x.item() == 1.5 and type(x.item()) is float and type(mg.tensor(3).item()) is int
     assert x.tolist() == [[1.5]] and mg.tensor(2).tolist() == 2
     assert float(x) == 1.5 and int(x) == 1 and bool(x) is True and f"{x.sum():.3f}" == "1.500"
-    assert x.detach().numpy() is x.data
+    assert x.detach().numpy() is x.array
     assert [10, 20, 30][mg.tensor(1)] == 20 and range(5)[mg.tensor(4)] == 4
     assert 1.5 in x and 2 not in x
 
@@ -169,7 +169,7 @@ def test_copies():
     (x * x).sum().backward()
     deep = copy.deepcopy(x)
     assert deep.tolist() == [1, 2] and deep.requires_grad and deep.grad.tolist() == [2, 4]
-    assert deep.data is not x.data and deep.grad.data is not x.grad.data and deep.version is not x.version
+    assert deep.array is not x.array and deep.grad.array is not x.grad.array and deep.version is not x.version
     both = copy.deepcopy([x, x])
     assert both[0] is both[1]
     sent = pickle.loads(pickle.dumps(x))
@@ -184,7 +184,7 @@ def test_a_clone_is_recorded_and_keeps_the_layout():
     y = x.T.clone()
     y.sum().backward()
     assert x.grad.tolist() == [[1, 1, 1], [1, 1, 1]]
-    assert y.data.flags.f_contiguous and y.contiguous().data.flags.c_contiguous
+    assert y.array.flags.f_contiguous and y.contiguous().array.flags.c_contiguous
     z = mg.ones(2)
     assert z.contiguous() is z
 
@@ -223,9 +223,9 @@ IN_PLACE = {
 def test_changed_in_place(name):
     change, values = IN_PLACE[name]
     x = mg.tensor([1.0, 2.0])
-    array = x.data
+    array = x.array
     assert change(x) is x
-    assert x.data is array and x.dtype == np.float32 and x.tolist() == values and x.version == [1]
+    assert x.array is array and x.dtype == np.float32 and x.tolist() == values and x.version == [1]
 
 
 ASSIGNED = {
@@ -303,7 +303,7 @@ def test_a_numpy_function_is_the_operation_of_that_name_and_keeps_the_gradient(n
     x = mg.tensor(X, requires_grad=True)
     out = function(x)
     assert isinstance(out, Tensor) and out.requires_grad
-    np.testing.assert_allclose(out.data, function(X), rtol=1e-14)
+    np.testing.assert_allclose(out.array, function(X), rtol=1e-14)
     assert mg.gradcheck(function, x)
 
 
@@ -326,7 +326,7 @@ def test_a_numpy_function_without_a_gradient(name):
     function = WITHOUT[name]
     out = function(mg.tensor(X))
     assert isinstance(out, Tensor)
-    np.testing.assert_array_equal(out.data, function(X))
+    np.testing.assert_array_equal(out.array, function(X))
 
 
 UNKNOWN = {
@@ -353,7 +353,7 @@ def test_numpy_never_gets_an_array_whose_gradient_it_would_lose():
     for lose in (np.asarray, np.array, lambda x: x.numpy(), lambda x: np.zeros((2, 3)).__setitem__(..., x)):
         with pytest.raises(RuntimeError, match=r"use .detach\(\).numpy\(\)"):
             lose(x)
-    assert np.asarray(x.detach()) is x.data
+    assert np.asarray(x.detach()) is x.array
     assert np.array(mg.ones(2), dtype=np.float64).dtype == np.float64
 
 

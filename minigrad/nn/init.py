@@ -43,7 +43,7 @@ def _fans(name: str, tensor: Tensor) -> tuple[int, int]:
 
 
 def _fill(tensor: Tensor, values: object) -> Tensor:
-    tensor.data[...] = values
+    tensor.array[...] = values
     tensor.bump_version()
     return tensor
 

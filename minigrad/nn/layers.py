@@ -121,7 +121,7 @@ class Embedding(Module):
         """Draw the weight anew."""
         init.normal_(self.weight)
         if self.padding_idx is not None:
-            self.weight.data[self.padding_idx] = 0
+            self.weight.array[self.padding_idx] = 0
 
     def forward(self, input: Tensor | NDArray[Any]) -> Tensor:
         """Integers (*) -> (*, embedding_dim)."""
@@ -421,12 +421,12 @@ class _BatchNorm(Module):
         training = self.training or not self.track_running_stats
         momentum = 0.0 if self.momentum is None else self.momentum
         if self.training and self.track_running_stats and self.momentum is None:  # the mean over all batches
-            momentum = 1.0 / (int(self.num_batches_tracked.data) + 1)
+            momentum = 1.0 / (int(self.num_batches_tracked.array) + 1)
         out = F.batch_norm(
             input, self.running_mean, self.running_var, self.weight, self.bias, training, momentum, self.eps
         )
         if self.training and self.track_running_stats:  # counted only once the batch was good
-            init.constant_(self.num_batches_tracked, int(self.num_batches_tracked.data) + 1)
+            init.constant_(self.num_batches_tracked, int(self.num_batches_tracked.array) + 1)
         return out
 
     def extra_repr(self) -> str:

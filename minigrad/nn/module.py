@@ -37,7 +37,7 @@ class Parameter(Tensor):
         super().__init__(data, requires_grad=requires_grad)
 
     def __reduce__(self) -> Any:
-        return type(self), (self.data, self.requires_grad)
+        return type(self), (self.array, self.requires_grad)
 
     def __repr__(self) -> str:
         return f"Parameter containing:\n{super().__repr__()}"
@@ -249,7 +249,7 @@ class Module:
             if set_to_none:
                 parameter.grad = None
             elif parameter.grad is not None:
-                parameter.grad = Tensor(np.zeros_like(parameter.data))
+                parameter.grad = Tensor(np.zeros_like(parameter.array))
 
     def to(self, target: DTypeLike) -> Self:
         """Cast all floating parameters, gradients and buffers to the dtype `target`. ("cpu", where all is, is
@@ -263,13 +263,13 @@ class Module:
         if dtype.kind != "f":
             raise TypeError(f"Module.to: expected a floating dtype, got {dtype}")
         for tensor in [*self.parameters(), *self.buffers()]:
-            if tensor.data.dtype.kind == "f" and tensor.data.dtype != dtype:
+            if tensor.array.dtype.kind == "f" and tensor.array.dtype != dtype:
                 recorded = tensor.requires_grad
                 tensor.requires_grad_(False)  # its place in the graph has the old dtype
-                tensor.data = tensor.data.astype(dtype)
+                tensor.array = tensor.array.astype(dtype)
                 tensor.requires_grad_(recorded)
                 if tensor.grad is not None:
-                    tensor.grad = Tensor(tensor.grad.data.astype(dtype))
+                    tensor.grad = Tensor(tensor.grad.array.astype(dtype))
         return self
 
     def float(self) -> Self:
@@ -326,27 +326,27 @@ class Module:
                 continue
             value = state_dict[name]
             try:
-                array = value.data if isinstance(value, Tensor) else np.asarray(value)
+                array = value.array if isinstance(value, Tensor) else np.asarray(value)
             except (RuntimeError, TypeError, ValueError) as error:
                 problems.append(f"no array for {name}: {error}")
                 continue
-            if array.shape != tensor.data.shape:
-                problems.append(f"size mismatch for {name}: {array.shape} given, the module has {tensor.data.shape}")
-            elif array.dtype.kind != tensor.data.dtype.kind:
-                problems.append(f"dtype mismatch for {name}: {array.dtype} given, the module has {tensor.data.dtype}")
+            if array.shape != tensor.array.shape:
+                problems.append(f"size mismatch for {name}: {array.shape} given, the module has {tensor.array.shape}")
+            elif array.dtype.kind != tensor.array.dtype.kind:
+                problems.append(f"dtype mismatch for {name}: {array.dtype} given, the module has {tensor.array.dtype}")
             else:
                 try:
                     with np.errstate(over="raise"):
-                        arrays[name] = array.astype(tensor.data.dtype, copy=False)
+                        arrays[name] = array.astype(tensor.array.dtype, copy=False)
                 except FloatingPointError:
-                    problems.append(f"values beyond {tensor.data.dtype} for {name}")
+                    problems.append(f"values beyond {tensor.array.dtype} for {name}")
         if problems:
             raise RuntimeError(
                 f"Error(s) in loading state_dict for {type(self).__name__}, which is unchanged:\n  "
                 + "\n  ".join(problems)
             )
         for name, array in arrays.items():
-            own[name].data[...] = array
+            own[name].array[...] = array
             own[name].bump_version()
         return IncompatibleKeys(missing, unexpected)
 

@@ -131,7 +131,7 @@ forward.
 
     def enter(module: Module, args: Any) -> None:
         row = Row(names[id(module)], type(module).__name__, len(open_rows), again=id(module) in seen)
-        row.parameters = sum(p.data.size for p in module.parameters(recurse=False))
+        row.parameters = sum(p.array.size for p in module.parameters(recurse=False))
         seen.add(id(module))
         open_rows.append(row)
         table.rows.append(row)
@@ -142,7 +142,7 @@ forward.
         row.shape = shapes(out)
 
     def forward(node: Node | None, name: str, args: tuple[Any, ...], out: Tensor) -> None:
-        cost = multiply_adds(name, args, out.data)
+        cost = multiply_adds(name, args, out.array)
         table.multiply_adds += cost
         if open_rows:
             open_rows[-1].multiply_adds += cost
@@ -157,16 +157,16 @@ forward.
         model.eval()
         model(*inputs)
     for parameter in model.parameters():
-        table.parameters += parameter.data.size
-        table.bytes += parameter.data.nbytes
-        table.trainable += parameter.data.size if parameter.requires_grad else 0
+        table.parameters += parameter.array.size
+        table.bytes += parameter.array.nbytes
+        table.trainable += parameter.array.size if parameter.requires_grad else 0
     return table
 
 
 @contextlib.contextmanager
 def preserved(module: Module) -> Iterator[None]:
     """Put the module's buffers, its training modes and the default generator back as they were."""
-    buffers = [(buffer, buffer.data, buffer.data.copy()) for buffer in module.buffers()]
+    buffers = [(buffer, buffer.array, buffer.array.copy()) for buffer in module.buffers()]
     modes = [(inner, inner.training) for inner in module.modules()]
     state = random.get_rng_state()
     try:
@@ -176,13 +176,13 @@ def preserved(module: Module) -> Iterator[None]:
         for inner, mode in modes:
             inner.training = mode
         for buffer, array, values in buffers:
-            buffer.data = array
+            buffer.array = array
             array[...] = values
 
 
 def multiply_adds(name: str, args: tuple[Any, ...], out: np.ndarray) -> int:
     """Products that a primitive adds up: each output element of a convolution takes one per weight of its filter."""
-    shapes = [arg.data.shape if isinstance(arg, Value) else np.shape(arg) for arg in args[:2]]
+    shapes = [arg.array.shape if isinstance(arg, Value) else np.shape(arg) for arg in args[:2]]
     if name == "convolution":  # weight (O, C/groups, K, L)
         return out.size * math.prod(shapes[1][1:])
     if name == "convolution_input":
@@ -198,7 +198,7 @@ def multiply_adds(name: str, args: tuple[Any, ...], out: np.ndarray) -> int:
 def shapes(value: Any) -> str:
     """The shapes of the tensors in what a module returned."""
     if isinstance(value, Value):
-        return "×".join(map(str, value.data.shape)) or "scalar"
+        return "×".join(map(str, value.array.shape)) or "scalar"
     if isinstance(value, tuple | list):
         return ", ".join(shapes(part) for part in value)
     if isinstance(value, dict):

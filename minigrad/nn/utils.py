@@ -28,7 +28,7 @@ def clip_grad_norm_(
     Source: Pascanu et al. 2013, with PyTorch's 1e-6 in the denominator.
     """
     gradients = _gradients(parameters)
-    norms = [np.linalg.norm(g.data.reshape(-1), norm_type) for g in gradients]
+    norms = [np.linalg.norm(g.array.reshape(-1), norm_type) for g in gradients]
     total = (
         np.linalg.norm(np.array(norms, gradients[0].dtype if gradients else np.float32), norm_type) if norms else 0.0
     )
@@ -36,7 +36,7 @@ def clip_grad_norm_(
         raise RuntimeError(f"clip_grad_norm_: the gradients' norm of order {norm_type} is {total}; nothing was scaled")
     scale = min(1.0, max_norm / (float(total) + 1e-6)) if not math.isnan(total) else total
     for g in gradients:
-        g.data *= scale
+        g.array *= scale
         g.bump_version()
     return Tensor(total)
 
@@ -44,7 +44,7 @@ def clip_grad_norm_(
 def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -> None:
     """Clamp every element of the gradients, in place, to [-clip_value, clip_value]."""
     for g in _gradients(parameters):
-        np.clip(g.data, -clip_value, clip_value, out=g.data)
+        np.clip(g.array, -clip_value, clip_value, out=g.array)
         g.bump_version()
 
 
@@ -63,6 +63,6 @@ def vector_to_parameters(vec: Tensor, parameters: Iterable[Tensor]) -> None:
     start = 0
     for tensor in tensors:
         end = start + tensor.numel()
-        tensor.data[...] = vec.data[start:end].reshape(tensor.shape)
+        tensor.array[...] = vec.array[start:end].reshape(tensor.shape)
         tensor.bump_version()
         start = end

@@ -221,7 +221,7 @@ def adaptive_max_pool2d(input: Any, output_size: Any, return_indices: bool = Fal
             value, index = max(flatten(getitem(input, (..., slice(top, bottom), slice(left, right))), -2), -1)
             width = right - left
             values.append(value)
-            places.append((top + index.data // width) * w + left + index.data % width)
+            places.append((top + index.array // width) * w + left + index.array % width)
     shape = (*input.shape[:-2], rows, columns)
     out = reshape(stack(values, -1), shape)
     return (out, reshape(stack(places, -1), shape)) if return_indices else out

@@ -139,7 +139,7 @@ def cumsum(x: Array, dim: int) -> Array:
 
 def prod_rule(g: Any, x: Any, out: Any, dim: Dims) -> Any:
     shape = x.shape
-    if out.data.all() and np.isfinite(out.data).all():
+    if out.array.all() and np.isfinite(out.array).all():
         return spread(g * out, shape, dim) / x
     ones = kept(shape, dim)
     order = sorted(range(len(shape)), key=lambda i: ones[i] == 1)  # the reduced dimensions last

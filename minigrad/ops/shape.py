@@ -342,7 +342,7 @@ def take_along_dim(x: Tensor, indices: Any, dim: int | None = None) -> Tensor:
 
 def whole_numbers(index: Any, name: str) -> np.ndarray:
     """An index as an array of integers of its own, so that backward finds it as it is now."""
-    array = np.asarray(index.data if hasattr(index, "node") else index)
+    array = np.asarray(index.array if hasattr(index, "node") else index)
     if array.dtype.kind not in "iu" and array.size:
         raise TypeError(f"{name}: expected integer indices, got {array.dtype}")
     return array.astype(np.int64)

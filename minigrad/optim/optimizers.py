@@ -105,7 +105,7 @@ class Optimizer:
                 if set_to_none:
                     parameter.grad = None
                 elif parameter.grad is not None:
-                    parameter.grad = Tensor(np.zeros_like(parameter.data))
+                    parameter.grad = Tensor(np.zeros_like(parameter.array))
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Update every parameter that has a gradient; `closure`, if given, computes the loss anew and is
@@ -122,12 +122,12 @@ class Optimizer:
             if parameter.grad is not None
         ]
         for parameter, _, _ in tasks:
-            if not isinstance(parameter.grad, Tensor) or parameter.grad.data.shape != parameter.data.shape:
+            if not isinstance(parameter.grad, Tensor) or parameter.grad.array.shape != parameter.array.shape:
                 raise ValueError(
                     f"{self.name}: a parameter {describe(parameter)} has a gradient {describe(parameter.grad)}; "
                     "expected a tensor of its shape, and nothing was updated"
                 )
-        if sum(parameter.data.size for parameter, _, _ in tasks) > MANY:
+        if sum(parameter.array.size for parameter, _, _ in tasks) > MANY:
             threads.run(lambda task: self.update_one(*task), tasks)
         else:
             for task in tasks:
@@ -136,7 +136,7 @@ class Optimizer:
 
     def update_one(self, parameter: Tensor, state: State, group: Group) -> None:
         """Update one parameter, in whichever thread this is."""
-        self.update(parameter.data, self.gradient(parameter, group), state, group)
+        self.update(parameter.array, self.gradient(parameter, group), state, group)
         parameter.bump_version()
 
     def update(self, p: Array, g: Array, state: State, group: Group) -> None:
@@ -146,11 +146,11 @@ class Optimizer:
     def gradient(self, parameter: Tensor, group: Group) -> Array:
         """g as the algorithms begin: negated to maximize, with weight decay as the gradient of λ‖θ‖²/2."""
         assert parameter.grad is not None
-        g = parameter.grad.data
+        g = parameter.grad.array
         if group.get("maximize"):
             g = np.negative(g, out=self.scratch(0, g))
         if weight_decay := group.get("weight_decay"):
-            g = np.add(g, np.multiply(parameter.data, weight_decay, out=self.scratch(1, g)), out=self.scratch(0, g))
+            g = np.add(g, np.multiply(parameter.array, weight_decay, out=self.scratch(1, g)), out=self.scratch(0, g))
         return g
 
     def scratch(self, number: int, like: Array) -> Array:
@@ -241,7 +241,7 @@ class Optimizer:
             if value is None:
                 continue
             try:
-                array = np.asarray(value.data if isinstance(value, Tensor) else value).copy()
+                array = np.asarray(value.array if isinstance(value, Tensor) else value).copy()
             except (RuntimeError, TypeError, ValueError) as error:
                 problems.append(f"no array for {key} of parameter {number}: {error}")
                 continue

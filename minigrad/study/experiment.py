@@ -146,8 +146,8 @@ def begin(network: Network, arm: Arm, seeds: Sequence[int], init: str, x: Tensor
             drawn = [np.repeat(w[:, :1], inputs, axis=1) for w in drawn]
         if layer is network.conv and arm.tied:
             drawn = [w[:, :1] for w in drawn]
-        layer.weight.data[:] = np.concatenate(drawn)
-        layer.bias.data[:] = 0  # type: ignore[union-attr]
+        layer.weight.array[:] = np.concatenate(drawn)
+        layer.bias.array[:] = 0  # type: ignore[union-attr]
     if init == "unit":
         unit_start(network.conv, x)
 
@@ -193,8 +193,8 @@ def evaluate(network: Network, data: Data) -> tuple[Floats, Floats]:
         with no_grad():
             x, y = data[first : first + EVALUATED]
             logits = network(x)
-            hits += (logits.data.argmax(2) == y.data).sum(0)
-            loss += losses(logits, y).data * len(y)
+            hits += (logits.array.argmax(2) == y.array).sum(0)
+            loss += losses(logits, y).array * len(y)
     return hits / n, loss / n
 
 
@@ -231,13 +231,13 @@ def train(
         if rates is None:
             optimizer.step()
         else:
-            before = [p.data.copy() for p in network.parameters()]
+            before = [p.array.copy() for p in network.parameters()]
             optimizer.step()
             for p, old in zip(network.parameters(), before, strict=True):
                 part = np.repeat(np.asarray(rates, np.float32), len(old) // len(rates)).reshape(
                     -1, *[1] * (old.ndim - 1)
                 )
-                p.data[:] = old + part * (p.data - old)
+                p.array[:] = old + part * (p.array - old)
     watch(step + 1)
 
 
@@ -251,7 +251,7 @@ class Curves:
         self.network, self.test = network, Data(test.x[:, :EVALUATED], test.y[:, :EVALUATED])
         self.x, self.y = data[:watched]
         self.moments = sorted({round(t) for t in np.linspace(0, steps, points)})
-        weight = network.conv.weight.data
+        weight = network.conv.weight.array
         self.start = weight.reshape(network.copies, -1, *weight.shape[1:]).copy()
         self.rows: list[dict[str, Floats]] = []
 
@@ -269,16 +269,16 @@ class Curves:
         (g,) = grad(loss.sum(), [r])
         dw = probes.weight_gradient(conv, self.x, g)  # (copies, C, F, 3, 3)
         norms = np.sqrt((dw**2).sum((2, 3, 4)))  # (copies, C)
-        found = [cancellation(r.data[:, k], dim=1) for k in range(copies)]
+        found = [cancellation(r.array[:, k], dim=1) for k in range(copies)]
         return {
-            "loss": loss.data,
+            "loss": loss.array,
             "accuracy": evaluate(self.network, self.test)[0],
             "gradient": np.sqrt((norms**2).sum(1)),
             "cancellation": np.array([c.index for c in found]),
             "null": np.array([c.null for c in found]),
-            "participation": probes.mean_where_known(probes.participation(g.data, axis=2), (0, 2, 3, 4)),
+            "participation": probes.mean_where_known(probes.participation(g.array, axis=2), (0, 2, 3, 4)),
             "participation_batch": probes.mean_where_known(
-                probes.participation(np.sqrt((g.data.astype(float) ** 2).sum((0, 4, 5))), axis=1), (1,)
+                probes.participation(np.sqrt((g.array.astype(float) ** 2).sum((0, 4, 5))), axis=1), (1,)
             ),
             "channels": norms,
         }
@@ -327,12 +327,12 @@ def run(
     """Train one network a seed, and measure; with `keep`, keep the filters of the first."""
     network, data, test, curves = trained(task, arm, F, init, lr, steps, seeds, points)
     conv, copies = network.conv, len(seeds)
-    end = conv.weight.data.reshape(copies, F, -1, 3, 3).copy()
+    end = conv.weight.array.reshape(copies, F, -1, 3, 3).copy()
     accuracy, loss = evaluate(network, test)
     one, every = probed(network, data, test)
     near_zero = (np.abs(end) < 0.1 * he_sigma(TASKS[task].channels)).mean((1, 2, 3, 4))
     medians = np.median(np.abs(end), axis=(1, 2, 3, 4), keepdims=True)
-    conv.weight.data[:] = np.where(np.abs(end) > medians, end, 0).reshape(conv.weight.shape)
+    conv.weight.array[:] = np.where(np.abs(end) > medians, end, 0).reshape(conv.weight.shape)
     conv.weight.bump_version()
     pruned = evaluate(network, test)[0]
     kept = {"start": curves.start[0], "end": end[0]} if keep else None
@@ -389,7 +389,7 @@ def probed(network: Network, data: Data, test: Data) -> tuple[Floats, Floats]:
     for images in (data, test):
         with no_grad():
             parts = [network.conv(images[i : i + EVALUATED][0]).relu() for i in range(0, TEST, EVALUATED)]
-        features.append(np.nan_to_num(np.concatenate([part.data.mean((2, 3)) for part in parts])))
+        features.append(np.nan_to_num(np.concatenate([part.array.mean((2, 3)) for part in parts])))
     one, every = [], []
     for k, (f, f_test) in enumerate(zip(*(np.split(f, network.copies, 1) for f in features), strict=True)):
         y, y_test = data.y[k, :TEST], test.y[k]
@@ -433,14 +433,14 @@ def escape(task: str, mode: str, start: str, lr: float, steps: int, seeds: Seque
         assert layer.bias is not None
         bound, size = np.prod(layer.weight.shape[1:]) ** -0.5, layer.bias.shape[0] // copies
         uniform = [np.random.default_rng([seed, 11]).uniform(-bound, bound, size) for seed in seeds]
-        layer.bias.data[:] = np.concatenate(uniform)
+        layer.bias.array[:] = np.concatenate(uniform)
     curves = Curves(network, data, test, steps, points=25, watched=n)
     path: list[Floats] = []
 
     def watch(step: int) -> None:
         curves(step)
         if step in curves.moments:
-            w = network.conv.weight.data[:filters, [RED, BLUE]]  # of the first seed
+            w = network.conv.weight.array[:filters, [RED, BLUE]]  # of the first seed
             path.append((w * EDGE).sum((2, 3)))
 
     size = BATCH if mode == "minibatch" else n
@@ -475,18 +475,18 @@ def contour(network: Network, task: str, data: Data, path: list[Floats], points:
     x, y = Data(data.x[:1], data.y[:1])[:WATCHED]
     single = Network(ARMS["sum"], len(path[0]), task, 1)
     for own, shared in zip(single.parameters(), network.parameters(), strict=True):
-        own.data[:] = shared.data[: len(own.data)]
+        own.array[:] = shared.array[: len(own.array)]
     weight = single.conv.weight
-    trained_filter, at = weight.data[moved].copy(), path[-1][moved]
+    trained_filter, at = weight.array[moved].copy(), path[-1][moved]
     loss = np.empty((points, points))
     for row, blue in enumerate(axis):
         for column, red in enumerate(axis):
-            weight.data[moved] = trained_filter
-            weight.data[moved, RED] += (red - at[0]) * EDGE
-            weight.data[moved, BLUE] += (blue - at[1]) * EDGE
+            weight.array[moved] = trained_filter
+            weight.array[moved, RED] += (red - at[0]) * EDGE
+            weight.array[moved, BLUE] += (blue - at[1]) * EDGE
             weight.bump_version()
             with no_grad():
-                loss[row, column] = losses(single(x), y).data[0]
+                loss[row, column] = losses(single(x), y).array[0]
     return {"filter": moved, "contour": {"x": axis, "y": axis, "loss": loss}}
 
 
@@ -500,11 +500,11 @@ def equivalence(arm: str, optimizer: str, steps: int) -> Record:
         begin(network, ARMS[name], [0], "he", data[:WATCHED][0])
         network.to(np.float64)
         scale = 3 if name == "mean" else 1
-        network.conv.weight.data *= scale
+        network.conv.weight.array *= scale
         if name == "alternating":
-            network.conv.weight.data[:, 1::2] *= -1
+            network.conv.weight.array[:, 1::2] *= -1
         if name == "sum+17":
-            network.conv.bias.data -= 17  # type: ignore[union-attr]
+            network.conv.bias.array -= 17  # type: ignore[union-attr]
         rest = [p for p in network.parameters() if p is not network.conv.weight]
         if optimizer == "sgd":  # decay for the weights under test alone: towards 0 is no place for a bias of -17
             groups: list[dict[str, Any]] = [
@@ -537,13 +537,13 @@ def unmatched(layer: int, task: str, lr: float, steps: int, seeds: Sequence[int]
     entries = []
     for k in range(len(seeds)):
         images = x  # (400, 3, H, W)
-        weights = network.conv.weight.data[8 * k : 8 * (k + 1)]
+        weights = network.conv.weight.array[8 * k : 8 * (k + 1)]
         if layer == 2:
-            bias = network.conv.bias.data[8 * k : 8 * (k + 1)]  # type: ignore[union-attr]
+            bias = network.conv.bias.array[8 * k : 8 * (k + 1)]  # type: ignore[union-attr]
             with no_grad():
-                images = F.conv2d(tensor(x), tensor(weights), tensor(bias)).relu().data
+                images = F.conv2d(tensor(x), tensor(weights), tensor(bias)).relu().array
             hidden = network.mix.weight.shape[0] // len(seeds)
-            weights = network.mix.weight.data[hidden * k : hidden * (k + 1)]
+            weights = network.mix.weight.array[hidden * k : hidden * (k + 1)]
         windows = np.lib.stride_tricks.sliding_window_view(images, (3, 3), axis=(2, 3))[:, :, ::3, ::3]
         patches = windows.transpose(0, 2, 3, 1, 4, 5).reshape(-1, weights[0].size)
         entries.append(probes.unmatched(weights.reshape(len(weights), -1), patches, anti=layer == 1))
@@ -559,9 +559,9 @@ def slider(lr: float, steps: int, seed: int) -> Record:
     edge = probes.step_edge()
     x = tensor(np.stack([np.stack([edge, 0 * edge, b * edge]) for b in blue]).astype(np.float32))
     with no_grad():
-        r = network.conv.own(x).data[:, 0, :, :, 5, 5]  # (T, C, F) where the edge is
-        probability = F.softmax(network(x), -1).data[:, 0, 1]
-        features = [network.conv(part).relu().mean((2, 3)).data for part in (data[:TEST][0], x)]
+        r = network.conv.own(x).array[:, 0, :, :, 5, 5]  # (T, C, F) where the edge is
+        probability = F.softmax(network(x), -1).array[:, 0, 1]
+        features = [network.conv(part).relu().mean((2, 3)).array for part in (data[:TEST][0], x)]
     y = data.y[0, :TEST]
 
     def readout(columns: list[int]) -> Floats:
@@ -574,7 +574,7 @@ def slider(lr: float, steps: int, seed: int) -> Record:
         "red": r[0, RED],
         "blue_response": r[:, BLUE].T,
         "sum": r.sum(1).T,
-        "bias": network.conv.bias.data,  # type: ignore[union-attr]
+        "bias": network.conv.bias.array,  # type: ignore[union-attr]
         "probability": probability,
         "probe_one": np.stack([readout([c]) for c in range(8)]),
         "probe_all": readout(list(range(8))),
@@ -586,7 +586,7 @@ def photo(filters: str, lr: float, steps: int, seeds: Sequence[int]) -> Record:
     if filters == "random":
         return probes.photo(filters)
     network, *_ = trained("photographs", "sum", 8, "he", lr, steps, seeds, points=0)
-    return probes.photo(filters, network.conv.weight.data)
+    return probes.photo(filters, network.conv.weight.array)
 
 
 def statement(name: str) -> Record:

@@ -60,7 +60,7 @@ def weight_gradient(conv: ChannelConv2d, x: Tensor, g: Tensor) -> Floats:
     flat = g.reshape(n, copies * channels * filters, p, q)
     with no_grad():
         dw = convolution_weight(flat, x, (3, 3), (1, 1), (0, 0), (1, 1), copies * channels)
-    return dw.data.reshape(copies, channels, filters, 3, 3)
+    return dw.array.reshape(copies, channels, filters, 3, 3)
 
 
 def linear_probe(features: Floats, y: NDArray[Any], features_test: Floats, y_test: NDArray[Any]) -> float:
@@ -95,11 +95,11 @@ def energy(arm: str, C: int, n: int = 20_000) -> dict[str, Any]:
     closed = known.energy(C) if known.energy else None
     infinite = closed is not None and not np.isfinite(closed)
     return {
-        "measured": (g.data**2).sum(1).mean(),
-        "measured_sd": (g.data**2).sum(1).std() / np.sqrt(n),
+        "measured": (g.array**2).sum(1).mean(),
+        "measured_sd": (g.array**2).sum(1).std() / np.sqrt(n),
         "closed": None if infinite else closed,
         "infinite": infinite,
-        "receiving": (np.abs(g.data) > 0).sum(1).mean(),
+        "receiving": (np.abs(g.array) > 0).sum(1).mean(),
     }
 
 
@@ -112,14 +112,14 @@ def depth(arm: str, init: str, C: int, layers: int, seeds: list[int]) -> dict[st
         for _ in range(layers):
             conv = ARMS[arm].conv(C, C, padding=1)
             w = he_sigma(C) * rng.standard_normal((C, C, 3, 3))
-            conv.weight.data[:] = w[:, :1] if ARMS[arm].tied else w
-            conv.bias.data[:] = 0  # type: ignore[union-attr]
+            conv.weight.array[:] = w[:, :1] if ARMS[arm].tied else w
+            conv.bias.array[:] = 0  # type: ignore[union-attr]
             if init == "unit":
                 unit_start(conv, states[-1].detach())
             states.append(conv(states[-1]).relu())
         upstream = tensor(rng.standard_normal(states[-1].shape).astype(np.float32))
         gradients = grad((states[-1] * upstream).sum(), states)
-        norms.append([np.sqrt(np.mean(g.data.astype(float) ** 2)) for g in gradients])
+        norms.append([np.sqrt(np.mean(g.array.astype(float) ** 2)) for g in gradients])
     size = np.maximum(np.array(norms), 1e-300)  # (S, layers + 1); a gradient that vanished has no logarithm
     return {
         "ratio": size[:, 0] / size[:, -1],
@@ -186,7 +186,7 @@ def start(n: int) -> dict[str, Any]:
     found = {}
     for index, (name, patch) in enumerate(patches.items()):
         w = he_sigma(3) * np.random.default_rng([4, index]).standard_normal((n, patch.size))
-        found[name] = (tensor(w) @ tensor(patch.ravel())).data / sigma  # a convolution at its only position
+        found[name] = (tensor(w) @ tensor(patch.ravel())).array / sigma  # a convolution at its only position
     levels = np.array([0.05, 0.25, 0.5, 0.75, 0.95])
     quantiles = {name: np.quantile(values, levels) for name, values in found.items()}
     edges = np.linspace(-4, 4, 33)
@@ -205,11 +205,11 @@ def photo(filters: str, weights: Floats | None = None) -> dict[str, Any]:
     rng = np.random.default_rng(5)
     w = he_sigma(3) * rng.standard_normal((64, 3, 3, 3)) if weights is None else np.asarray(weights)
     conv = nn.Conv2d(3, len(w), 3, bias=False)
-    conv.weight.data[:] = w
+    conv.weight.array[:] = w
     patches = np.concatenate([crops(rng, p, 200, "train") for p in photographs()])
     x = tensor((patches - patches.mean((2, 3), keepdims=True)).astype(np.float32))
     with no_grad():
-        r = responses(conv, x).data  # (400, F, 3, P, Q)
+        r = responses(conv, x).array  # (400, F, 3, P, Q)
     parts, whole = r.swapaxes(0, 2).reshape(3, -1), r.sum(2).ravel()
     found = cancellation(r)
     return {
@@ -229,8 +229,8 @@ def maps(arm: str) -> dict[str, Any]:
     # slices that differ a little, as learned ones do: nothing cancels by design
     filters = np.stack([kernel, 0.8 * kernel.T + 0.2 * kernel, 0.7 * kernel])
     conv = ARMS[arm].conv(3, 1)
-    conv.weight.data[:] = filters[None, :1] if ARMS[arm].tied else filters[None]
-    conv.bias.data[:] = 0  # type: ignore[union-attr]
+    conv.weight.array[:] = filters[None, :1] if ARMS[arm].tied else filters[None]
+    conv.bias.array[:] = 0  # type: ignore[union-attr]
     noise = 0.15 * np.random.default_rng(6).standard_normal(image.shape)
     x = tensor((image + noise).astype(np.float32)[None])
     r = conv.own(x).detach().requires_grad_()  # (1, 1, 3, 1, P, Q)
@@ -238,10 +238,10 @@ def maps(arm: str) -> dict[str, Any]:
     (g,) = grad(out.sum(), [r])
     return {
         "formula": ARMS[arm].formula,
-        "image": x.data[0],
-        "responses": r.data[0, 0, :, 0],
-        "out": out.data[0, 0],
-        "gradients": g.data[0, 0, :, 0],
+        "image": x.array[0],
+        "responses": r.array[0, 0, :, 0],
+        "out": out.array[0, 0],
+        "gradients": g.array[0, 0, :, 0],
     }
 
 
@@ -249,14 +249,14 @@ def window() -> dict[str, Any]:
     """Picture 7: a 3x3 filter over a 5x5 colour image in small whole numbers, forward and backward."""
     rng = np.random.default_rng(8)
     conv = nn.Conv2d(3, 1, 3)
-    conv.weight.data[:] = rng.integers(-1, 2, (1, 3, 3, 3))
-    conv.bias.data[:] = 1  # type: ignore[union-attr]
+    conv.weight.array[:] = rng.integers(-1, 2, (1, 3, 3, 3))
+    conv.bias.array[:] = 1  # type: ignore[union-attr]
     g = rng.integers(-1, 3, (1, 1, 3, 3)).astype(np.float32)
     x = tensor(rng.integers(0, 3, (1, 3, 5, 5)).astype(np.float32))
     parts = explain(conv, x, lambda out: (out * tensor(g)).sum())
     return {
-        "x": x.data[0],
-        "w": conv.weight.data[0],
+        "x": x.array[0],
+        "w": conv.weight.array[0],
         "bias": 1,
         "responses": parts.responses[0, 0],
         "out": parts.out[0, 0],

@@ -126,17 +126,17 @@ def unit_start(conv: ChannelConv2d, x: Tensor) -> None:
     weight, bias, copies = conv.weight, conv.bias, conv.groups
     assert bias is not None
     degree = conv.in_channels // copies if conv.reduce == "product" else 1
-    bias.data[:] = 0
+    bias.array[:] = 0
     bias.bump_version()
     for _ in range(20):
         with no_grad():
-            out = conv(x).data
+            out = conv(x).array
         spread = np.sqrt(out.var(axis=(0, 2, 3)).reshape(copies, -1).mean(1))  # (K,), within output channels
         if np.all(np.abs(spread - 1) < 1e-3):
             break
         scale = np.maximum(spread, 1e-6) ** (-1 / degree)
-        weight.data *= np.repeat(scale, weight.shape[0] // copies)[:, None, None, None]
+        weight.array *= np.repeat(scale, weight.shape[0] // copies)[:, None, None, None]
         weight.bump_version()
     with no_grad():
-        bias.data[:] = -conv(x).data.mean(axis=(0, 2, 3))
+        bias.array[:] = -conv(x).array.mean(axis=(0, 2, 3))
     bias.bump_version()

@@ -41,7 +41,7 @@ def open_convolution(
     if channels is not None and len(channels) != each:
         raise ValueError(f"open_convolution: {len(channels)} names for the {each} channels that are summed")
     parts = explain(conv, x, loss)
-    return Graph(paint(conv, x.data, parts, output, channels or [str(c) for c in range(each)]), layout)
+    return Graph(paint(conv, x.array, parts, output, channels or [str(c) for c in range(each)]), layout)
 
 
 def paint(conv: Conv2d, x: np.ndarray, parts: Explanation, output: int, names: Sequence[str]) -> Picture:
@@ -75,7 +75,7 @@ def paint(conv: Conv2d, x: np.ndarray, parts: Explanation, output: int, names: S
         picture.clusters.append(Cluster(key, clean(key if len(path) == 1 else name)))
         if len(path) == 1:
             c = path[0]
-            image, window = x[0, first + c], conv.weight.data[output, c]
+            image, window = x[0, first + c], conv.weight.array[output, c]
             source = Vertex(f"x {c}", [f"x[{clean(name)}]"], "input", key, image=thumbnail(image, PIXELS))
             weight = Vertex(f"w {c}", [f"w[{clean(name)}]"], "parameter", key, image=thumbnail(window, PIXELS))
         else:
@@ -100,7 +100,7 @@ def paint(conv: Conv2d, x: np.ndarray, parts: Explanation, output: int, names: S
     out.image = thumbnail(parts.out[0, output], PIXELS)
     picture.vertices += [total, out]
     if conv.bias is not None:
-        bias = Vertex("bias", ["bias", f"= {conv.bias.data[output]:.3g}"], "parameter")
+        bias = Vertex("bias", ["bias", f"= {conv.bias.array[output]:.3g}"], "parameter")
         picture.vertices.insert(-1, bias)
         picture.edges.append(Edge("bias", "out"))
     picture.edges.append(Edge("sum", "out", width(1.0, [1.0])))

@@ -127,11 +127,11 @@ def measure(
 
     def see(node: Node, argument: str, parent: Node, g: Tensor) -> None:
         finish(node)  # what comes out of a node comes after all that went into it
-        add(parent, edge(node, argument, parent), g.data)
+        add(parent, edge(node, argument, parent), g.array)
 
     if root.node is None:
         return found
-    given = np.ones_like(root.data) if upstream is None else np.asarray(upstream, root.data.dtype)
+    given = np.ones_like(root.array) if upstream is None else np.asarray(upstream, root.array.dtype)
     add(root.node, start, given)
     leaves = [box(np.empty(node.shape, node.dtype), node) for node in nodes if isinstance(node, Leaf)]
     hooks = {node: node.hooks for node in nodes if node.hooks}

@@ -194,7 +194,7 @@ def graph(
     if gradients:
         if len(tensors) > 1:
             raise ValueError(f"graph: gradients of {len(tensors)} outputs; give a loss that makes one number of them")
-        if isinstance(root, Module) and result.data.size != 1:
+        if isinstance(root, Module) and result.array.size != 1:
             result = result.sum()
             tensors, label = [result], "sum of output"
             notes.append("The gradients are those of the sum of the output; give loss= for those of a loss.")
@@ -222,7 +222,7 @@ def outputs(value: Any) -> list[Tensor]:
         elif isinstance(item, Tensor) and item.node is not None:
             found.append(item)
     if not found:
-        what = f"a tensor of shape {value.data.shape}" if isinstance(value, Value) else type(value).__name__
+        what = f"a tensor of shape {value.array.shape}" if isinstance(value, Value) else type(value).__name__
         if not isinstance(value, Value | list | tuple | Mapping):
             raise TypeError(f"graph: expected a Tensor or a Module, got {what}")
         raise ValueError(
@@ -241,8 +241,8 @@ def run(module: Module, input: Any, loss: Callable[[Any], Tensor] | None) -> tup
     for argument in input if isinstance(input, tuple) else (input,):
         if isinstance(argument, np.ndarray):
             argument = Tensor(argument)
-        if isinstance(argument, Tensor) and argument.node is None and argument.data.dtype.kind == "f":
-            argument = Tensor(argument.data, requires_grad=True)
+        if isinstance(argument, Tensor) and argument.node is None and argument.array.dtype.kind == "f":
+            argument = Tensor(argument.array, requires_grad=True)
         if isinstance(argument, Tensor):
             inputs.append(argument)
         arguments.append(argument)

@@ -51,7 +51,7 @@ class Painter:
         for number, (node, tensor) in enumerate(results.items()):
             name = label if len(results) == 1 else f"{label} {number + 1}"
             key = self.result_keys[node] = self.key(RESULT)
-            lines = [clean(name), self.described(tensor.data.shape, tensor.data.dtype, tensor.data)]
+            lines = [clean(name), self.described(tensor.array.shape, tensor.array.dtype, tensor.array)]
             self.picture.vertices.append(Vertex(key, lines, RESULT))
             source = self.unit_of[self.tape.original(node)]
             self.edges[RESULT, number] = Edge(self.keys[source], key)
@@ -66,15 +66,15 @@ class Painter:
         found: dict[Node, np.ndarray] = {}
         for node in self.tape.nodes:
             if isinstance(node, Leaf) and (tensor := node.tensor()) is not None:
-                found[node] = tensor.data
+                found[node] = tensor.array
             elif node.serial in self.seen.values:
                 found[node] = self.seen.values[node.serial]
             for name, value in (node.saved or {}).items():
                 if name == "out" and isinstance(value, np.ndarray):
                     found[node] = value
                 elif isinstance(value, Value) and value.node is not None:
-                    found[value.node] = value.data
-        found.update((node, tensor.data) for node, tensor in self.results.items())
+                    found[value.node] = value.array
+        found.update((node, tensor.array) for node, tensor in self.results.items())
         return {node: array for node, array in found.items() if array.size == 1}
 
     def key(self, name: str) -> str:
@@ -168,7 +168,7 @@ class Painter:
             return
         arguments = set(inspect.signature(node.primitive.forward).parameters)
         for name, value in (node.saved or {}).items():
-            array = value.data if isinstance(value, Value) else value
+            array = value.array if isinstance(value, Value) else value
             if name not in arguments or not isinstance(array, np.ndarray) or getattr(value, "node", None) is not None:
                 continue
             if id(array) not in self.constants:
@@ -343,6 +343,6 @@ def spell(value: Any) -> str:
         parts = [spell(part) or "None" for part in value]
         return parts[0] if len(parts) == 2 and parts[0] == parts[1] and ":" not in parts[0] else f"({', '.join(parts)})"
     if isinstance(value, Value | np.ndarray):
-        array = value.data if isinstance(value, Value) else value
+        array = value.array if isinstance(value, Value) else value
         return f"{array.dtype}[{shape_text(array.shape)}]"
     return "…" if value is Ellipsis else repr(value)

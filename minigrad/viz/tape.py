@@ -70,8 +70,8 @@ def record(*modules: Module) -> Iterator[Record]:
         seen.calls[node.serial] = tuple(call for _, call in stack)
         arguments = zip(inspect.signature(node.primitive.forward).parameters, args, strict=False)
         seen.settings[node.serial] = {k: v for k, v in arguments if not isinstance(v, Value | np.ndarray)}
-        if out.data.size == 1:
-            seen.values[node.serial] = out.data
+        if out.array.size == 1:
+            seen.values[node.serial] = out.array
 
     with ExitStack() as hooks:
         for number, module in enumerate(modules):
