@@ -6,8 +6,8 @@ whichever library it is given and returns the values, the first gradients and th
 file imports either library.
 
 In here: the draws of inputs (multiples of 1/64, which float32 holds exactly and a file stores small), `Call`,
-`evaluate`, the relative error. The calls themselves are in table.py (by hand, an edge case a line) and
-generated.py (at random).
+`evaluate`, the relative error. The calls themselves are in rows/ (by hand, an edge case a line, a file a topic) and
+in generated.py (at random).
 """
 
 from __future__ import annotations
@@ -140,6 +140,22 @@ class Call:
         return zlib.crc32(self.name.encode())
 
 
+@dataclass
+class Room:
+    """The calls of one topic, which a file of rows/ states and a file of stored/ has PyTorch's results of."""
+
+    name: str
+    calls: list[Call] = field(default_factory=list)
+
+    def add(self, path: str | Callable[..., Any], *args: Any, second: bool = True, **options: Any) -> None:
+        """A row: a function and its arguments."""
+        self.calls.append(Call(self.name, path, args, options, second=second))
+
+    def module(self, path: str, args: list[Any], *inputs: Any, train: bool = True, **options: Any) -> None:
+        """A row: a module's class, the arguments that construct it, and what goes through it."""
+        self.calls.append(Call(self.name, path, tuple(args), options, inputs, train))
+
+
 def draws(call: Call) -> list[Draw]:
     """Every array to draw, in the order of the arguments."""
     found: list[Draw] = []
@@ -245,6 +261,12 @@ def parameter_draws(library: Any, call: Call) -> dict[str, Draw]:
         return {}
     module = lookup(library, str(call.path))(*call.args, **call.options)
     return {name: x(*tuple(p.shape)) for name, p in module.named_parameters()}
+
+
+def arrays_for(library: Any, call: Call) -> list[np.ndarray]:
+    """Input arrays, then a module's parameters, drawn from the seed of the call's name."""
+    rng = np.random.RandomState(call.seed())
+    return [draw(d, rng) for d in [*draws(call), *parameter_draws(library, call).values()]]
 
 
 def evaluate(

@@ -2,7 +2,7 @@
 
     python tests/reference/compare.py [--random 4000] [--seed 0] [--only calls|chance|training] [--steps 200]
 
-*Calls*: each row of table.py and as many random ones of generated.py as asked for, in float64 (values, first
+*Calls*: each row of rows/ and as many random ones of generated.py as asked for, in float64 (values, first
 and second derivatives) and in float32 (values and first derivatives, beside PyTorch's own float32 error
 against its float64), in several memory layouts. *Training*: five networks, every optimizer with every
 schedule, same weights and batches in float64; the whole sequence of losses and the last weights; a training
@@ -28,7 +28,8 @@ sys.path.insert(1, str(Path(__file__).resolve().parents[2]))
 
 from reference.calls import LAYOUTS, Call, Result, draw, draws, evaluate, parameter_draws, relative_error
 from reference.generated import FAMILIES
-from reference.table import CALLS, SCHEDULES
+from reference.rows import CALLS
+from reference.rows.schedules import SCHEDULES
 
 AGREES = 1e-6  # relative error of a whole training
 DOUBLE, SINGLE = 1e-9, 2e-4  # what counts as a difference: rounding, with room for cancellation

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from .calls import Call, constant, distinct, index, mask, positive, ties, unit, x
-from .table import optimize
+from .rows.optimizers import optimize
 
 Random = np.random.RandomState
 Family = Callable[[Random], Call]

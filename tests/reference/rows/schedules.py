@@ -1,0 +1,42 @@
+"""Schedules of the learning rate, each with two optimizers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..calls import Room, positive, x
+from .optimizers import optimize
+
+ROOM = Room("schedules")
+add = ROOM.add
+
+SCHEDULES: dict[str, list[dict[str, Any]]] = {
+    "StepLR": [{"step_size": 3}, {"step_size": 4, "gamma": 0.5}],
+    "MultiStepLR": [{"milestones": [3, 7]}, {"milestones": [2, 2, 9], "gamma": 0.3}],
+    "ExponentialLR": [{"gamma": 0.9}],
+    "CosineAnnealingLR": [{"T_max": 10}, {"T_max": 7, "eta_min": 1e-3}],
+    "LinearLR": [{}, {"start_factor": 0.1, "end_factor": 0.8, "total_iters": 8}],
+    "OneCycleLR": [
+        {"max_lr": 0.3, "total_steps": 20},
+        {
+            "max_lr": [0.3, 0.2],
+            "epochs": 4,
+            "steps_per_epoch": 5,
+            "pct_start": 0.4,
+            "anneal_strategy": "linear",
+            "div_factor": 10.0,
+            "final_div_factor": 100.0,
+        },
+        {"max_lr": 0.3, "total_steps": 20, "three_phase": True},
+        {"max_lr": 0.3, "total_steps": 20, "cycle_momentum": False},
+    ],
+    "ReduceLROnPlateau": [
+        {"patience": 1},
+        {"mode": "max", "factor": 0.5, "patience": 0, "cooldown": 2},
+        {"factor": 0.3, "patience": 1, "threshold": 0.5, "threshold_mode": "abs", "min_lr": 1e-3},
+    ],
+}
+for scheduler, rows in SCHEDULES.items():
+    for schedule in rows:
+        add(optimize, x(3), positive(2, 1), "SGD", scheduler, schedule, lr=0.1, momentum=0.9)
+    add(optimize, x(3), positive(2, 1), "Adam", scheduler, rows[0], lr=0.1)
