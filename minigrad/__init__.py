@@ -15,6 +15,16 @@ from minigrad.autograd import (
     set_grad_enabled,
 )
 from minigrad.checks import detect_anomaly, gradcheck, gradgradcheck
+from minigrad.device import (
+    accelerator,
+    backends,
+    cuda,
+    device,
+    get_default_device,
+    mps,
+    set_default_device,
+    xpu,
+)
 from minigrad.instead import missing as _missing
 from minigrad.ops.conv import conv1d, conv2d, conv_transpose2d
 from minigrad.ops.elementwise import (
@@ -167,29 +177,30 @@ inf, nan, pi = _np.inf, _np.nan, _np.pi
 __version__ = "0.1.0"
 
 __all__ = [  # noqa: RUF022 (a list for type checkers)
-    "Generator", "Tensor", "abs", "absolute", "add", "all", "amax", "amin", "any", "arange", "argmax",
-    "argmin", "argsort", "as_tensor", "autograd", "bitwise_and", "bitwise_not", "bitwise_or",
-    "bitwise_xor", "bool", "broadcast_to", "cat", "ceil", "chunk", "clamp", "clip", "clone", "conv1d",
-    "conv2d", "conv_transpose2d", "cos", "cumsum", "data", "default_generator", "detect_anomaly", "div",
-    "divide", "double", "einsum", "empty", "empty_like", "enable_grad", "eq", "erf", "exp", "expm1",
-    "eye", "flatten", "flip", "float", "float16", "float32", "float64", "floor", "floor_divide",
-    "from_numpy", "full", "full_like", "func", "functional", "gather", "ge", "get_num_threads",
-    "get_rng_state", "grad", "gradcheck", "gradgradcheck", "graph", "gt", "index_select", "inf", "int",
-    "int16", "int32", "int64", "int8", "is_grad_enabled", "isfinite", "isinf", "isnan", "kernels", "le",
-    "linspace", "load", "log", "log1p", "log_softmax", "logical_and", "logical_not", "logical_or",
-    "logical_xor", "logsumexp", "long", "lt", "manual_seed", "masked_fill", "matmul", "max", "maximum",
-    "mean", "median", "min", "minimum", "movedim", "mul", "multiply", "nan", "ne", "neg", "negative",
+    "Generator", "Tensor", "abs", "absolute", "accelerator", "add", "all", "amax", "amin", "any",
+    "arange", "argmax", "argmin", "argsort", "as_tensor", "autograd", "backends", "bitwise_and",
+    "bitwise_not", "bitwise_or", "bitwise_xor", "bool", "broadcast_to", "cat", "ceil", "chunk", "clamp",
+    "clip", "clone", "conv1d", "conv2d", "conv_transpose2d", "cos", "cuda", "cumsum", "data",
+    "default_generator", "detect_anomaly", "device", "div", "divide", "double", "einsum", "empty",
+    "empty_like", "enable_grad", "eq", "erf", "exp", "expm1", "eye", "flatten", "flip", "float",
+    "float16", "float32", "float64", "floor", "floor_divide", "from_numpy", "full", "full_like", "func",
+    "functional", "gather", "ge", "get_default_device", "get_num_threads", "get_rng_state", "grad",
+    "gradcheck", "gradgradcheck", "graph", "gt", "index_select", "inf", "int", "int16", "int32",
+    "int64", "int8", "is_grad_enabled", "isfinite", "isinf", "isnan", "kernels", "le", "linspace",
+    "load", "log", "log1p", "log_softmax", "logical_and", "logical_not", "logical_or", "logical_xor",
+    "logsumexp", "long", "lt", "manual_seed", "masked_fill", "matmul", "max", "maximum", "mean",
+    "median", "min", "minimum", "movedim", "mps", "mul", "multiply", "nan", "ne", "neg", "negative",
     "nn", "no_grad", "norm", "ones", "ones_like", "ops", "optim", "outer", "permute", "pi", "pow",
-    "primitive", "prod", "rand", "rand_like", "randint", "randint_like", "randn", "randn_like", "random",
-    "randperm", "reciprocal", "relu", "remainder", "reshape", "roll", "round", "rsqrt", "save",
-    "set_grad_enabled", "set_num_threads", "set_rng_state", "sigmoid", "sign", "sin", "softmax", "sort",
-    "split", "sqrt", "square", "squeeze", "stack", "std", "sub", "subtract", "sum", "take_along_dim",
-    "tan", "tanh", "tensor", "tile", "transpose", "tril", "triu", "trunc", "uint8", "unbind", "unflatten",
-    "unsqueeze", "var", "viz", "where", "zeros", "zeros_like",
+    "primitive", "prod", "rand", "rand_like", "randint", "randint_like", "randn", "randn_like",
+    "random", "randperm", "reciprocal", "relu", "remainder", "reshape", "roll", "round", "rsqrt",
+    "save", "set_default_device", "set_grad_enabled", "set_num_threads", "set_rng_state", "sigmoid",
+    "sign", "sin", "softmax", "sort", "split", "sqrt", "square", "squeeze", "stack", "std", "sub",
+    "subtract", "sum", "take_along_dim", "tan", "tanh", "tensor", "tile", "transpose", "tril", "triu",
+    "trunc", "uint8", "unbind", "unflatten", "unsqueeze", "var", "viz", "where", "xpu", "zeros",
+    "zeros_like",
 ]  # fmt: skip
 
 _INSTEAD = {
-    **dict.fromkeys(["cuda", "device", "mps", "xpu"], "there is one device, the CPU; leave it out"),
     **dict.fromkeys(["from_pandas", "from_dataframe", "from_series"], "use from_numpy(frame.to_numpy())"),
     **dict.fromkeys(["compile", "jit", "vmap"], "nothing is compiled or batched for you; call the function itself"),
     **dict.fromkeys(["Module", "Parameter", "Linear", "Conv2d", "Sequential"], "it is in nn"),

@@ -135,10 +135,7 @@ HINTS = {
     "scatter_": (lambda: mg.ones(1).scatter_(0, 0, 0), r"use x\[index\] = values"),
     "NumPy's": (lambda: mg.ones(1).astype(int), r"use x.to\(dtype\)"),
     "no such name": (lambda: mg.ones(1).nonsense, "'Tensor' object has no attribute 'nonsense'$"),
-    "of the package": (
-        lambda: mg.cuda.is_available(),
-        "module 'minigrad' has no attribute 'cuda'; there is one device",
-    ),
+    "of a device": (lambda: mg.cuda.graphs, "module 'minigrad.cuda' has no attribute 'graphs'; there is one device"),
     "pandas": (lambda: mg.from_pandas(1), r"use from_numpy\(frame.to_numpy\(\)\)"),
     "another place": (lambda: mg.Linear(1, 1), "it is in nn"),
     "functional": (lambda: mg.gelu(1), "it is in nn.functional"),
