@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 
 from minigrad import kernels, random
 from minigrad.autograd import is_grad_enabled, primitive
-from minigrad.instead import missing
+from minigrad.instead import refuse_name
 from minigrad.ops.conv import conv1d, conv2d, conv_transpose2d
 from minigrad.ops.elementwise import elu, gelu, leaky_relu, relu, sigmoid, silu, softplus, tanh, where
 from minigrad.ops.pool import adaptive_avg_pool2d, adaptive_max_pool2d, avg_pool2d, max_pool2d
@@ -63,23 +64,8 @@ __all__ = [
     "tanh",
 ]
 
-INSTEAD = {  # names that PyTorch's users reach for first
-    **dict.fromkeys(["max_pool1d", "avg_pool1d"], "use the 2d function on input.unsqueeze(2) with kernel (1, k)"),
-    **dict.fromkeys(["interpolate", "upsample"], "use Tensor.repeat, or conv_transpose2d"),
-    **dict.fromkeys(["smooth_l1_loss"], "use huber_loss(delta=beta) and divide by beta"),
-    **dict.fromkeys(["kl_div"], "use cross_entropy with probabilities as targets; it differs by their entropy"),
-    **dict.fromkeys(["scaled_dot_product_attention"], "use softmax(q @ k.mT / d**0.5, -1) @ v"),
-    **dict.fromkeys(["relu_", "leaky_relu_", "elu_"], "nothing is done in place here; leave the underscore out"),
-    **dict.fromkeys(["instance_norm"], "use group_norm with a group for each channel"),
-    **dict.fromkeys(["softmin"], "use softmax(-input, dim)"),
-    **dict.fromkeys(["relu6", "hardtanh"], "use input.clamp(min, max)"),
-}
-
-
 if not TYPE_CHECKING:  # a type checker would take it for a promise that every name exists
-
-    def __getattr__(name: str) -> Any:
-        raise missing("module 'minigrad.nn.functional'", name, INSTEAD)
+    __getattr__ = partial(refuse_name, "minigrad.nn.functional")
 
 
 Array: TypeAlias = Any  # what a primitive's forward works on

@@ -1,7 +1,103 @@
-"""What to say of a name that is not here, but that users of PyTorch or NumPy reach for."""
+"""What to use instead of a name that is not here, but that users of PyTorch or NumPy reach for: one table for all.
 
+Also `public`, which finds the names that a module has to offer, so that no list of them is kept by hand.
+"""
+
+import sys
 from collections.abc import Mapping
-from typing import Any
+from types import ModuleType
+from typing import Any, NoReturn
+
+PLACES = ("nn", "nn.functional", "nn.init", "nn.utils", "optim", "optim.lr_scheduler", "data", "func", "autograd")
+"""Where a name is looked for that is asked for at the wrong place."""
+
+INSTEAD = {
+    name: hint
+    for names, hint in (
+        ("nn.RNN nn.LSTM nn.GRU nn.RNNCell nn.LSTMCell nn.GRUCell", "write the step as a Module and loop over time"),
+        (
+            "nn.Transformer nn.MultiheadAttention nn.TransformerEncoderLayer nn.TransformerEncoder",
+            "build it from Linear, LayerNorm, softmax and matmul",
+        ),
+        ("nn.Conv3d nn.MaxPool3d nn.AvgPool3d nn.BatchNorm3d", "fold a dimension into the batch and use 2d"),
+        ("nn.MaxPool1d nn.AvgPool1d", "use the 2d layer on input.unsqueeze(2) with kernel (1, k)"),
+        ("nn.ConvTranspose1d", "use ConvTranspose2d on input.unsqueeze(2) with kernel (1, k)"),
+        ("nn.InstanceNorm2d", "use GroupNorm(channels, channels)"),
+        ("nn.SyncBatchNorm", "use BatchNorm2d; there is one process"),
+        ("nn.DataParallel", "leave it out; kernels use all cores"),
+        ("nn.Upsample", "use ConvTranspose2d, or Tensor.repeat"),
+        ("nn.SmoothL1Loss", "use HuberLoss(delta=beta) and divide by beta"),
+        ("nn.KLDivLoss", "use CrossEntropyLoss with probabilities as targets; it differs by their entropy"),
+        ("nn.ParameterList", "set the parameters as attributes, or register_parameter them in a loop"),
+        ("nn.ReLU6", "use input.clamp(0, 6)"),
+        ("nn.Hardtanh", "use input.clamp(-1, 1)"),
+        (
+            "functional.max_pool1d functional.avg_pool1d",
+            "use the 2d function on input.unsqueeze(2) with kernel (1, k)",
+        ),
+        ("functional.interpolate functional.upsample", "use Tensor.repeat, or conv_transpose2d"),
+        ("functional.smooth_l1_loss", "use huber_loss(delta=beta) and divide by beta"),
+        ("functional.kl_div", "use cross_entropy with probabilities as targets; it differs by their entropy"),
+        ("functional.scaled_dot_product_attention", "use softmax(q @ k.mT / d**0.5, -1) @ v"),
+        (
+            "functional.relu_ functional.leaky_relu_ functional.elu_",
+            "nothing is done in place here; leave the underscore out",
+        ),
+        ("functional.instance_norm", "use group_norm with a group for each channel"),
+        ("functional.softmin", "use softmax(-input, dim)"),
+        ("functional.relu6 functional.hardtanh", "use input.clamp(min, max)"),
+        ("Module.cuda Module.cpu", "minigrad computes on the CPU; leave the call out"),
+        ("Module.compile", "there is nothing to compile; call the module itself"),
+        ("Module.half Module.bfloat16", "use .to(mg.float32) or .to(mg.float64)"),
+        ("Module.share_memory", "send module.state_dict() to the other process"),
+        (
+            "Module.register_full_backward_hook Module.register_backward_hook",
+            "use register_hook of the Tensor whose gradient is wanted",
+        ),
+    )
+    for name in names.split()
+}
+"""A name at one owner, "nn.LSTM", or wherever it is missing, "topk"; and the words that follow the error.
+
+The owners are minigrad's modules by the last part of their path, and the classes Tensor and Module."""
+
+
+def missing_name(owner: str, name: str, obj: Any = None) -> AttributeError:
+    """The error for `name`, which the module of the path `owner`, or `obj` of the class `owner`, lacks."""
+    kind = owner.rpartition(".")[2]
+    hint = INSTEAD.get(f"{kind}.{name}")
+    if hint is None and kind != "Module":  # a module's attributes have any name that its user likes
+        hint = INSTEAD.get(name) or find_elsewhere(owner, name)
+    what = f"module {owner!r}" if obj is None else f"{type(obj).__name__!r} object"
+    error = f"{what} has no attribute {name!r}" + (f"; {hint}" if hint else "")
+    return AttributeError(error, name=name, obj=sys.modules.get(owner) if obj is None else obj)
+
+
+def refuse_name(owner: str, name: str) -> NoReturn:
+    """Raise the error of `missing_name`: with the owner filled in, a module's `__getattr__`."""
+    raise missing_name(owner, name)
+
+
+def find_elsewhere(owner: str, name: str) -> str | None:
+    """Words for the place where `name` is, or for the name that differs by capitals only, if there is one."""
+    for place in PLACES:
+        if name in getattr(sys.modules.get(f"minigrad.{place}"), "__all__", ()):
+            return f"it is in {place}"
+    for known in getattr(sys.modules.get(owner), "__all__", ()):
+        if known.lower() == name.lower():
+            return f"did you mean {known!r}?"
+    return None
+
+
+def public(namespace: Mapping[str, Any]) -> list[str]:
+    """The names for `__all__` of the module of this namespace: those that it, or a module of its package, defines."""
+    own = namespace["__name__"]
+    names = []
+    for name, value in namespace.items():
+        home = getattr(value, "__module__", None)
+        if not name.startswith("_") and not isinstance(value, ModuleType) and f"{home}.".startswith(f"{own}."):
+            names.append(name)
+    return sorted(names)
 
 
 def missing(owner: str, name: str, instead: Mapping[str, str], obj: Any = None) -> AttributeError:

@@ -136,10 +136,9 @@ def test_missing_attributes_say_what_to_use(name, words):
         getattr(Net(), name)
 
 
-@pytest.mark.parametrize("name", nn.INSTEAD)
-def test_missing_layers_say_what_to_use(name):
-    with pytest.raises(AttributeError, match=f"{name!r}; "):
-        getattr(nn, name)
+def test_missing_layers_say_what_to_use():
+    with pytest.raises(AttributeError, match="'LSTM'; write the step as a Module"):
+        _ = nn.LSTM
     with pytest.raises(AttributeError, match=r"has no attribute 'Nonsense'$"):
         _ = nn.Nonsense
 

@@ -15,19 +15,8 @@ from numpy.typing import DTypeLike
 
 from minigrad import notebook
 from minigrad.autograd import RemovableHandle
-from minigrad.instead import missing
+from minigrad.instead import missing_name
 from minigrad.tensor import Tensor
-
-ELSEWHERE = {  # names that PyTorch's users reach for first
-    "cuda": "minigrad computes on the CPU; leave the call out",
-    "cpu": "minigrad computes on the CPU; leave the call out",
-    "compile": "there is nothing to compile; call the module itself",
-    "half": "use .to(mg.float32) or .to(mg.float64)",
-    "bfloat16": "use .to(mg.float32) or .to(mg.float64)",
-    "share_memory": "send module.state_dict() to the other process",
-    "register_full_backward_hook": "use register_hook of the Tensor whose gradient is wanted",
-    "register_backward_hook": "use register_hook of the Tensor whose gradient is wanted",
-}
 
 
 class Parameter(Tensor):
@@ -102,7 +91,7 @@ class Module:
         object.__setattr__(self, name, value)
 
     def __getattr__(self, name: str) -> Any:  # asked only when there is no such attribute
-        raise missing(f"{type(self).__name__!r} object", name, ELSEWHERE, self)
+        raise missing_name("Module", name, self)
 
     def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
         """Make `tensor` an attribute that moves and is saved with the module but is not learned.
