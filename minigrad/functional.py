@@ -15,11 +15,13 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from minigrad import kernels, random
-from minigrad.autograd import is_grad_enabled, primitive
+from minigrad import random
 from minigrad.instead import refuse_name
 from minigrad.ops.conv import conv1d, conv2d, conv_transpose2d
 from minigrad.ops.elementwise import elu, gelu, leaky_relu, relu, sigmoid, silu, softplus, tanh, where
+from minigrad.ops.linalg import linear
+from minigrad.ops.losses import bernoulli_loss, pick_classes
+from minigrad.ops.normalise import normalise_batch
 from minigrad.ops.pool import adaptive_avg_pool2d, adaptive_max_pool2d, avg_pool2d, max_pool2d
 from minigrad.ops.reductions import log_softmax, softmax
 from minigrad.ops.shape import pad
@@ -68,39 +70,10 @@ if not TYPE_CHECKING:  # a type checker would take it for a promise that every n
     __getattr__ = partial(refuse_name, "minigrad.nn.functional")
 
 
-Array: TypeAlias = Any  # what a primitive's forward works on
 ArrayLike: TypeAlias = "Tensor | NDArray[Any]"
 
 
 # ------------------------------------------------------------------------------------------ layers' functions
-
-
-def _linear_weight(g: Tensor, input: Tensor) -> Tensor:
-    rows = g.reshape(-1, g.shape[-1])  # (*, O) -> (N, O)
-    out: Tensor = rows.transpose(0, 1) @ input.reshape(-1, input.shape[-1])  # (O, N) (N, I) -> (O, I)
-    return out
-
-
-@primitive(
-    input=lambda g, weight: g @ weight,
-    weight=_linear_weight,
-    bias=lambda g: g,
-)
-def linear(input: Array, weight: Array, bias: Array = None) -> Array:
-    """`input @ weight.T + bias`: (*, I), (O, I) and (O,) or None to (*, O).
-
-    A primitive of its own so that it is one node, adds the bias in place, and gives the weight a contiguous
-    gradient.
-    """
-    if weight.ndim != 2 or input.ndim == 0 or input.shape[-1] != weight.shape[1]:
-        raise ValueError("expected an input (*, in_features) and a weight (out_features, in_features)")
-    if bias is not None and bias.shape != weight.shape[:1]:
-        raise ValueError(f"expected a bias of shape {weight.shape[:1]}")
-    rows = input.reshape(-1, input.shape[-1])  # a single product, however many leading dimensions
-    out = kernels.matmul(rows, weight.T).reshape(*input.shape[:-1], weight.shape[0])
-    if bias is not None:
-        out += bias
-    return out
 
 
 def embedding(input: ArrayLike, weight: Tensor, padding_idx: int | None = None) -> Tensor:
@@ -185,53 +158,10 @@ def dropout2d(
 # ---------------------------------------------------------------------------------------------- normalisation
 
 
-def _standardised(input: Tensor, dims: tuple[int, ...], eps: float) -> tuple[Tensor, Tensor, Tensor]:
-    """Input with zero mean and unit variance over `dims`; its mean and its (biased) variance, keeping the
-    dims."""
-    mean = input.mean(dims, keepdim=True)
-    centred = input - mean  # the variance of what is centred already: a large mean costs no digits
-    variance = centred.square().mean(dims, keepdim=True)
-    return centred * (variance + eps).rsqrt(), mean, variance
-
-
 def _affine(input: Tensor, weight: Tensor | None, bias: Tensor | None, shape: Sequence[int]) -> Tensor:
     if weight is not None:
         input = input * weight.reshape(shape)
     return input if bias is None else input + bias.reshape(shape)
-
-
-# Batch normalisation has a kernel and so its rules: composed, it makes ten passes over a feature map and keeps
-# four. Its rules call kernels, too, and are spelled out in Tensor operations where they are themselves recorded.
-
-
-def _batch_normalised_input(
-    g: Tensor, input: Tensor, weight: Tensor | None, mean: Array, deviation: Array, eps: float
-) -> Tensor:
-    if not is_grad_enabled():
-        scale = None if weight is None else _array(weight)
-        return from_numpy(kernels.normalise_input(g.array, input.array, scale, mean, deviation))
-    dims = (0, *range(2, input.ndim))
-    out, _, variance = _standardised(input, dims, eps)
-    if weight is not None:
-        g = g * weight.reshape((-1,) + (1,) * (input.ndim - 2))
-    return (g - g.mean(dims, True) - out * (g * out).mean(dims, True)) * (variance + eps).rsqrt()
-
-
-def _batch_normalised_weight(g: Tensor, input: Tensor, mean: Array, deviation: Array, eps: float) -> Tensor:
-    if not is_grad_enabled():
-        return from_numpy(kernels.normalise_weight(g.array, input.array, mean, deviation))
-    dims = (0, *range(2, input.ndim))
-    return (g * _standardised(input, dims, eps)[0]).sum(dims)
-
-
-@primitive(
-    input=_batch_normalised_input,
-    weight=_batch_normalised_weight,
-    bias=lambda g: g.sum((0, *range(2, g.ndim))),
-)
-def _batch_normalised(input: Array, weight: Array, bias: Array, mean: Array, deviation: Array, eps: float) -> Array:
-    """Input standardised by its own mean and deviation, scaled and shifted."""
-    return kernels.normalise(input, weight, bias, mean, deviation)
 
 
 def batch_norm(
@@ -277,8 +207,7 @@ def batch_norm(
         raise ValueError(
             f"batch_norm: training needs more than one value per channel, got an input of shape {input.shape}"
         )
-    mean_, variance_ = kernels.channel_moments(input.array)
-    out = _batch_normalised(input, weight, bias, mean_, np.sqrt(variance_ + eps), eps)
+    out, mean_, variance_ = normalise_batch(input, weight, bias, eps)
     for running, batch in ((running_mean, mean_), (running_var, variance_ * (count / (count - 1)))):
         if running is not None:
             values = _array(running)
@@ -291,8 +220,7 @@ def batch_norm(
 def _normalised_parts(input: Tensor, parts: int, eps: float) -> Tensor:
     """Each of so many equal parts of the input, in order, with zero mean and unit variance."""
     rows = input.reshape(1, parts, input.numel() // max(1, parts))
-    mean, variance = kernels.channel_moments(rows.array)
-    return _batch_normalised(rows, None, None, mean, np.sqrt(variance + eps), eps).reshape(input.shape)
+    return normalise_batch(rows, None, None, eps)[0].reshape(input.shape)
 
 
 def layer_norm(
@@ -403,39 +331,7 @@ def nll_loss(
     """
     _check_reduction("nll_loss", reduction)
     index, coefficients, _ = _class_targets("nll_loss", input, target, weight, ignore_index)
-    return _weighted(_picked(input, index, -coefficients), coefficients, reduction)
-
-
-# The losses of classes are one node, not five: on a toy batch the nodes cost more than the arithmetic.
-
-
-def _places(index: Array) -> tuple[Array, ...]:
-    """Where the classes `index` (N, *) stand in an array (N, C, *)."""
-    grid = np.indices(index.shape, sparse=True)
-    return (*grid[:1], index, *grid[1:])
-
-
-def _weigh(values: Array, weights: Array) -> Array:
-    """Their product, 0 where the weight is 0: an ignored place counts nothing, be it infinite or not a number."""
-    return np.multiply(values, weights, where=weights != 0, out=np.zeros_like(weights))
-
-
-def _picked_rule(g: Tensor, log_p_shape: tuple[int, ...], index: Array, weights: Array) -> Tensor:
-    return _spread_picked(g, log_p_shape, index, weights)
-
-
-@primitive(log_p=_picked_rule)
-def _picked(log_p: Array, index: Array, weights: Array) -> Array:
-    """weights · log_p at each place's class: (N, C, *), (N, *), (N, *) -> (N, *); 0 where the weight is 0."""
-    return _weigh(log_p[_places(index)], weights)
-
-
-@primitive(y=lambda g, index, weights: _picked(g, index, weights))
-def _spread_picked(y: Array, shape: tuple[int, ...], index: Array, weights: Array) -> Array:
-    """The adjoint of `_picked`: weights · y at each place's class, zeros elsewhere; 0 where the weight is 0."""
-    out = np.zeros(shape, y.dtype)
-    out[_places(index)] = np.multiply(y, weights, where=weights != 0, out=np.zeros_like(y))
-    return out
+    return _weighted(pick_classes(input, index, -coefficients), coefficients, reduction)
 
 
 def _weighted(losses: Tensor, coefficients: NDArray[Any], reduction: str) -> Tensor:
@@ -479,7 +375,7 @@ def cross_entropy(
 
     index, coefficients, ignored = _class_targets("cross_entropy", input, target, weight, ignore_index)
     log_p = log_softmax(input, dim)
-    losses = _picked(log_p, index, -coefficients)
+    losses = pick_classes(log_p, index, -coefficients)
     if label_smoothing:
         uniform = (log_p * _along(_class_weights("cross_entropy", input, weight), input.ndim, dim)).sum(dim)
         uniform = uniform.masked_fill(ignored, 0.0)
@@ -522,29 +418,6 @@ def _difference(name: str, input: Tensor, target: ArrayLike, reduction: str) -> 
     return input - target
 
 
-def _bernoulli_input(g: Tensor, input: Tensor, target: Tensor) -> Tensor:
-    return g * (input - target) / (input * (1 - input)).clamp(min=1e-12)
-
-
-@primitive(
-    input=_bernoulli_input,
-    target=lambda g, input: g * (_log_probability(1 - input) - _log_probability(input)),
-)
-def _bernoulli(input: Array, target: Array) -> Array:
-    """-(t log p + (1 - t) log(1 - p)), the logarithms no less than -100.
-
-    The clamp cuts the gradient where the loss is worst; a rule of its own (PyTorch's) keeps it finite and
-    right there.
-    """
-    with np.errstate(divide="ignore"):
-        log_p, log_q = np.maximum(np.log(input), -100), np.maximum(np.log1p(-input), -100)
-    return -(target * log_p + (1 - target) * log_q)
-
-
-def _log_probability(p: Tensor) -> Tensor:
-    return p.clamp(min=np.finfo(p.dtype).tiny).log().clamp(min=-100.0)
-
-
 def binary_cross_entropy(
     input: Tensor, target: ArrayLike, weight: ArrayLike | None = None, *, reduction: str = "mean"
 ) -> Tensor:
@@ -560,7 +433,7 @@ def binary_cross_entropy(
             f"binary_cross_entropy: expected probabilities in [0, 1], got values from {np.min(input.array)} "
             f"to {np.max(input.array)}; for scores there is binary_cross_entropy_with_logits"
         )
-    losses = _bernoulli(input, target)
+    losses = bernoulli_loss(input, target)
     return _reduced(losses if weight is None else losses * _as(input, weight), reduction)
 
 

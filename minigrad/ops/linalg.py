@@ -10,7 +10,7 @@ from minigrad import kernels
 from minigrad.autograd import Array, primitive
 from minigrad.ops.elementwise import mul
 from minigrad.ops.reductions import sum
-from minigrad.ops.shape import expand, getitem, permute, transpose, unsqueeze
+from minigrad.ops.shape import expand, getitem, permute, reshape, transpose, unsqueeze
 
 if TYPE_CHECKING:
     from minigrad.tensor import Tensor
@@ -50,6 +50,28 @@ def matmul(x: Array, y: Array) -> Array:
     if not (x.ndim and y.ndim):
         raise ValueError("expected at least one dimension on either side")
     return kernels.matmul(x, y)
+
+
+def linear_weight(g: Any, input: Any) -> Any:
+    rows = reshape(g, (-1, g.shape[-1]))  # (*, O) -> (N, O)
+    return transpose(rows, 0, 1) @ reshape(input, (-1, input.shape[-1]))  # (O, N) (N, I) -> (O, I)
+
+
+@primitive(input=lambda g, weight: g @ weight, weight=linear_weight, bias=lambda g: g)
+def linear(input: Array, weight: Array, bias: Array = None) -> Array:
+    """`input @ weight.T + bias`: (*, I), (O, I) and (O) or None -> (*, O).
+
+    A primitive of its own so that it is one node, adds the bias in place, and gives the weight a contiguous gradient.
+    """
+    if weight.ndim != 2 or input.ndim == 0 or input.shape[-1] != weight.shape[1]:
+        raise ValueError("expected an input (*, in_features) and a weight (out_features, in_features)")
+    if bias is not None and bias.shape != weight.shape[:1]:
+        raise ValueError(f"expected a bias of shape {weight.shape[:1]}")
+    rows = input.reshape(-1, input.shape[-1])  # a single product, however many leading dimensions
+    out = kernels.matmul(rows, weight.T).reshape(*input.shape[:-1], weight.shape[0])
+    if bias is not None:
+        out += bias
+    return out
 
 
 def outer(x: Any, y: Any) -> Tensor:

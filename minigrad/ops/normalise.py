@@ -1,0 +1,69 @@
+"""Normalisation: each channel standardised by a mean and a deviation, with a kernel and so with rules of its own.
+
+Composed of simpler operations, it would make ten passes over a feature map and keep four. The rules call kernels, too;
+where they are themselves recorded, they are spelled out in operations on Tensors.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from minigrad import kernels
+from minigrad.autograd import Array, is_grad_enabled, primitive
+
+if TYPE_CHECKING:
+    from minigrad.tensor import Tensor
+
+
+def standardise(input: Any, eps: float) -> tuple[Tensor, Tensor]:
+    """(N, C, *) with zero mean and unit variance in each channel, and 1 / deviation (1, C, 1, …), as compositions."""
+    dims = (0, *range(2, input.ndim))
+    centred = input - input.mean(dims, True)  # the variance of what is centred already: a large mean costs no digits
+    scale = (centred.square().mean(dims, True) + eps).rsqrt()
+    return centred * scale, scale
+
+
+def normalise_input_rule(g: Any, input: Any, weight: Any, mean: Array, deviation: Array, eps: float) -> Any:
+    if not is_grad_enabled():
+        return gradient_of_input(g, input, weight, mean, deviation)
+    dims = (0, *range(2, input.ndim))
+    out, scale = standardise(input, eps)
+    if weight is not None:
+        g = g * weight.reshape((-1,) + (1,) * (input.ndim - 2))
+    return (g - g.mean(dims, True) - out * (g * out).mean(dims, True)) * scale
+
+
+def normalise_weight_rule(g: Any, input: Any, mean: Array, deviation: Array, eps: float) -> Any:
+    if not is_grad_enabled():
+        return gradient_of_weight(g, input, mean, deviation)
+    return (g * standardise(input, eps)[0]).sum((0, *range(2, input.ndim)))
+
+
+@primitive()
+def gradient_of_input(g: Array, input: Array, weight: Array, mean: Array, deviation: Array) -> Array:
+    """What g, through `normalise`, becomes at its input."""
+    return kernels.normalise_input(g, input, weight, mean, deviation)
+
+
+@primitive()
+def gradient_of_weight(g: Array, input: Array, mean: Array, deviation: Array) -> Array:
+    """What g, through `normalise`, becomes at its weight."""
+    return kernels.normalise_weight(g, input, mean, deviation)
+
+
+@primitive(
+    input=normalise_input_rule,
+    weight=normalise_weight_rule,
+    bias=lambda g: g.sum((0, *range(2, g.ndim))),
+)
+def normalise(input: Array, weight: Array, bias: Array, mean: Array, deviation: Array, eps: float) -> Array:
+    """(N, C, *) standardised by its own mean and deviation, then scaled by weight and moved by bias, all four (C,)."""
+    return kernels.normalise(input, weight, bias, mean, deviation)
+
+
+def normalise_batch(input: Any, weight: Any, bias: Any, eps: float) -> tuple[Tensor, Array, Array]:
+    """`normalise` by the moments of the input itself; then these, the mean (C,) and the variance (C,)."""
+    mean, variance = kernels.channel_moments(input.array)
+    return normalise(input, weight, bias, mean, np.sqrt(variance + eps), eps), mean, variance
