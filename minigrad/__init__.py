@@ -25,6 +25,7 @@ from minigrad.device import (
     set_default_device,
     xpu,
 )
+from minigrad.dtypes import get_default_dtype, set_default_dtype, set_default_tensor_type
 from minigrad.instead import missing as _missing
 from minigrad.ops.conv import conv1d, conv2d, conv_transpose2d
 from minigrad.ops.elementwise import (
@@ -161,6 +162,17 @@ from minigrad.tensor import (
     zeros_like,
 )
 from minigrad.tensor import tensor as tensor
+from minigrad.tensor_types import (
+    BoolTensor,
+    ByteTensor,
+    CharTensor,
+    DoubleTensor,
+    FloatTensor,
+    HalfTensor,
+    IntTensor,
+    LongTensor,
+    ShortTensor,
+)
 from minigrad.threads import get_num_threads, set_num_threads
 
 if _typing.TYPE_CHECKING:
@@ -171,32 +183,35 @@ if _typing.TYPE_CHECKING:
 float16, float32, float64 = _np.dtype("float16"), _np.dtype("float32"), _np.dtype("float64")
 int8, int16, int32, int64 = _np.dtype("int8"), _np.dtype("int16"), _np.dtype("int32"), _np.dtype("int64")
 uint8, bool = _np.dtype("uint8"), _np.dtype("bool")
-float, double, int, long = float32, float64, int32, int64
+float, double, half = float32, float64, float16
+int, long, short = int32, int64, int16
 inf, nan, pi = _np.inf, _np.nan, _np.pi
 
 __version__ = "0.1.0"
 
 __all__ = [  # noqa: RUF022 (a list for type checkers)
-    "Generator", "Tensor", "abs", "absolute", "accelerator", "add", "all", "amax", "amin", "any",
-    "arange", "argmax", "argmin", "argsort", "as_tensor", "autograd", "backends", "bitwise_and",
-    "bitwise_not", "bitwise_or", "bitwise_xor", "bool", "broadcast_to", "cat", "ceil", "chunk", "clamp",
-    "clip", "clone", "conv1d", "conv2d", "conv_transpose2d", "cos", "cuda", "cumsum", "data",
-    "default_generator", "detect_anomaly", "device", "div", "divide", "double", "einsum", "empty",
-    "empty_like", "enable_grad", "eq", "erf", "exp", "expm1", "eye", "flatten", "flip", "float",
-    "float16", "float32", "float64", "floor", "floor_divide", "from_numpy", "full", "full_like", "func",
-    "functional", "gather", "ge", "get_default_device", "get_num_threads", "get_rng_state", "grad",
-    "gradcheck", "gradgradcheck", "graph", "gt", "index_select", "inf", "int", "int16", "int32",
-    "int64", "int8", "is_grad_enabled", "isfinite", "isinf", "isnan", "kernels", "le", "linspace",
-    "load", "log", "log1p", "log_softmax", "logical_and", "logical_not", "logical_or", "logical_xor",
-    "logsumexp", "long", "lt", "manual_seed", "masked_fill", "matmul", "max", "maximum", "mean",
-    "median", "min", "minimum", "movedim", "mps", "mul", "multiply", "nan", "ne", "neg", "negative",
-    "nn", "no_grad", "norm", "ones", "ones_like", "ops", "optim", "outer", "permute", "pi", "pow",
-    "primitive", "prod", "rand", "rand_like", "randint", "randint_like", "randn", "randn_like",
-    "random", "randperm", "reciprocal", "relu", "remainder", "reshape", "roll", "round", "rsqrt",
-    "save", "set_default_device", "set_grad_enabled", "set_num_threads", "set_rng_state", "sigmoid",
-    "sign", "sin", "softmax", "sort", "split", "sqrt", "square", "squeeze", "stack", "std", "sub",
-    "subtract", "sum", "take_along_dim", "tan", "tanh", "tensor", "tile", "transpose", "tril", "triu",
-    "trunc", "uint8", "unbind", "unflatten", "unsqueeze", "var", "viz", "where", "xpu", "zeros",
+    "BoolTensor", "ByteTensor", "CharTensor", "DoubleTensor", "FloatTensor", "Generator", "HalfTensor",
+    "IntTensor", "LongTensor", "ShortTensor", "Tensor", "abs", "absolute", "accelerator", "add", "all",
+    "amax", "amin", "any", "arange", "argmax", "argmin", "argsort", "as_tensor", "autograd", "backends",
+    "bitwise_and", "bitwise_not", "bitwise_or", "bitwise_xor", "bool", "broadcast_to", "cat", "ceil",
+    "chunk", "clamp", "clip", "clone", "conv1d", "conv2d", "conv_transpose2d", "cos", "cuda", "cumsum",
+    "data", "default_generator", "detect_anomaly", "device", "div", "divide", "double", "einsum",
+    "empty", "empty_like", "enable_grad", "eq", "erf", "exp", "expm1", "eye", "flatten", "flip",
+    "float", "float16", "float32", "float64", "floor", "floor_divide", "from_numpy", "full",
+    "full_like", "func", "functional", "gather", "ge", "get_default_device", "get_default_dtype",
+    "get_num_threads", "get_rng_state", "grad", "gradcheck", "gradgradcheck", "graph", "gt", "half",
+    "index_select", "inf", "int", "int16", "int32", "int64", "int8", "is_grad_enabled", "isfinite",
+    "isinf", "isnan", "kernels", "le", "linspace", "load", "log", "log1p", "log_softmax", "logical_and",
+    "logical_not", "logical_or", "logical_xor", "logsumexp", "long", "lt", "manual_seed", "masked_fill",
+    "matmul", "max", "maximum", "mean", "median", "min", "minimum", "movedim", "mps", "mul", "multiply",
+    "nan", "ne", "neg", "negative", "nn", "no_grad", "norm", "ones", "ones_like", "ops", "optim",
+    "outer", "permute", "pi", "pow", "primitive", "prod", "rand", "rand_like", "randint",
+    "randint_like", "randn", "randn_like", "random", "randperm", "reciprocal", "relu", "remainder",
+    "reshape", "roll", "round", "rsqrt", "save", "set_default_device", "set_default_dtype",
+    "set_default_tensor_type", "set_grad_enabled", "set_num_threads", "set_rng_state", "short",
+    "sigmoid", "sign", "sin", "softmax", "sort", "split", "sqrt", "square", "squeeze", "stack", "std",
+    "sub", "subtract", "sum", "take_along_dim", "tan", "tanh", "tensor", "tile", "transpose", "tril",
+    "triu", "trunc", "uint8", "unbind", "unflatten", "unsqueeze", "var", "viz", "where", "xpu", "zeros",
     "zeros_like",
 ]  # fmt: skip
 
@@ -212,7 +227,6 @@ _INSTEAD = {
     **dict.fromkeys(["concat", "concatenate", "hstack", "vstack"], "use cat or stack"),
     **dict.fromkeys(["mm", "bmm", "mv", "dot"], "use matmul, or the operator @"),
     **dict.fromkeys(["allclose", "isclose", "unique", "nonzero"], "use NumPy's on x.detach().numpy()"),
-    **dict.fromkeys(["FloatTensor", "DoubleTensor", "LongTensor"], "use tensor(data, dtype=...)"),
     **dict.fromkeys(["swapaxes", "swapdims"], "use transpose"),
     **dict.fromkeys(["complex64", "complex128"], "numbers are real"),
     "autocast": "use x.to(dtype)",
@@ -220,7 +234,6 @@ _INSTEAD = {
     "equal": "use (x == y).all()",
     "inference_mode": "use no_grad",
     "normal": "use mean + std * randn(size)",
-    "set_default_dtype": "pass dtype= where a tensor is made",
     "summary": "it is in nn",
     "topk": "use sort(descending=True)",
 }

@@ -85,6 +85,30 @@ def check_device(device_: Any, operation: str = "device") -> None:
         raise RuntimeError(f"{operation}: {ONLY}; got device {str(found)!r}. Use device('cpu'), or leave it out")
 
 
+def read_target(
+    operation: str, *args: Any, copy: bool = False, non_blocking: bool = False, memory_format: Any = None, **named: Any
+) -> tuple[Any, bool]:
+    """What the arguments of `to` ask for: a dtype, or None for the same, and whether to copy in any case.
+
+    to(device, dtype, non_blocking, copy), to(dtype, non_blocking, copy), to(other, non_blocking, copy), as in PyTorch.
+    """
+    first = args[0] if args else None
+    names: tuple[str, ...] = ("other",) if hasattr(first, "requires_grad") else ("dtype",)
+    if first is None or isinstance(first, device | int) or str(first).partition(":")[0] in TYPES:
+        names = ("device", "dtype")
+    names = (*names, "non_blocking", "copy")
+    given = dict(zip(names, args, strict=False))
+    if len(args) > len(names) or given.keys() & named.keys() or named.keys() - {"device", "dtype", "other"}:
+        raise TypeError(
+            f"{operation}: expected (device, dtype, non_blocking, copy), (dtype, non_blocking, copy) or "
+            f"(other, non_blocking, copy), got {args} and {sorted(named)}"
+        )
+    given |= named
+    check_device(given.get("device"), operation)
+    other = given.get("other")
+    return given.get("dtype") if other is None else other.dtype, bool(given.get("copy", copy))
+
+
 def get_default_device() -> device:
     """The device that tensors are made on: the CPU."""
     return CPU

@@ -15,6 +15,9 @@ import numpy as np
 
 from minigrad import notebook, random
 from minigrad.autograd import Value, box, explained, state
+from minigrad.device import CPU, check_device, read_target
+from minigrad.device import device as Device
+from minigrad.dtypes import as_dtype, read_type_name, type_name
 from minigrad.instead import missing
 from minigrad.ops import elementwise, linalg, reductions, shape
 
@@ -318,14 +321,41 @@ class Tensor(Value, results=True):
         """The elements as nested lists of Python numbers."""
         return self.array.tolist()
 
-    def to(self, dtype: Any) -> Tensor:
-        """This in another dtype (or that of another tensor); itself if it has it, or for "cpu", where all is."""
-        if isinstance(dtype, str) and dtype == "cpu":
-            return self
-        dtype = as_dtype(dtype.dtype if isinstance(dtype, Tensor) else dtype)
-        return self if dtype == self.array.dtype else elementwise.cast(self, dtype)
+    def to(self, *args: Any, **options: Any) -> Tensor:
+        """This in another dtype: to(dtype), to(device), to(device, dtype), to(other), each with non_blocking and copy.
 
-    type = to
+        Itself if nothing changes, unless `copy`. The device is the CPU; the dtype that of `other`, if one is given.
+        """
+        dtype, copy = read_target("to", *args, **options)
+        if dtype is None or as_dtype(dtype) == self.array.dtype:
+            return self.clone() if copy else self
+        return elementwise.cast(self, as_dtype(dtype))
+
+    def type(self, dtype: Any = None, non_blocking: bool = False) -> Any:
+        """What PyTorch calls this tensor, as "torch.FloatTensor"; with a dtype or such a name, this in that dtype."""
+        if dtype is None:
+            return type_name(self.array.dtype)
+        return self.to(dtype=read_type_name(dtype) if isinstance(dtype, str) else as_dtype(dtype))
+
+    @property
+    def device(self) -> Device:
+        """Where the elements are: on the CPU."""
+        return CPU
+
+    def cpu(self, memory_format: Any = None) -> Tensor:
+        """This tensor: it is on the CPU."""
+        return self
+
+    def cuda(self, device: Any = "cuda", non_blocking: bool = False, memory_format: Any = None) -> Tensor:
+        """Refused with a RuntimeError: there is one device, the CPU."""
+        check_device("cuda" if device is None else device, "cuda")
+        return self
+
+    is_cuda = False
+
+    def pin_memory(self, device: Any = None) -> Tensor:
+        """This tensor: no other device waits for its memory."""
+        return self
 
     def type_as(self, other: Tensor) -> Tensor:
         """This in the dtype of `other`."""
@@ -350,6 +380,22 @@ class Tensor(Value, results=True):
     def bool(self) -> Tensor:
         """Whether each element is not 0."""
         return self.to(np.bool_)
+
+    def half(self) -> Tensor:
+        """This in float16."""
+        return self.to(np.float16)
+
+    def short(self) -> Tensor:
+        """This in int16."""
+        return self.to(np.int16)
+
+    def char(self) -> Tensor:
+        """This in int8."""
+        return self.to(np.int8)
+
+    def byte(self) -> Tensor:
+        """This in uint8."""
+        return self.to(np.uint8)
 
     def __len__(self) -> Any:
         if not self.array.ndim:
@@ -441,10 +487,9 @@ class Tensor(Value, results=True):
 
 
 INSTEAD = {
-    **dict.fromkeys(["cuda", "cpu", "device", "is_cuda", "pin_memory"], "there is one device, the CPU; leave it out"),
     **dict.fromkeys(["gelu", "silu", "elu", "leaky_relu", "softplus", "pad"], "it is in nn.functional"),
     **dict.fromkeys(["nonzero", "unique", "allclose", "histc"], "use NumPy's on x.detach().numpy()"),
-    **dict.fromkeys(["half", "bfloat16"], "use x.to(dtype)"),
+    "bfloat16": "use x.to(dtype)",
     **dict.fromkeys(["scatter", "scatter_", "index_put", "index_put_", "masked_fill_"], "use x[index] = values"),
     **dict.fromkeys(["relu_", "exp_", "sqrt_", "sigmoid_", "tanh_", "round_", "abs_", "neg_"], "use x.copy_(x.relu())"),
     **dict.fromkeys(["unsqueeze_", "squeeze_", "t_", "transpose_"], "use the name without the underscore"),
@@ -537,17 +582,6 @@ def refuse_gradient(name: str, other: Any) -> None:
         )
 
 
-def as_dtype(dtype: Any) -> np.dtype[Any]:
-    """A NumPy dtype, of kinds that tensors have: floating, integer or boolean."""
-    try:
-        found: np.dtype[Any] = np.dtype(dtype)
-    except TypeError:
-        raise TypeError(f"expected a dtype such as mg.float32, got {dtype!r}") from None
-    if found.kind not in "fiub":
-        raise TypeError(f"expected a floating, integer or boolean dtype, got {found}")
-    return found
-
-
 def as_array(data: Any, dtype: Any = None) -> np.ndarray:
     """A new array with the elements of `data`; float32 for Python floats unless a dtype is given."""
     if isinstance(data, Value):
@@ -559,7 +593,7 @@ def as_array(data: Any, dtype: Any = None) -> np.ndarray:
     except ValueError as error:
         raise ValueError(f"tensor: expected numbers or nested lists of equal lengths: {error}") from None
     if dtype is None and array.dtype == np.float64 and not isinstance(data, np.ndarray | np.generic):
-        array = array.astype(np.float32)
+        array = array.astype(as_dtype(None))
     as_dtype(array.dtype)
     return array
 
@@ -567,18 +601,20 @@ def as_array(data: Any, dtype: Any = None) -> np.ndarray:
 # ---------------------------------------------------------------------------------------------------- creation
 
 
-def tensor(data: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+def tensor(data: Any, dtype: Any = None, requires_grad: bool = False, device: Any = None) -> Tensor:
     """A Tensor with the elements of numbers, nested lists, an array or a Tensor; always a copy.
 
     >>> tensor([[1, 2], [3, 4]])
     tensor([[1, 2],
             [3, 4]])
     """
+    check_device(device, "tensor")
     return Tensor(data, dtype, requires_grad)
 
 
-def as_tensor(data: Any, dtype: Any = None) -> Tensor:
+def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
     """`data` as a Tensor: itself if it is one of that dtype, sharing the memory of an array of that dtype."""
+    check_device(device, "as_tensor")
     if isinstance(data, Tensor):
         return data if dtype is None else data.to(dtype)
     if isinstance(data, np.ndarray) and (dtype is None or data.dtype == as_dtype(dtype)):
@@ -598,57 +634,76 @@ def finished(array: np.ndarray, requires_grad: bool) -> Tensor:
     return box(array).requires_grad_(requires_grad)
 
 
-def zeros(*size: Any, dtype: Any = np.float32, requires_grad: bool = False) -> Tensor:
+def zeros(*size: Any, dtype: Any = None, requires_grad: bool = False, device: Any = None) -> Tensor:
     """Zeros of a shape."""
+    check_device(device, "zeros")
     return finished(np.zeros(row(size), as_dtype(dtype)), requires_grad)
 
 
-def ones(*size: Any, dtype: Any = np.float32, requires_grad: bool = False) -> Tensor:
+def ones(*size: Any, dtype: Any = None, requires_grad: bool = False, device: Any = None) -> Tensor:
     """Ones of a shape."""
+    check_device(device, "ones")
     return finished(np.ones(row(size), as_dtype(dtype)), requires_grad)
 
 
-def empty(*size: Any, dtype: Any = np.float32, requires_grad: bool = False) -> Tensor:
+def empty(*size: Any, dtype: Any = None, requires_grad: bool = False, device: Any = None) -> Tensor:
     """A tensor of a shape with arbitrary elements."""
+    check_device(device, "empty")
     return finished(np.empty(row(size), as_dtype(dtype)), requires_grad)
 
 
-def full(size: Sequence[int], fill_value: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+def full(
+    size: Sequence[int], fill_value: Any, dtype: Any = None, requires_grad: bool = False, device: Any = None
+) -> Tensor:
     """A tensor of a shape with one value everywhere; its dtype is the value's unless given."""
+    check_device(device, "full")
     value = as_array(fill_value, dtype)
     return finished(np.full(tuple(size), value, value.dtype), requires_grad)
 
 
-def arange(start: Any, end: Any = None, step: Any = 1, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+def arange(
+    start: Any, end: Any = None, step: Any = 1, dtype: Any = None, requires_grad: bool = False, device: Any = None
+) -> Tensor:
     """start, start + step, … up to but not including end; from 0 with one argument. Integers unless one is a float."""
+    check_device(device, "arange")
     start, end = (0, start) if end is None else (start, end)
-    kind = np.float32 if any(isinstance(v, float) for v in (start, end, step)) else np.int64
+    kind = None if any(isinstance(v, float) for v in (start, end, step)) else np.int64
     if step == 0:
         raise ValueError(f"arange: from {start} to {end} in steps of 0 never arrives")
     values = start + step * np.arange(max(0, math.ceil((end - start) / step)))
-    return finished(values.astype(as_dtype(dtype or kind)), requires_grad)
+    return finished(values.astype(as_dtype(kind if dtype is None else dtype)), requires_grad)
 
 
-def linspace(start: float, end: float, steps: int, dtype: Any = np.float32, requires_grad: bool = False) -> Tensor:
+def linspace(
+    start: float, end: float, steps: int, dtype: Any = None, requires_grad: bool = False, device: Any = None
+) -> Tensor:
     """`steps` numbers at equal distances, from start to end, both included."""
+    check_device(device, "linspace")
     return finished(np.linspace(start, end, steps).astype(as_dtype(dtype)), requires_grad)
 
 
-def eye(n: int, m: int | None = None, dtype: Any = np.float32, requires_grad: bool = False) -> Tensor:
+def eye(n: int, m: int | None = None, dtype: Any = None, requires_grad: bool = False, device: Any = None) -> Tensor:
     """Ones on the diagonal of an (n, m) matrix of zeros; m = n unless given."""
+    check_device(device, "eye")
     return finished(np.eye(n, m, dtype=as_dtype(dtype)), requires_grad)
 
 
 Source: TypeAlias = "np.random.Generator | None"  # None: the default generator
 
 
-def rand(*size: Any, dtype: Any = np.float32, generator: Source = None, requires_grad: bool = False) -> Tensor:
+def rand(
+    *size: Any, dtype: Any = None, generator: Source = None, requires_grad: bool = False, device: Any = None
+) -> Tensor:
     """Draws from the uniform distribution on [0, 1)."""
+    check_device(device, "rand")
     return finished(draw("random", row(size), dtype, generator), requires_grad)
 
 
-def randn(*size: Any, dtype: Any = np.float32, generator: Source = None, requires_grad: bool = False) -> Tensor:
+def randn(
+    *size: Any, dtype: Any = None, generator: Source = None, requires_grad: bool = False, device: Any = None
+) -> Tensor:
     """Draws from the standard normal distribution."""
+    check_device(device, "randn")
     return finished(draw("standard_normal", row(size), dtype, generator), requires_grad)
 
 
@@ -659,51 +714,70 @@ def draw(name: str, size: tuple[int, ...], dtype: Any, generator: Source) -> np.
     return np.asarray(getattr(source, name)(size, dtype=native)).astype(dtype, copy=False)
 
 
-def randint(low: int, high: Any = None, size: Any = None, dtype: Any = np.int64, generator: Source = None) -> Tensor:
+def randint(
+    low: int, high: Any = None, size: Any = None, dtype: Any = np.int64, generator: Source = None, device: Any = None
+) -> Tensor:
     """Whole numbers from low up to but not including high, each as likely: randint(low, high, size) or (high, size)."""
+    check_device(device, "randint")
     if size is None:
         low, high, size = 0, low, high
     source = random.default_generator if generator is None else generator
     return box(np.asarray(source.integers(low, high, tuple(size))).astype(as_dtype(dtype)))
 
 
-def randperm(n: int, generator: Source = None) -> Tensor:
+def randperm(n: int, generator: Source = None, device: Any = None) -> Tensor:
     """The numbers 0 … n - 1 in random order."""
+    check_device(device, "randperm")
     source = random.default_generator if generator is None else generator
     return box(source.permutation(n))
 
 
-def zeros_like(input: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+def zeros_like(input: Any, dtype: Any = None, requires_grad: bool = False, device: Any = None) -> Tensor:
     """Zeros of the shape and dtype of another tensor."""
+    check_device(device, "zeros_like")
     return zeros(input.shape, dtype=dtype or input.dtype, requires_grad=requires_grad)
 
 
-def ones_like(input: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+def ones_like(input: Any, dtype: Any = None, requires_grad: bool = False, device: Any = None) -> Tensor:
     """Ones of the shape and dtype of another tensor."""
+    check_device(device, "ones_like")
     return ones(input.shape, dtype=dtype or input.dtype, requires_grad=requires_grad)
 
 
-def empty_like(input: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+def empty_like(input: Any, dtype: Any = None, requires_grad: bool = False, device: Any = None) -> Tensor:
     """Arbitrary elements in the shape and dtype of another tensor."""
+    check_device(device, "empty_like")
     return empty(input.shape, dtype=dtype or input.dtype, requires_grad=requires_grad)
 
 
-def full_like(input: Any, fill_value: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+def full_like(
+    input: Any, fill_value: Any, dtype: Any = None, requires_grad: bool = False, device: Any = None
+) -> Tensor:
     """One value everywhere, in the shape and dtype of another tensor."""
+    check_device(device, "full_like")
     return full(input.shape, fill_value, dtype or input.dtype, requires_grad)
 
 
-def rand_like(input: Any, dtype: Any = None, generator: Source = None, requires_grad: bool = False) -> Tensor:
+def rand_like(
+    input: Any, dtype: Any = None, generator: Source = None, requires_grad: bool = False, device: Any = None
+) -> Tensor:
     """Uniform draws from [0, 1) in the shape and dtype of another tensor."""
+    check_device(device, "rand_like")
     return rand(input.shape, dtype=dtype or input.dtype, generator=generator, requires_grad=requires_grad)
 
 
-def randn_like(input: Any, dtype: Any = None, generator: Source = None, requires_grad: bool = False) -> Tensor:
+def randn_like(
+    input: Any, dtype: Any = None, generator: Source = None, requires_grad: bool = False, device: Any = None
+) -> Tensor:
     """Standard normal draws in the shape and dtype of another tensor."""
+    check_device(device, "randn_like")
     return randn(input.shape, dtype=dtype or input.dtype, generator=generator, requires_grad=requires_grad)
 
 
-def randint_like(input: Any, low: int, high: int | None = None, dtype: Any = None, generator: Source = None) -> Tensor:
+def randint_like(
+    input: Any, low: int, high: int | None = None, dtype: Any = None, generator: Source = None, device: Any = None
+) -> Tensor:
     """Whole numbers from low (or 0) up to but not including high (or low), in another tensor's shape and dtype."""
+    check_device(device, "randint_like")
     low, high = (0, low) if high is None else (low, high)
     return randint(low, high, input.shape, dtype or input.dtype, generator)

@@ -96,3 +96,57 @@ def test_switches_can_be_set_and_nothing_else():
             setattr(place, name, True)
     with pytest.raises(AttributeError, match="no attribute 'nonsense'; there is one device"):
         mg.cuda.nonsense()
+
+
+CREATE = {
+    "tensor": ([1.0],), "as_tensor": ([1.0],), "zeros": (2,), "ones": (2,), "empty": (2,), "full": ((2,), 1.0),
+    "arange": (3,), "linspace": (0, 1, 3), "eye": (2,), "rand": (2,), "randn": (2,), "randint": (3, (2,)),
+    "randperm": (3,), "FloatTensor": (2,), "LongTensor": ([1],),
+    **{f"{name}_like": (mg.ones(2),) for name in ("zeros", "ones", "empty", "rand", "randn")},
+    "full_like": (mg.ones(2), 1.0), "randint_like": (mg.ones(2), 3),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CREATE)
+def test_every_function_that_makes_a_tensor_takes_the_cpu_and_refuses_others(name):
+    make = getattr(mg, name)
+    assert make(*CREATE[name], device="cpu").device == make(*CREATE[name], device=None).device == mg.device("cpu")
+    state = mg.get_rng_state()
+    with pytest.raises(RuntimeError, match=rf"{name}: there is one device, the CPU; got device 'cuda:0'"):
+        make(*CREATE[name], device=mg.device("cuda:0"))
+    assert (mg.get_rng_state() == state).all()
+
+
+def test_a_tensor_moves_to_the_cpu_where_it_is():
+    x = mg.ones(2)
+    same = [x.to("cpu"), x.to(mg.device("cpu")), x.to(None), x.to(), x.to(mg.ones(1)), x.to("cpu", non_blocking=True)]
+    assert all(moved is x for moved in [*same, x.cpu(), x.pin_memory(), x.cuda("cpu"), x.to(device="cpu:0")])
+    assert not x.is_cuda
+    for move in (lambda: x.cuda(), lambda: x.cuda(0), lambda: x.to("cuda"), lambda: x.to(0), lambda: x.to("mps")):
+        with pytest.raises(RuntimeError, match="there is one device, the CPU"):
+            move()
+
+
+def test_a_tensor_moves_to_a_device_and_a_dtype_at_once():
+    x, other = mg.ones(2, requires_grad=True), mg.zeros(1, dtype=mg.float64)
+    calls = [
+        ("cpu", mg.float64), (mg.float64,), (mg.device("cpu"), mg.float64, True, True), (mg.float64, True, True),
+        (other,), (other, True, True), (float,), (None, mg.float64),
+    ]  # fmt: skip
+    assert all(x.to(*call).dtype == mg.float64 for call in calls)
+    assert x.to(device="cpu", dtype=mg.float64).dtype == x.to(other=other).dtype == mg.float64
+    copied = x.to("cpu", copy=True)
+    assert copied is not x and copied.requires_grad and copied.tolist() == x.tolist()
+    for call, options in ((("cpu", mg.float64, True, True, 1), {}), (("cpu",), {"device": "cpu"}), ((), {"kind": 1})):
+        with pytest.raises(TypeError, match=r"to: expected \(device, dtype, non_blocking, copy\)"):
+            x.to(*call, **options)
+
+
+def test_a_module_moves_to_a_device_and_a_dtype():
+    layer = mg.nn.Linear(2, 2)
+    assert layer.to(mg.device("cpu")) is layer and layer.cpu() is layer and layer.to(None) is layer
+    assert layer.to("cpu", mg.float64).weight.dtype == mg.float64
+    assert layer.to(mg.ones(1)).weight.dtype == mg.float32 and layer.to(dtype=mg.float64).bias.dtype == mg.float64
+    for move in (layer.cuda, lambda: layer.cuda(0), lambda: layer.to("cuda:0"), lambda: layer.to(device="mps")):
+        with pytest.raises(RuntimeError, match=r"Module\.\w+: .*there is one device, the CPU"):
+            move()

@@ -117,7 +117,9 @@ def test_a_function_and_the_method_of_its_name_are_the_same():
         "float",
         "int",
         "double",
+        "half",
         "long",
+        "short",
         "where",
         "permute",
         "reshape",
@@ -128,8 +130,6 @@ def test_a_function_and_the_method_of_its_name_are_the_same():
 
 
 HINTS = {
-    "cuda": (lambda: mg.ones(1).cuda(), "'Tensor' object has no attribute 'cuda'; there is one device"),
-    "cpu": (lambda: mg.ones(1).cpu(), "leave it out"),
     "topk": (lambda: mg.ones(1).topk(1), r"use sort\(descending=True\)"),
     "gelu": (lambda: mg.ones(1).gelu(), "it is in nn.functional"),
     "scatter_": (lambda: mg.ones(1).scatter_(0, 0, 0), r"use x\[index\] = values"),
@@ -143,7 +143,7 @@ HINTS = {
     "no such name in the package": (lambda: mg.nonsense, "module 'minigrad' has no attribute 'nonsense'$"),
     "of nn": (lambda: nn.LSTM, "module 'minigrad.nn' has no attribute 'LSTM'; write the step"),
     "of optim": (lambda: optim.LBFGS, "module 'minigrad.optim' has no attribute 'LBFGS'; there are SGD"),
-    "of a module": (lambda: nn.Linear(1, 1).cuda(), "leave the call out"),
+    "of a module": (lambda: nn.Linear(1, 1).share_memory(), r"send module.state_dict\(\)"),
 }
 
 
@@ -161,7 +161,7 @@ def test_hints_are_for_names_that_there_are_not():
 
 def test_missing_names_behave_as_python_expects():
     x = mg.ones(1)
-    assert not hasattr(x, "cuda") and getattr(x, "cuda", 3) == 3
+    assert not hasattr(x, "astype") and getattr(x, "astype", 3) == 3
     with pytest.raises(AttributeError) as caught:
         x.reshpe  # noqa: B018
     assert caught.value.name == "reshpe" and caught.value.obj is x  # so that Python can suggest reshape

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from minigrad import functional as F
+from minigrad.dtypes import as_dtype
 from minigrad.nn import init
 from minigrad.nn.module import Module, Parameter
 from minigrad.tensor import Tensor
@@ -24,7 +25,7 @@ PaddingMode = Literal["zeros", "reflect", "replicate", "circular"]
 
 
 def _empty(*shape: int, dtype: DTypeLike | None = None) -> Parameter:
-    return Parameter(np.empty(shape, np.float32 if dtype is None else dtype))
+    return Parameter(np.empty(shape, as_dtype(dtype)))
 
 
 def _positive(layer: Module, **sizes: int) -> None:
@@ -391,7 +392,7 @@ class _BatchNorm(Module):
         self.track_running_stats = track_running_stats
         self.weight = _empty(num_features, dtype=dtype) if affine else None
         self.bias = _empty(num_features, dtype=dtype) if affine else None
-        zeros = np.zeros(num_features, np.float32 if dtype is None else dtype)
+        zeros = np.zeros(num_features, as_dtype(dtype))
         self.register_buffer("running_mean", Tensor(zeros) if track_running_stats else None)
         self.register_buffer("running_var", Tensor(zeros + 1) if track_running_stats else None)
         self.register_buffer("num_batches_tracked", Tensor(np.zeros((), np.int64)) if track_running_stats else None)

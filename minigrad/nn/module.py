@@ -11,10 +11,11 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, Protocol, Self, TypeVar
 
 import numpy as np
-from numpy.typing import DTypeLike
 
 from minigrad import notebook
 from minigrad.autograd import RemovableHandle
+from minigrad.device import check_device, read_target
+from minigrad.dtypes import as_dtype
 from minigrad.instead import missing_name
 from minigrad.tensor import Tensor
 
@@ -240,15 +241,15 @@ class Module:
             elif parameter.grad is not None:
                 parameter.grad = Tensor(np.zeros_like(parameter.array))
 
-    def to(self, target: DTypeLike) -> Self:
-        """Cast all floating parameters, gradients and buffers to the dtype `target`. ("cpu", where all is, is
-        heard.)"""
-        if isinstance(target, str) and target == "cpu":
+    def to(self, *args: Any, **options: Any) -> Self:
+        """Cast all floating parameters, gradients and buffers: to(dtype), to(device), to(device, dtype), to(tensor).
+
+        The device is the CPU; without a dtype nothing changes.
+        """
+        target, _ = read_target("Module.to", *args, **options)
+        if target is None:
             return self
-        try:
-            dtype = np.dtype(target)
-        except TypeError:
-            raise ValueError(f"Module.to: expected a dtype or 'cpu', got {target!r}; minigrad is on the CPU") from None
+        dtype = as_dtype(target)
         if dtype.kind != "f":
             raise TypeError(f"Module.to: expected a floating dtype, got {dtype}")
         for tensor in [*self.parameters(), *self.buffers()]:
@@ -259,6 +260,15 @@ class Module:
                 tensor.requires_grad_(recorded)
                 if tensor.grad is not None:
                     tensor.grad = Tensor(tensor.grad.array.astype(dtype))
+        return self
+
+    def cpu(self) -> Self:
+        """This module: it is on the CPU."""
+        return self
+
+    def cuda(self, device: Any = "cuda") -> Self:
+        """Refused with a RuntimeError: there is one device, the CPU."""
+        check_device("cuda" if device is None else device, "Module.cuda")
         return self
 
     def float(self) -> Self:
