@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from minigrad.instead import missing
-
 ONLY = "there is one device, the CPU"
 TYPES = ("cpu", "cuda", "hpu", "ipu", "maia", "meta", "mps", "mtia", "vulkan", "xla", "xpu")
 
@@ -155,7 +153,8 @@ class Family:
         self.__dict__.update(switches)
 
     def __getattr__(self, name: str) -> Any:
-        raise missing(f"module 'minigrad.{self.__name__}'", name, {name: ONLY}, self)
+        what = f"module 'minigrad.{self.__name__}'"
+        raise AttributeError(f"{what} has no attribute {name!r}; {ONLY}", name=name, obj=self)
 
     def __setattr__(self, name: str, value: object) -> None:
         if name != "__name__" and (name not in self.__dict__ or isinstance(self.__dict__[name], Answer | Family)):

@@ -46,7 +46,6 @@ INSTEAD = {
         ("functional.instance_norm", "use group_norm with a group for each channel"),
         ("functional.softmin", "use softmax(-input, dim)"),
         ("functional.relu6 functional.hardtanh", "use input.clamp(min, max)"),
-        ("Module.cuda Module.cpu", "minigrad computes on the CPU; leave the call out"),
         ("Module.compile", "there is nothing to compile; call the module itself"),
         ("Module.half Module.bfloat16", "use .to(mg.float32) or .to(mg.float64)"),
         ("Module.share_memory", "send module.state_dict() to the other process"),
