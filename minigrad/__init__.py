@@ -27,6 +27,7 @@ from minigrad.device import (
 )
 from minigrad.dtypes import get_default_dtype, set_default_dtype, set_default_tensor_type
 from minigrad.instead import missing as _missing
+from minigrad.kernels.threads import get_num_threads, set_num_threads
 from minigrad.ops.conv import conv1d, conv2d, conv_transpose2d
 from minigrad.ops.elementwise import (
     abs,
@@ -173,7 +174,6 @@ from minigrad.tensor_types import (
     LongTensor,
     ShortTensor,
 )
-from minigrad.threads import get_num_threads, set_num_threads
 
 if _typing.TYPE_CHECKING:
     from minigrad import viz

@@ -17,8 +17,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from minigrad import kernels, nn
+from minigrad import nn
 from minigrad.autograd import Array, grad, primitive
+from minigrad.kernels import convolution as kernels
 from minigrad.ops.conv import conv2d, convolution, convolution_input, convolution_weight
 from minigrad.ops.elementwise import where
 from minigrad.ops.shape import cat

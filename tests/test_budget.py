@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 import minigrad as mg
-from minigrad import autograd, kernels, nn, optim, threads
+from minigrad import autograd, nn, optim
+from minigrad.kernels import convolution, memory, pooling, products, threads, windows
 from minigrad.nn import functional as F
 
 
@@ -21,17 +22,20 @@ def calls(monkeypatch):
     """Counts the calls of kernels by name."""
     counted = {}
 
-    def count(name):
-        kernel = getattr(kernels, name)
+    def count(module, name):
+        kernel = getattr(module, name)
 
         def counting(*args, **kwargs):
             counted[name] = counted.get(name, 0) + 1
             return kernel(*args, **kwargs)
 
-        monkeypatch.setattr(kernels, name, counting)
+        monkeypatch.setattr(module, name, counting)
 
-    for name in ("conv2d", "conv2d_weight", "conv2d_input", "max_pool2d", "max_pool2d_input", "matmul"):
-        count(name)
+    for name in ("conv2d", "conv2d_weight", "conv2d_input"):
+        count(convolution, name)
+    for name in ("max_pool2d", "max_pool2d_input"):
+        count(pooling, name)
+    count(products, "matmul")
     return counted
 
 
@@ -149,13 +153,13 @@ def test_convolution_holds_a_chunk_of_columns_whatever_the_size_of_the_batch():
     try:
         for n in (64, 512):
             x = np.ones((16, 8, 16, n), np.float32).transpose(3, 1, 0, 2)
-            kernels.conv2d(x, w, None, *geometry)  # the buffers that live on
-            used, out = peak(lambda x=x: kernels.conv2d(x, w, None, *geometry))
+            convolution.conv2d(x, w, None, *geometry)  # the buffers that live on
+            used, out = peak(lambda x=x: convolution.conv2d(x, w, None, *geometry))
             assert used < out.nbytes + 50_000  # nothing but the result
-            used, _ = peak(lambda x=x, out=out: kernels.conv2d_weight(out, x, (3, 3), *geometry))
-            assert used < 4 * kernels.CHUNK
-        columns = kernels._local.columns.nbytes
-        assert columns < 4 * kernels.CHUNK < 9 * x.nbytes
+            used, _ = peak(lambda x=x, out=out: convolution.conv2d_weight(out, x, (3, 3), *geometry))
+            assert used < 4 * windows.CHUNK
+        columns = memory.local.columns.nbytes
+        assert columns < 4 * windows.CHUNK < 9 * x.nbytes
     finally:
         threads.set_num_threads(before)
 

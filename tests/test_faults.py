@@ -25,8 +25,9 @@ import pytest
 from study_tiny import TINY
 
 import minigrad as mg
-from minigrad import autograd, nn, optim, threads
+from minigrad import autograd, nn, optim
 from minigrad.data import cifar10
+from minigrad.kernels import threads
 from minigrad.study import __main__ as command
 from minigrad.study import executors, experiment, records, report
 
@@ -447,7 +448,8 @@ def test_a_batch_too_large_for_memory_is_an_error_and_a_smaller_one_works_after_
         os.environ["OPENBLAS_NUM_THREADS"] = "1"
         import numpy as np
         import minigrad as mg
-        from minigrad import nn, threads
+        from minigrad import nn
+        from minigrad.kernels import threads
 
         threads.set_num_threads(2)
         mg.manual_seed(0)

@@ -7,7 +7,8 @@ import pytest
 from numpy.lib.stride_tricks import sliding_window_view
 
 import minigrad as mg
-from minigrad import kernels, threads
+from minigrad.kernels import convolution, elementwise, normalise, pooling, products, threads
+from minigrad.kernels.windows import output_size
 
 
 def windows(x, kernel, stride, padding, dilation=(1, 1), fill=0.0):
@@ -83,16 +84,16 @@ def test_convolution_and_its_gradients_match_the_definition(case, layout):
     rng = np.random.default_rng(0)
     x = in_memory(rng.standard_normal((n, c, h, w)), layout)
     weights = in_memory(rng.standard_normal((o, c // groups, *kernel)), "CNHW")
-    out = kernels.conv2d(x, weights, None, *geometry, groups)
+    out = convolution.conv2d(x, weights, None, *geometry, groups)
     g = in_memory(rng.standard_normal(out.shape), layout)
     triple = (g, x, weights, *geometry, groups)
     close = {"rtol": 0, "atol": 1e-13 * max(1, g.size)}
     np.testing.assert_allclose(out, trilinear(*triple, missing="g"), **close)
     np.testing.assert_allclose(
-        kernels.conv2d_weight(g, x, kernel, *geometry, groups), trilinear(*triple, missing="w"), **close
+        convolution.conv2d_weight(g, x, kernel, *geometry, groups), trilinear(*triple, missing="w"), **close
     )
     np.testing.assert_allclose(
-        kernels.conv2d_input(g, weights, (h, w), *geometry, groups), trilinear(*triple, missing="x"), **close
+        convolution.conv2d_input(g, weights, (h, w), *geometry, groups), trilinear(*triple, missing="x"), **close
     )
 
 
@@ -100,8 +101,8 @@ def test_bias_is_added_to_every_pixel_of_its_channel():
     rng = np.random.default_rng(0)
     x, w, bias = rng.standard_normal((2, 4, 5, 5)), rng.standard_normal((6, 2, 3, 3)), rng.standard_normal(6)
     geometry = ((2, 1), (1, 1), (1, 1), 2)
-    expected = kernels.conv2d(x, w, None, *geometry) + bias[:, None, None]
-    np.testing.assert_allclose(kernels.conv2d(x, w, bias, *geometry), expected, atol=1e-14)
+    expected = convolution.conv2d(x, w, None, *geometry) + bias[:, None, None]
+    np.testing.assert_allclose(convolution.conv2d(x, w, bias, *geometry), expected, atol=1e-14)
 
 
 def test_expanded_arrays_are_accepted():
@@ -110,9 +111,9 @@ def test_expanded_arrays_are_accepted():
     w = np.random.default_rng(0).standard_normal((4, 2, 3, 3))
     geometry = ((1, 1), (1, 1), (1, 1), 1)
     for call in (
-        lambda x, g: kernels.conv2d(x, w, None, *geometry),
-        lambda x, g: kernels.conv2d_weight(g, x, (3, 3), *geometry),
-        lambda x, g: kernels.conv2d_input(g, w, (5, 5), *geometry),
+        lambda x, g: convolution.conv2d(x, w, None, *geometry),
+        lambda x, g: convolution.conv2d_weight(g, x, (3, 3), *geometry),
+        lambda x, g: convolution.conv2d_input(g, w, (5, 5), *geometry),
     ):
         np.testing.assert_array_equal(call(x, g), call(x.copy(), g.copy()))
 
@@ -132,12 +133,12 @@ def test_float32_agrees_with_float64_to_a_hundred_thousandth(case):
     rng = np.random.default_rng(0)
     x, w = rng.standard_normal((n, c, side, side)), rng.standard_normal((o, c // groups, k, k))
     geometry = ((stride, stride), (k // 2, k // 2), (1, 1), groups)
-    g = rng.standard_normal(kernels.conv2d(x, w, None, *geometry).shape)
+    g = rng.standard_normal(convolution.conv2d(x, w, None, *geometry).shape)
 
     def results(g, x, w):
-        yield kernels.conv2d(x, w, None, *geometry)
-        yield kernels.conv2d_weight(g, x, (k, k), *geometry)
-        yield kernels.conv2d_input(g, w, (side, side), *geometry)
+        yield convolution.conv2d(x, w, None, *geometry)
+        yield convolution.conv2d_weight(g, x, (k, k), *geometry)
+        yield convolution.conv2d_input(g, w, (side, side), *geometry)
 
     single = results(g.astype("f4"), x.astype("f4"), w.astype("f4"))
     for narrow, wide in zip(single, results(g, x, w), strict=True):
@@ -161,7 +162,7 @@ def pooled_windows(x, case, fill):
     """Windows, those kept by `ceil_mode` completed with `fill`."""
     _, _, kernel, stride, padding, dilation, ceil_mode = case
     sizes = [
-        kernels.output_size(size, k, s, p, d, ceil_mode)
+        output_size(size, k, s, p, d, ceil_mode)
         for size, k, s, p, d in zip(x.shape[2:], kernel, stride, padding, dilation, strict=True)
     ]
     overhang = [(0, 0), (0, 0), (0, stride[0]), (0, stride[1])]
@@ -177,7 +178,7 @@ def test_max_pool_takes_the_first_maximum_and_returns_the_gradient_there(case, l
     rng = np.random.default_rng(0)
     x = in_memory(rng.integers(-2, 2, (3, 2, h, w)).astype(float), layout)  # many ties
     views = pooled_windows(x, case, -np.inf)
-    out = kernels.max_pool2d(x, *geometry, ceil_mode)
+    out = pooling.max_pool2d(x, *geometry, ceil_mode)
     np.testing.assert_array_equal(out, views.max((-1, -2)))
 
     numbers = pooled_windows(np.arange(x.size, dtype=float).reshape(x.shape), case, np.nan)
@@ -185,22 +186,22 @@ def test_max_pool_takes_the_first_maximum_and_returns_the_gradient_there(case, l
     chosen = np.take_along_axis(numbers.reshape(*out.shape, -1), first, -1)[..., 0].astype(int)
     g, v = rng.standard_normal(out.shape), rng.standard_normal(x.shape)
     expected = np.bincount(chosen.ravel(), g.ravel(), x.size).reshape(x.shape)
-    np.testing.assert_allclose(kernels.max_pool2d_input(g, x, out, *geometry), expected, atol=1e-14)
-    np.testing.assert_array_equal(kernels.max_pool2d_gather(v, x, out, *geometry), v.ravel()[chosen])
+    np.testing.assert_allclose(pooling.max_pool2d_input(g, x, out, *geometry), expected, atol=1e-14)
+    np.testing.assert_array_equal(pooling.max_pool2d_gather(v, x, out, *geometry), v.ravel()[chosen])
 
 
 def test_max_pool_hands_on_nan_and_its_gradient_and_spreads_no_infinite_gradient():
     x = np.array([[[[1.0, np.nan], [5.0, 2.0]]]])
     geometry = ((2, 2), (2, 2), (0, 0), (1, 1))
-    out = kernels.max_pool2d(x, *geometry)
+    out = pooling.max_pool2d(x, *geometry)
     assert np.isnan(out).all()
     g = np.full(out.shape, np.inf)
-    np.testing.assert_array_equal(kernels.max_pool2d_input(g, x, out, *geometry), [[[[0, np.inf], [0, 0]]]])
+    np.testing.assert_array_equal(pooling.max_pool2d_input(g, x, out, *geometry), [[[[0, np.inf], [0, 0]]]])
 
 
 def test_max_pool_of_integers():
     x = np.array([[[[-7, -9], [-8, -7]]]])
-    assert kernels.max_pool2d(x, (2, 2), (1, 1), (1, 1), (1, 1))[0, 0].tolist() == [
+    assert pooling.max_pool2d(x, (2, 2), (1, 1), (1, 1), (1, 1))[0, 0].tolist() == [
         [-7, -7, -9], [-7, -7, -7], [-8, -7, -7],
     ]  # fmt: skip
 
@@ -219,10 +220,10 @@ def test_avg_pool_divides_by_what_pytorch_divides_by(case, include_pad, divisor)
     p, q = sums.shape[2:]
     expected = sums / (divisor or counted[:, :, :p, :q].sum((-1, -2)))
     options = (kernel, stride, padding, ceil_mode, include_pad, divisor)
-    out = kernels.avg_pool2d(x, *options)
+    out = pooling.avg_pool2d(x, *options)
     np.testing.assert_allclose(out, expected, atol=1e-14)
     g = rng.standard_normal(out.shape)
-    dx = kernels.avg_pool2d_input(g, (h, w), *options)
+    dx = pooling.avg_pool2d_input(g, (h, w), *options)
     np.testing.assert_allclose((dx * x).sum(), (g * out).sum(), atol=1e-12)  # it is linear: the adjoint
 
 
@@ -235,7 +236,7 @@ def test_output_size_counts_the_windows(ceil_mode):
             if expected[-1][1] < size + p:
                 expected.append(spans[len(expected)])
             expected = [span for span in expected if span[0] < size]
-        assert kernels.output_size(size, k, s, p, d, ceil_mode) == len(expected), (size, k, s, p, d)
+        assert output_size(size, k, s, p, d, ceil_mode) == len(expected), (size, k, s, p, d)
 
 
 # ---------------------------------------------------------------------------- products and elementwise work
@@ -257,11 +258,11 @@ def test_relu_and_its_gradient_are_exact_for_every_number(dtype, shape, layout):
     rng = np.random.default_rng(0)
     x = special(rng, shape, dtype, layout)
     g = special(rng, shape, dtype, layout)
-    np.testing.assert_array_equal(kernels.relu(x), np.maximum(x, 0))
-    np.testing.assert_array_equal(kernels.gate(g, x), np.where(x <= 0, 0, g).astype(dtype))
-    assert kernels.relu(x).strides == kernels.gate(g, x).strides == x.strides
+    np.testing.assert_array_equal(elementwise.relu(x), np.maximum(x, 0))
+    np.testing.assert_array_equal(elementwise.gate(g, x), np.where(x <= 0, 0, g).astype(dtype))
+    assert elementwise.relu(x).strides == elementwise.gate(g, x).strides == x.strides
     other = in_memory(g, "CNHW")  # laid out unlike x: the plain path
-    np.testing.assert_array_equal(kernels.gate(other, x), kernels.gate(g, x))
+    np.testing.assert_array_equal(elementwise.gate(other, x), elementwise.gate(g, x))
 
 
 @pytest.mark.parametrize("layout", ["NCHW", "HCWN"])
@@ -269,9 +270,10 @@ def test_elementwise_work_in_blocks_is_the_function(layout):
     x = special(np.random.default_rng(0), (64, 8, 32, 40), "f4", layout)  # enough for several blocks
     with np.errstate(all="ignore"):
         for function in (np.exp, np.tanh, lambda x: x * x + 1):
-            np.testing.assert_array_equal(kernels.by_blocks(function, x), function(x))
-    assert kernels.by_blocks(np.exp, x).strides == x.strides
-    np.testing.assert_array_equal(kernels.by_blocks(np.exp, x[..., ::2]), np.exp(x[..., ::2]))  # not dense in memory
+            np.testing.assert_array_equal(elementwise.by_blocks(function, x), function(x))
+    assert elementwise.by_blocks(np.exp, x).strides == x.strides
+    part = x[..., ::2]  # not dense in memory
+    np.testing.assert_array_equal(elementwise.by_blocks(np.exp, part), np.exp(part))
 
 
 @pytest.mark.parametrize(
@@ -285,15 +287,15 @@ def test_elementwise_work_in_blocks_is_the_function(layout):
 def test_matmul_is_numpys(left, right):
     rng = np.random.default_rng(0)
     x, y = rng.standard_normal(left), rng.standard_normal(right)
-    np.testing.assert_allclose(kernels.matmul(x, y), np.matmul(x, y), atol=1e-12)
+    np.testing.assert_allclose(products.matmul(x, y), np.matmul(x, y), atol=1e-12)
     if x.ndim == 2 == y.ndim:
-        np.testing.assert_allclose(kernels.matmul(x, np.asfortranarray(y)), np.matmul(x, y), atol=1e-12)
+        np.testing.assert_allclose(products.matmul(x, np.asfortranarray(y)), np.matmul(x, y), atol=1e-12)
 
 
 @pytest.mark.parametrize("left, right", [((3, 4), (5, 6)), ((300, 400), (300, 400)), ((), (3,)), ((3,), ())], ids=str)
 def test_matmul_refuses_what_numpy_refuses(left, right):
     with pytest.raises(ValueError, match="matmul"):
-        kernels.matmul(np.ones(left), np.ones(right))
+        products.matmul(np.ones(left), np.ones(right))
 
 
 @pytest.mark.parametrize("shape", [(6, 3, 4, 5), (9, 3), (4, 3, 7), (32, 3, 40, 41)], ids=str)
@@ -305,19 +307,19 @@ def test_normalising_a_batch_matches_its_definition(shape, layout):
         x, g = in_memory(x, layout), in_memory(g, layout)
     w, b = rng.standard_normal(3), rng.standard_normal(3)
     dims, along = (0, *range(2, x.ndim)), (slice(None), *(None,) * (x.ndim - 2))
-    mean, variance = kernels.channel_moments(x)
+    mean, variance = normalise.channel_moments(x)
     np.testing.assert_allclose(mean, x.mean(dims), rtol=1e-13)
     np.testing.assert_allclose(variance, x.var(dims), rtol=1e-11)
     deviation = np.sqrt(variance + 1e-5)
     standard = (x - mean[along]) / deviation[along]
-    out = kernels.normalise(x, w, b, mean, deviation)
+    out = normalise.normalise(x, w, b, mean, deviation)
     np.testing.assert_allclose(out, standard * w[along] + b[along], atol=1e-12)
     expected = g - g.mean(dims, keepdims=True) - standard * (g * standard).mean(dims, keepdims=True)
-    dx = kernels.normalise_input(g, x, w, mean, deviation)
+    dx = normalise.normalise_input(g, x, w, mean, deviation)
     np.testing.assert_allclose(dx, expected * (w / deviation)[along], atol=1e-11)
-    dw = kernels.normalise_weight(g, x, mean, deviation)
+    dw = normalise.normalise_weight(g, x, mean, deviation)
     np.testing.assert_allclose(dw, (g * standard).sum(dims), atol=1e-9)
-    narrow = kernels.normalise(x.astype("f4"), None, None, *(a.astype("f4") for a in (mean, deviation)))
+    narrow = normalise.normalise(x.astype("f4"), None, None, *(a.astype("f4") for a in (mean, deviation)))
     assert np.abs(narrow - standard).max() <= 1e-4  # x itself was rounded at 100
 
 
@@ -327,12 +329,12 @@ def test_results_are_the_same_bits_for_any_number_of_threads_and_every_time():
 
     def everything(stride):
         geometry = ((stride, stride), (1, 1), (1, 1), 1)
-        out = kernels.conv2d(x, w, None, *geometry)
-        dw = kernels.conv2d_weight(out, x, (3, 3), *geometry)
-        dx = kernels.conv2d_input(out, w, (16, 16), *geometry)
+        out = convolution.conv2d(x, w, None, *geometry)
+        dw = convolution.conv2d_weight(out, x, (3, 3), *geometry)
+        dx = convolution.conv2d_input(out, w, (16, 16), *geometry)
         pool = ((2, 2), (2, 2), (0, 0), (1, 1))
-        pooled = kernels.max_pool2d(dx, *pool)
-        spread = kernels.max_pool2d_input(pooled, dx, pooled, *pool)
+        pooled = pooling.max_pool2d(dx, *pool)
+        spread = pooling.max_pool2d_input(pooled, dx, pooled, *pool)
         return [a.tobytes() for a in (out, dw, dx, pooled, spread)]
 
     before = threads.get_num_threads()
@@ -356,19 +358,18 @@ def test_sums_by_channel_in_float32_are_exact_wherever_the_mean_is(mean, order):
     g = g.transpose(np.argsort(order)).astype(np.float32)
     wide, along = x.astype(np.float64), g.astype(np.float64)
     axes, columns = (0, 2, 3), (1, -1, 1, 1)
-    np.testing.assert_allclose(kernels.channel_sum(x), wide.sum(axes), rtol=1e-5, atol=1e-2)
-    found, variance = kernels.channel_moments(x)
+    np.testing.assert_allclose(normalise.channel_sum(x), wide.sum(axes), rtol=1e-5, atol=1e-2)
+    found, variance = normalise.channel_moments(x)
     np.testing.assert_allclose(found, wide.mean(axes), rtol=1e-6, atol=1e-6)
     np.testing.assert_allclose(variance, wide.var(axes), rtol=1e-5)
     centre, deviation = found.astype(np.float64), np.sqrt(variance.astype(np.float64))
     centred = (wide - centre.reshape(columns)) / deviation.reshape(columns)
     np.testing.assert_allclose(
-        kernels.normalise_weight(g, x, found, np.sqrt(variance)), (along * centred).sum(axes), rtol=1e-5, atol=1e-3
+        normalise.normalise_weight(g, x, found, np.sqrt(variance)), (along * centred).sum(axes), rtol=1e-5, atol=1e-3
     )
     expected = along - along.mean(axes).reshape(columns) - centred * (along * centred).mean(axes).reshape(columns)
-    np.testing.assert_allclose(
-        kernels.normalise_input(g, x, None, found, np.sqrt(variance)), expected / deviation.reshape(columns), atol=2e-5
-    )
+    dx = normalise.normalise_input(g, x, None, found, np.sqrt(variance))
+    np.testing.assert_allclose(dx, expected / deviation.reshape(columns), atol=2e-5)
 
 
 def test_the_sum_over_images_and_pixels_is_not_taken_for_other_dimensions():
@@ -383,7 +384,7 @@ def test_the_sum_over_images_and_pixels_is_not_taken_for_other_dimensions():
 )
 def test_of_equal_maxima_the_first_row_by_row_takes_the_gradient(kernel, stride, dilation):
     x = np.random.default_rng(1).integers(0, 3, (3, 2, 9, 8)).astype(np.float64)  # ties everywhere
-    out = kernels.max_pool2d(x, kernel, stride, (0, 0), dilation)
+    out = pooling.max_pool2d(x, kernel, stride, (0, 0), dilation)
     g = np.random.default_rng(2).standard_normal(out.shape)
     expected = np.zeros_like(x)
     for n, c, p, q in np.ndindex(*out.shape):
@@ -394,4 +395,4 @@ def test_of_equal_maxima_the_first_row_by_row_takes_the_gradient(kernel, stride,
         ]
         h, w = next(place for place in places if x[n, c][place] == out[n, c, p, q])
         expected[n, c, h, w] += g[n, c, p, q]
-    np.testing.assert_allclose(kernels.max_pool2d_input(g, x, out, kernel, stride, (0, 0), dilation), expected)
+    np.testing.assert_allclose(pooling.max_pool2d_input(g, x, out, kernel, stride, (0, 0), dilation), expected)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from threadpoolctl import ThreadpoolController
 
-from minigrad import threads
+from minigrad.kernels import threads
 
 
 @pytest.fixture(autouse=True)
@@ -37,60 +37,20 @@ def test_a_wrong_number_is_refused_and_changes_nothing(count):
 
 
 @pytest.mark.parametrize(
-    "files, quota",
-    [
-        ({}, []),  # not Linux
-        ({"proc/self/cgroup": "0::/\n", "sys/fs/cgroup/cpu.max": "max 100000\n"}, []),
-        ({"proc/self/cgroup": "0::/\n", "sys/fs/cgroup/cpu.max": "150000 100000\n"}, [1.5]),
-        (
-            {
-                "proc/self/cgroup": "0::/outer/inner\n",
-                "sys/fs/cgroup/outer/inner/cpu.max": "max 100000\n",
-                "sys/fs/cgroup/outer/cpu.max": "300000 100000\n",
-            },
-            [3.0],
-        ),
-        (
-            {
-                "proc/self/cgroup": "3:memory:/elsewhere\n2:cpu,cpuacct:/job\n",
-                "sys/fs/cgroup/cpu,cpuacct/job/cpu.cfs_quota_us": "50000\n",
-                "sys/fs/cgroup/cpu,cpuacct/job/cpu.cfs_period_us": "100000\n",
-            },
-            [0.5],
-        ),
-        (
-            {
-                "proc/self/cgroup": "1:cpu:/\n",
-                "sys/fs/cgroup/cpu/cpu.cfs_quota_us": "-1\n",
-                "sys/fs/cgroup/cpu/cpu.cfs_period_us": "100000\n",
-            },
-            [],
-        ),
-    ],
+    "limit, count",
+    [(None, 8), ("max 100000\n", 8), ("150000 100000\n", 2), ("1000 100000\n", 1), ("900000 100000\n", 8), ("", 8)],
 )
-def test_quotas_of_control_groups_are_found(tmp_path, files, quota):
-    for name, text in files.items():
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_text(text)
-    assert list(threads._cgroup_quotas(tmp_path)) == quota
-
-
-def test_the_default_is_bounded_by_quota_and_affinity(tmp_path, monkeypatch):
+def test_the_default_is_bounded_by_affinity_and_by_a_containers_quota(tmp_path, monkeypatch, limit, count):
     monkeypatch.setattr(os, "sched_getaffinity", lambda pid: set(range(8)), raising=False)
-    assert threads._usable_cpus(tmp_path) == 8
-    (tmp_path / "proc/self").mkdir(parents=True)
-    (tmp_path / "proc/self/cgroup").write_text("0::/\n")
-    (tmp_path / "sys/fs/cgroup").mkdir(parents=True)
-    (tmp_path / "sys/fs/cgroup/cpu.max").write_text("150000 100000")
-    assert threads._usable_cpus(tmp_path) == 2
-    (tmp_path / "sys/fs/cgroup/cpu.max").write_text("1000 100000")
-    assert threads._usable_cpus(tmp_path) == 1
+    if limit is not None:
+        (tmp_path / "cpu.max").write_text(limit)
+    assert threads.count_cpus(tmp_path / "cpu.max") == count
 
 
 @pytest.mark.parametrize("wish, count", [("3", 3), ("4,2", 4), ("", None), ("0", None), ("many", None)])
 def test_omp_num_threads_is_heeded(monkeypatch, wish, count):
     monkeypatch.setenv("OMP_NUM_THREADS", wish)
-    assert threads._default_count() == (count or threads._usable_cpus())
+    assert threads._default_count() == (count or threads.count_cpus())
 
 
 @pytest.mark.parametrize("count", [1, 2, 5])

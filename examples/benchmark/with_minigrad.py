@@ -4,7 +4,8 @@ import numpy as np
 import work
 
 import minigrad as mg
-from minigrad import nn, optim, threads
+from minigrad import nn, optim
+from minigrad.kernels import convolution as kernels
 from minigrad.nn import functional as F
 
 VERSION = mg.__version__
@@ -12,7 +13,7 @@ NAME = "minigrad"
 
 
 def use_threads(count):
-    threads.set_num_threads(count)
+    mg.set_num_threads(count)
 
 
 def training_step(network):
@@ -52,9 +53,9 @@ def contraction(shape, direction):
     w = rng.standard_normal((o, c, 3, 3), np.float32)
     geometry = ((1, 1), (1, 1), (1, 1), 1)
     return {
-        "forward": lambda: mg.kernels.conv2d(x, w, None, *geometry),
-        "weight": lambda: mg.kernels.conv2d_weight(g, x, (3, 3), *geometry),
-        "input": lambda: mg.kernels.conv2d_input(g, w, (side, side), *geometry),
+        "forward": lambda: kernels.conv2d(x, w, None, *geometry),
+        "weight": lambda: kernels.conv2d_weight(g, x, (3, 3), *geometry),
+        "input": lambda: kernels.conv2d_input(g, w, (side, side), *geometry),
     }[direction]
 
 

@@ -1,4 +1,4 @@
-"""Convolution is one trilinear form, and this file is its calculus; `kernels.py` makes it fast.
+"""Convolution is one trilinear form, and this file is its calculus; `kernels` makes it fast.
 
     ⟨g, convolution(x, w)⟩  =  Σ_{n,o,p} Σ_{c,k}  g[n, o, p] · x[n, c, s·p + d·k - pad] · w[o, c, k]
 
@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from minigrad import kernels
 from minigrad.autograd import Array, primitive
+from minigrad.kernels import convolution as kernels
 from minigrad.ops.elementwise import add
 from minigrad.ops.reductions import sum
 from minigrad.ops.shape import pad, reshape, squeeze, unsqueeze

@@ -5,15 +5,15 @@ A primitive a function, its rules beside its forward. `g` is the upstream gradie
 
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from minigrad import kernels
 from minigrad.autograd import Array, primitive
+from minigrad.kernels import elementwise as kernels
+from minigrad.kernels import special
 
 if TYPE_CHECKING:
     from minigrad.tensor import Tensor
@@ -164,71 +164,7 @@ def logistic(x: Array) -> Array:
 @primitive(x=lambda g, x: g * (2 / math.sqrt(math.pi)) * exp(-x * x))
 def erf(x: Array) -> Array:
     """The error function 2/√π ∫₀ˣ exp(-t²) dt."""
-    return kernels.by_blocks(error_function, np.asarray(x))
-
-
-def error_function(x: Array) -> Array:
-    if x.dtype != np.float64:
-        return error_ratio(x.astype(np.float32, copy=False)).astype(x.dtype if x.dtype.kind == "f" else np.float32)
-    size = np.abs(x)
-    t = 1 / (1 + size / 2)
-    return np.copysign(1 - t * np.exp(np.polynomial.chebyshev.chebval(2 * t - 1, erfc_series()) - size * size), x)
-
-
-def error_ratio(x: Array) -> Array:
-    """The error function in float32, to 5e-7 of its value, without an exponential: x · p(x²) / q(x²)."""
-    x = np.clip(x, -4, 4)  # beyond, it is ±1 in float32
-    square = x * x
-    p, q = (horner(coefficients, square) for coefficients in erf_fit())
-    p *= x
-    p /= q
-    return np.clip(p, -1, 1, out=p)
-
-
-def horner(coefficients: list[float], x: np.ndarray) -> np.ndarray:
-    """The polynomial with these coefficients, lowest first."""
-    value = np.full_like(x, coefficients[-1])
-    for coefficient in coefficients[-2::-1]:
-        value *= x
-        value += coefficient
-    return value
-
-
-@functools.cache
-def erf_fit() -> tuple[list[float], list[float]]:
-    """Coefficients of p and q, lowest first, with erf(x) = x · p(x²) / q(x²) on [0, 4] to 7e-8.
-
-    Least squares of p - q · erf(x) / x relative to that, weighted by 1 / q of the round before (Sanathanan & Koerner,
-    IEEE Trans. Automatic Control 8, 1963).
-    """
-    degrees = 6, 4
-    z = 8 - 8 * np.cos(np.linspace(0, np.pi, 400))  # x², denser towards the ends
-    values = np.array([math.erf(x) / x if x else 2 / math.sqrt(math.pi) for x in np.sqrt(z)])
-    powers, weight = (z[:, None] / 16) ** np.arange(max(degrees) + 1), np.ones_like(z)
-    for _ in range(10):
-        unknowns = np.hstack([powers[:, : degrees[0] + 1] / values[:, None], -powers[:, 1 : degrees[1] + 1]])
-        solution = np.linalg.lstsq(unknowns * weight[:, None], weight)[0]
-        p, q = solution[: degrees[0] + 1], np.append(1, solution[degrees[0] + 1 :])
-        weight = 1 / (powers[:, : len(q)] @ q)
-    return [float(c / 16**k) for k, c in enumerate(p)], [float(c / 16**k) for k, c in enumerate(q)]
-
-
-@functools.cache
-def erfc_series() -> np.ndarray:
-    """Chebyshev series S with erfc(x) = t·exp(S(2t - 1) - x²) at t = 1 / (1 + x/2), for x ≥ 0.
-
-    Interpolated; far out, where erfc underflows, from its asymptotic series (DLMF 7.12.1).
-    """
-
-    def exponent(u: float) -> float:
-        t = (u + 1) / 2
-        x = 2 / t - 2
-        if x < 10:
-            return math.log(math.erfc(x) / t) + x * x
-        series = sum((-1) ** m * math.prod(range(1, 2 * m, 2)) / (2 * x * x) ** m for m in range(12))
-        return math.log(series / (t * x * math.sqrt(math.pi)))
-
-    return np.polynomial.chebyshev.chebinterpolate(np.vectorize(exponent), 24)
+    return kernels.by_blocks(special.erf, np.asarray(x))
 
 
 @primitive(x=lambda g, x, beta, threshold: g * where(beta * x > threshold, 1.0, sigmoid(beta * x)))
@@ -339,7 +275,7 @@ def gelu(x: Tensor, approximate: str = "none") -> Tensor:
 @primitive(x=lambda g, x: g * gaussian_slope(x))
 def gaussian_unit(x: Array) -> Array:
     """x·Φ(x), with Φ the normal distribution function."""
-    return kernels.by_blocks(lambda x: x * normal_share(x), np.asarray(x))
+    return kernels.by_blocks(lambda x: x * special.normal_share(x), np.asarray(x))
 
 
 @primitive(x=lambda g, x: g * (2 - x * x) * exp(-0.5 * x * x) / math.sqrt(2 * math.pi))
@@ -347,21 +283,12 @@ def gaussian_slope(x: Array) -> Array:
     """Φ(x) + x·φ(x), the slope of x·Φ(x), with φ the normal density."""
 
     def slope(x: Array) -> Array:
-        density = np.exp(-0.5 * x * x)
-        density *= 1 / math.sqrt(2 * math.pi)
-        density *= x
-        density += normal_share(x)
-        return density
+        weighted = special.normal_density(x)
+        weighted *= x
+        weighted += special.normal_share(x)
+        return weighted
 
     return kernels.by_blocks(slope, np.asarray(x))
-
-
-def normal_share(x: Array) -> Array:
-    """Φ(x), the share of a normal distribution below x."""
-    share = error_function(x * math.sqrt(0.5))
-    share += 1
-    share *= 0.5
-    return share
 
 
 # ---------------------------------------------------------------------------------------------------- dtype and memory

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from minigrad import kernels
 from minigrad.autograd import Array, primitive
+from minigrad.kernels import products as kernels
 from minigrad.ops.elementwise import mul
 from minigrad.ops.reductions import sum
 from minigrad.ops.shape import expand, getitem, permute, reshape, transpose, unsqueeze

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from minigrad import kernels
 from minigrad.autograd import Array, is_grad_enabled, primitive
+from minigrad.kernels import normalise as kernels
 
 if TYPE_CHECKING:
     from minigrad.tensor import Tensor

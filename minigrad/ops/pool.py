@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from minigrad import kernels
 from minigrad.autograd import Array, primitive
+from minigrad.kernels import pooling as kernels
+from minigrad.kernels.windows import output_size
 from minigrad.ops.conv import IntOrPair, Pair, pair
 from minigrad.ops.linalg import matmul, matrix_transpose
 from minigrad.ops.reductions import max, mean
@@ -111,7 +112,7 @@ def windows(
     if any(2 * p > k for p, k in zip(margins, kernel, strict=True)):
         raise ValueError(f"{name}: padding {margins} must be at most half of kernel_size {kernel}")
     for axis in zip(input.shape[2:], kernel, strides, margins, dilations, strict=True):
-        if kernels.output_size(*axis, ceil_mode) < 1:
+        if output_size(*axis, ceil_mode) < 1:
             raise ValueError(
                 f"{name}: windows of {kernel} with dilation {dilations} do not fit an image of "
                 f"{tuple(input.shape[2:])} with padding {margins}"

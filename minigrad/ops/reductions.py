@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from minigrad import kernels
 from minigrad.autograd import Array, primitive
+from minigrad.kernels.normalise import channel_sum
 from minigrad.ops.elementwise import abs, div, eq, exp, maximum, minimum, ne, pow, square, sub, where
 from minigrad.ops.shape import expand, flip, pad_constant, permute, reshape, stack, take_along_dim
 
@@ -66,7 +66,7 @@ def count(shape: tuple[int, ...], dim: Dims) -> int:
 def sum(x: Array, dim: Dims = None, keepdim: bool = False, dtype: Any = None) -> Array:
     """The sum of the elements along `dim`."""
     if of_channels(x, dim) and not (keepdim or dtype):
-        return kernels.channel_sum(x)
+        return channel_sum(x)
     return add_along(x, axis=axes(dim), keepdims=keepdim, dtype=dtype or total_dtype(x))
 
 

@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from minigrad import threads
 from minigrad.autograd import describe, enable_grad
+from minigrad.kernels import threads
 from minigrad.tensor import Tensor
 
 Array = NDArray[Any]

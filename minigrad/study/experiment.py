@@ -61,6 +61,7 @@ from numpy.typing import NDArray
 from minigrad import nn, optim
 from minigrad.autograd import grad, no_grad
 from minigrad.channels import cancellation
+from minigrad.kernels.threads import one_blas_thread, set_num_threads
 from minigrad.nn import functional as F
 from minigrad.study import probes
 from minigrad.study.executors import Launcher, serial
@@ -68,7 +69,6 @@ from minigrad.study.records import Record, Store, plain
 from minigrad.study.reductions import ARMS, Arm, he_sigma, unit_start
 from minigrad.study.tasks import BLUE, RED, TASKS, crops, photographs, polarity, presence, swapped
 from minigrad.tensor import Tensor, tensor
-from minigrad.threads import one_blas_thread, set_num_threads
 
 Floats = NDArray[np.floating[Any]]
 

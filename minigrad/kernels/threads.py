@@ -20,9 +20,11 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, TypeVar
 
-__all__ = ["get_num_threads", "one_blas_thread", "run", "set_num_threads"]
-
 T = TypeVar("T")
+
+BLOCK = 1 << 16  # elements of an elementwise task of several steps: what is between them stays in cache
+WORTH = 1 << 20  # elements from which cheap work is worth sharing: to hand over costs 0.1 to 0.3 ms on some machines
+PRODUCTS = 1 << 24  # multiplications from which matrix products are worth it, too: half a millisecond of a core
 
 
 def set_num_threads(count: int) -> None:
@@ -41,43 +43,17 @@ def get_num_threads() -> int:
 
 def _default_count() -> int:
     wish = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
-    return int(wish) if wish.isdecimal() and int(wish) > 0 else _usable_cpus()
+    return int(wish) if wish.isdecimal() and int(wish) > 0 else count_cpus()
 
 
-def _usable_cpus(root: Path = Path("/")) -> int:
-    """Processors that this process may use: its affinity mask, bounded by the quota of its control groups."""
+def count_cpus(limit: Path = Path("/sys/fs/cgroup/cpu.max")) -> int:
+    """Processors that this process may use: those of its affinity mask, or fewer if a container limits its time."""
     cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, min([cpus, *(math.ceil(quota) for quota in _cgroup_quotas(root))]))
-
-
-def _cgroup_quotas(root: Path) -> Iterator[float]:
-    """Processors' worth of time that each control group above this process allows it (cgroup v2 and v1)."""
     try:
-        groups = (root / "proc/self/cgroup").read_text().splitlines()
-    except OSError:  # not Linux
-        return
-    for line in groups:
-        _, controllers, group = line.split(":", 2)
-        if controllers and "cpu" not in controllers.split(","):
-            continue
-        mount = root / "sys/fs/cgroup" / controllers
-        own = mount / group.lstrip("/")
-        # inside a container the group's own path may be missing: the mount's root is then the group itself
-        for folder in (own, *own.parents):
-            if folder.is_relative_to(mount):
-                yield from _quota(folder)
-
-
-def _quota(folder: Path) -> Iterator[float]:
-    try:
-        if (folder / "cpu.max").exists():
-            quota, period = (folder / "cpu.max").read_text().split()
-        else:
-            quota, period = ((folder / f"cpu.cfs_{name}_us").read_text() for name in ("quota", "period"))
-        if quota != "max" and int(quota) > 0:
-            yield int(quota) / int(period)
-    except (OSError, ValueError):  # no such controller, or no limit
-        return
+        quota, period = map(int, limit.read_text().split())  # microseconds of processor time in each period
+    except (OSError, ValueError):  # no container, or one whose quota is "max"
+        return cpus
+    return max(1, min(cpus, math.ceil(quota / period)))
 
 
 def run(task: Callable[[T], object], items: Iterable[T], share: bool = True) -> None:
@@ -107,6 +83,16 @@ def run(task: Callable[[T], object], items: Iterable[T], share: bool = True) -> 
             raise
     if job.error is not None:
         raise job.error
+
+
+def share_slices(task: Callable[[slice], object], size: int, block: int, worth: int = WORTH) -> None:
+    """Call `task` for slices of `block` elements that make up `size`, on the threads from `worth` elements on."""
+    slices = [slice(i, min(i + block, size)) for i in range(0, size, block)]
+    if size >= worth:
+        run(task, slices)
+    else:
+        for s in slices:
+            task(s)
 
 
 _inside = threading.local()  # .task: this thread is inside a task
