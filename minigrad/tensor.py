@@ -19,7 +19,7 @@ from minigrad.device import CPU, check_device, read_target
 from minigrad.device import device as Device
 from minigrad.dtypes import as_dtype, read_type_name, type_name
 from minigrad.instead import missing
-from minigrad.ops import elementwise, linalg, reductions, shape
+from minigrad.ops import elementwise, indexing, linalg, reductions, shape
 
 
 class Tensor(Value, results=True):
@@ -191,8 +191,10 @@ class Tensor(Value, results=True):
         """This in row-major memory: itself if it is, a copy otherwise."""
         return self if self.array.flags.c_contiguous else elementwise.clone(self, "C")
 
+    index_put = indexing.index_put
+
     def __getitem__(self, index: Any) -> Tensor:
-        return shape.subscript(self, own(plain(index)))
+        return indexing.subscript(self, index)
 
     # ---- change in place ---------------------------------------------------------------------------
 
@@ -214,7 +216,8 @@ class Tensor(Value, results=True):
 
     def __setitem__(self, index: Any, value: Any) -> None:
         refuse_gradient("setting elements", value)
-        self._change("setting elements", lambda: self.array.__setitem__(plain(index), plain(value)))
+        chosen = indexing.resolve(index, self, "setting elements")
+        self._change("setting elements", lambda: indexing.write(self.array, chosen, plain(value)))
 
     def _ufunc(self, name: str, ufunc: np.ufunc, other: Any, alpha: float = 1) -> Tensor:
         refuse_gradient(name, other)
@@ -490,7 +493,7 @@ INSTEAD = {
     **dict.fromkeys(["gelu", "silu", "elu", "leaky_relu", "softplus", "pad"], "it is in nn.functional"),
     **dict.fromkeys(["nonzero", "unique", "allclose", "histc"], "use NumPy's on x.detach().numpy()"),
     "bfloat16": "use x.to(dtype)",
-    **dict.fromkeys(["scatter", "scatter_", "index_put", "index_put_", "masked_fill_"], "use x[index] = values"),
+    **dict.fromkeys(["scatter", "scatter_", "index_put_", "masked_fill_"], "use x[index] = values"),
     **dict.fromkeys(["relu_", "exp_", "sqrt_", "sigmoid_", "tanh_", "round_", "abs_", "neg_"], "use x.copy_(x.relu())"),
     **dict.fromkeys(["unsqueeze_", "squeeze_", "t_", "transpose_"], "use the name without the underscore"),
     **dict.fromkeys(["is_contiguous", "stride", "data_ptr", "itemsize", "nbytes"], "ask the array, x.numpy()"),
@@ -539,13 +542,6 @@ DISPATCH = {
 """NumPy's names, and the function here that does the same to tensors with the same positional arguments."""
 
 
-def own(index: Any) -> Any:
-    """An index that nobody else can change before backward needs it again."""
-    if isinstance(index, tuple):
-        return tuple(own(i) for i in index)
-    return index.copy() if isinstance(index, np.ndarray) else index
-
-
 def row(values: tuple[Any, ...]) -> tuple[int, ...]:
     """The numbers of `f(2, 3)`, `f((2, 3))` and `f([2, 3])` alike."""
     if len(values) == 1 and isinstance(values[0], Sequence):
@@ -557,7 +553,7 @@ def row(values: tuple[Any, ...]) -> tuple[int, ...]:
 
 
 def plain(value: Any) -> Any:
-    """An index or value with arrays in place of Tensors and of lists."""
+    """A value with arrays in place of Tensors and of lists."""
     if isinstance(value, Value):
         return value.array
     if isinstance(value, tuple):

@@ -259,9 +259,9 @@ BAD = {
     "reflect too far": (lambda: F.pad(x, (3, 0), mode="reflect"), ValueError, r"'reflect' cannot give.*length 3"),
     "crop too much": (lambda: F.pad(x, (-2, -2)), ValueError, "crop more than there is"),
     "index": (lambda: x[2], IndexError, r"getitem\(float32\[2, 3\], 2\): index 2 is out of bounds"),
-    "float index": (lambda: x[1.5], IndexError, r"getitem\(float32\[2, 3\], 1.5\)"),
+    "float index": (lambda: x[1.5], IndexError, r"getitem\(float32\[2, 3\], 1.5\): expected .*got float"),
     "too many indices": (lambda: x[0, 0, 0], IndexError, "too many indices"),
-    "mask": (lambda: x[mg.ones(3) > 0], IndexError, "boolean index did not match"),
+    "mask": (lambda: x[mg.ones(3) > 0], IndexError, "a mask of shape .3,. at dimension 0 does not fit"),
     "gather": (lambda: x.gather(0, mg.tensor([0])), ValueError, "gather: index has 1 dimensions, the tensor 2"),
     "gather, too long": (
         lambda: x.gather(0, mg.zeros(1, 4, dtype=mg.int64)),

@@ -9,8 +9,9 @@ import numpy as np
 from minigrad.autograd import Array, primitive
 from minigrad.kernels import products as kernels
 from minigrad.ops.elementwise import mul
+from minigrad.ops.indexing import subscript
 from minigrad.ops.reductions import sum
-from minigrad.ops.shape import expand, getitem, permute, reshape, transpose, unsqueeze
+from minigrad.ops.shape import expand, permute, reshape, transpose, unsqueeze
 
 if TYPE_CHECKING:
     from minigrad.tensor import Tensor
@@ -28,7 +29,7 @@ def matmul_left(g: Any, x_shape: tuple[int, ...], y: Any) -> Any:
     if y.ndim == 1:
         g, y = unsqueeze(g, -1), unsqueeze(y, -1)
     if len(x_shape) == 1:
-        return getitem(unsqueeze(g, -2) @ matrix_transpose(y), (..., 0, slice(None)))
+        return subscript(unsqueeze(g, -2) @ matrix_transpose(y), (..., 0, slice(None)))
     return g @ matrix_transpose(y)
 
 
@@ -36,7 +37,7 @@ def matmul_right(g: Any, x: Any, y_shape: tuple[int, ...]) -> Any:
     if x.ndim == 1:
         g, x = (g if len(y_shape) == 1 else unsqueeze(g, -2)), unsqueeze(x, 0)
     if len(y_shape) == 1:
-        return getitem(matrix_transpose(x) @ unsqueeze(unsqueeze(g, -1) if g.ndim == 0 else g, -1), (..., 0))
+        return subscript(matrix_transpose(x) @ unsqueeze(unsqueeze(g, -1) if g.ndim == 0 else g, -1), (..., 0))
     return matrix_transpose(x) @ g
 
 
@@ -165,7 +166,7 @@ def simplified(x: Any, letters: str, needed: set[str], sizes: dict[str, int]) ->
             raise ValueError(f"einsum: the lengths {x.shape[i]} and {x.shape[j]} of {letter!r} have no diagonal")
         order = (i, j, *(k for k in range(x.ndim) if k not in (i, j)))
         n = np.arange(x.shape[i])
-        x = getitem(permute(x, order), (n, n))
+        x = subscript(permute(x, order), (n, n))
         letters = letter + "".join(c for k, c in enumerate(letters) if k not in (i, j))
     alone = tuple(k for k, c in enumerate(letters) if c not in needed)
     if alone:

@@ -10,9 +10,10 @@ from minigrad.autograd import Array, primitive
 from minigrad.kernels import pooling as kernels
 from minigrad.kernels.windows import output_size
 from minigrad.ops.conv import IntOrPair, Pair, pair
+from minigrad.ops.indexing import subscript
 from minigrad.ops.linalg import matmul, matrix_transpose
 from minigrad.ops.reductions import max, mean
-from minigrad.ops.shape import flatten, getitem, reshape, squeeze, stack, unsqueeze
+from minigrad.ops.shape import flatten, reshape, squeeze, stack, unsqueeze
 
 if TYPE_CHECKING:
     from minigrad.tensor import Tensor
@@ -219,7 +220,7 @@ def adaptive_max_pool2d(input: Any, output_size: Any, return_indices: bool = Fal
     values, places = [], []
     for top, bottom in bins(h, rows):
         for left, right in bins(w, columns):
-            value, index = max(flatten(getitem(input, (..., slice(top, bottom), slice(left, right))), -2), -1)
+            value, index = max(flatten(subscript(input, (..., slice(top, bottom), slice(left, right))), -2), -1)
             width = right - left
             values.append(value)
             places.append((top + index.array // width) * w + left + index.array % width)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from types import EllipsisType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from minigrad.autograd import Array, primitive
 from minigrad.ops.elementwise import clone, where
+from minigrad.ops.indexing import subscript
 
 if TYPE_CHECKING:
     from minigrad.tensor import Tensor
@@ -133,8 +133,8 @@ def tile(x: Any, dims: Shape) -> Tensor:
 
 
 @primitive(
-    x=lambda g, x_shape, dim: getitem(g, between(dim, 0, x_shape[dim])),
-    y=lambda g, x_shape, dim: getitem(g, between(dim, x_shape[dim], None)),
+    x=lambda g, x_shape, dim: subscript(g, between(dim, 0, x_shape[dim])),
+    y=lambda g, x_shape, dim: subscript(g, between(dim, x_shape[dim], None)),
 )
 def join(x: Array, y: Array, dim: int) -> Array:
     """x and then y along `dim`, which counts from the front."""
@@ -181,7 +181,7 @@ def split(x: Any, split_size_or_sections: int | Sequence[int], dim: int = 0) -> 
     elif sum(sections) != total:
         raise ValueError(f"split: lengths {list(sections)} do not add up to {total}, the length of dimension {dim}")
     ends = np.cumsum(sections).tolist()
-    return tuple(getitem(x, between(dim, end - n, end)) for n, end in zip(sections, ends, strict=True))
+    return tuple(subscript(x, between(dim, end - n, end)) for n, end in zip(sections, ends, strict=True))
 
 
 def chunk(x: Any, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
@@ -194,7 +194,7 @@ def chunk(x: Any, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
 def unbind(x: Any, dim: int = 0) -> tuple[Tensor, ...]:
     """The slices along `dim`, without it."""
     dim = position(dim, x.ndim, "unbind")
-    return tuple(getitem(x, (slice(None),) * dim + (i,)) for i in range(x.shape[dim]))
+    return tuple(subscript(x, (slice(None),) * dim + (i,)) for i in range(x.shape[dim]))
 
 
 def pad(x: Tensor, pad: Sequence[int], mode: str = "constant", value: float = 0.0) -> Tensor:
@@ -254,58 +254,10 @@ def masked_fill(x: Any, mask: Any, value: Any) -> Tensor:
 # ---------------------------------------------------------------------------------------------------- indexing
 
 
-def subscript(x: Any, key: Any) -> Tensor:
-    """x[key]: numbers, slices, None, ..., boolean masks and integer arrays.
-
-    As in PyTorch, numbers are taken before arrays: x[0, :, i] is x[0][:, i], whereas NumPy would move i's dimensions to
-    the front.
-    """
-    if not isinstance(key, tuple):
-        return getitem(x, key)
-    arrays = [isinstance(p, np.ndarray) and (p.ndim > 0 or p.dtype.kind == "b") for p in key]
-    numbers = [not a and not isinstance(p, slice | None | EllipsisType) for a, p in zip(arrays, key, strict=True)]
-    if not (any(arrays) and any(numbers)):
-        return getitem(x, key)
-    first: list[Any] = []
-    for part, array, number in zip(key, arrays, numbers, strict=True):
-        if array:
-            first += [slice(None)] * (part.ndim if part.dtype.kind == "b" else 1)
-        elif part is not None:
-            first.append(part if number or part is Ellipsis else slice(None))
-    rest = tuple(part for part, number in zip(key, numbers, strict=True) if not number)
-    return getitem(getitem(x, tuple(first)), rest)
-
-
-@primitive(x=lambda g, x_shape, index: place(g, x_shape, index))
-def getitem(x: Array, index: Any) -> Array:
-    """x[index] as NumPy has it: numbers, slices, None, ..., boolean masks and integer arrays."""
-    out = x[index]
-    if isinstance(out, np.generic):  # a view, as of any other part, and not NumPy's copy of a single element
-        out = x[(*index, ...) if isinstance(index, tuple) else (index, ...)]
-    return out
-
-
-@primitive(g=lambda g, index: getitem(g, index))
-def place(g: Array, shape: Shape, index: Any) -> Array:
-    """Zeros of `shape` with g added at `index`: the transpose of getitem. An index that comes twice counts twice."""
-    out = np.zeros(shape, g.dtype)
-    if is_basic(index):
-        out[index] = g
-    else:
-        np.add.at(out, index, g)
-    return out
-
-
-def is_basic(index: Any) -> bool:
-    """Whether an index can meet no element twice: numbers, slices, None and `...` only."""
-    parts = index if isinstance(index, tuple) else (index,)
-    return all(p is None or p is Ellipsis or isinstance(p, int | np.integer | slice) for p in parts)
-
-
 def index_select(x: Any, dim: int, index: Any) -> Tensor:
     """The slices of x at the numbers in `index` along `dim`."""
     dim = position(dim, x.ndim, "index_select")
-    return getitem(x, (slice(None),) * dim + (whole_numbers(index, "index_select"),))
+    return subscript(x, (slice(None),) * dim + (whole_numbers(index, "index_select"),))
 
 
 def gather(x: Any, dim: int, index: Any) -> Tensor:
@@ -319,14 +271,14 @@ def gather(x: Any, dim: int, index: Any) -> Tensor:
             raise ValueError(f"gather: index of shape {array.shape} is longer than {tuple(x.shape)} in dimension {i}")
     grid = list(np.ogrid[tuple(slice(n) for n in array.shape)])
     grid[dim] = array
-    return getitem(x, tuple(grid))
+    return subscript(x, tuple(grid))
 
 
 def take_along_dim(x: Tensor, indices: Any, dim: int | None = None) -> Tensor:
     """The elements of x at `indices` along `dim`, both broadcast in the other dimensions; None: of x flattened."""
     array = whole_numbers(indices, "take_along_dim")
     if dim is None:
-        return getitem(flatten(x), array.reshape(-1))
+        return subscript(flatten(x), array.reshape(-1))
     if x.ndim == 0:
         return clone(x)
     dim = position(dim, x.ndim, "take_along_dim")
@@ -337,7 +289,7 @@ def take_along_dim(x: Tensor, indices: Any, dim: int | None = None) -> Tensor:
     grid = list(np.ogrid[tuple(slice(n) for n in shape)])
     grid[dim] = array
     rest = tuple(n if i != dim else x.shape[dim] for i, n in enumerate(shape))
-    return getitem(x if tuple(x.shape) == rest else expand(x, rest), tuple(grid))
+    return subscript(x if tuple(x.shape) == rest else expand(x, rest), tuple(grid))
 
 
 def whole_numbers(index: Any, name: str) -> np.ndarray:

@@ -1,10 +1,11 @@
 """minigrad against an installed PyTorch, in bulk: thousands of calls, hundreds of trainings.
 
-    python tests/reference/compare.py [--random 4000] [--seed 0] [--only calls|chance|training] [--steps 200]
+    python tests/reference/compare.py [--random 4000] [--seed 0] [--only calls|indices|chance|training] [--steps 200]
 
 *Calls*: each row of rows/ and as many random ones of generated.py as asked for, in float64 (values, first
 and second derivatives) and in float32 (values and first derivatives, beside PyTorch's own float32 error
-against its float64), in several memory layouts. *Training*: five networks, every optimizer with every
+against its float64), in several memory layouts. *Indices*: as many random indices, for reading and for writing.
+*Training*: five networks, every optimizer with every
 schedule, same weights and batches in float64; the whole sequence of losses and the last weights; a training
 in which PyTorch comes as far from itself, begun in another last digit, is named as chaotic. *Chance*: the laws
 of what is drawn. Exits with 1 if anything differs.
@@ -28,6 +29,7 @@ sys.path.insert(1, str(Path(__file__).resolve().parents[2]))
 
 from reference.calls import LAYOUTS, Call, Result, draw, draws, evaluate, parameter_draws, relative_error
 from reference.generated import FAMILIES
+from reference.indices import read_call, write_call
 from reference.rows import CALLS
 from reference.rows.schedules import SCHEDULES
 
@@ -93,11 +95,18 @@ class Table:
         return "\n".join([*lines, f"{'all':14}{sum(self.count.values()):6}"])
 
 
-def compare_calls(torch: Any, mg: Any, count: int, seed: int) -> Table:
+def plan_indices(count: int, seed: int) -> Iterator[tuple[Call, str, np.random.RandomState]]:
+    """As `plan`, with reading and writing by random indices in turn."""
+    rng = np.random.RandomState(seed)
+    for number in range(count):
+        yield (read_call, write_call)[number % 2](rng), list(LAYOUTS)[rng.randint(len(LAYOUTS))], rng
+
+
+def compare_calls(torch: Any, mg: Any, planned: Iterator[tuple[Call, str, np.random.RandomState]]) -> Table:
     """Every planned call through both libraries."""
     table = Table()
     refused: dict[str, list[str]] = {"both": [], "PyTorch alone": []}
-    for call, layout, rng in plan(count, seed):
+    for call, layout, rng in planned:
         try:
             parameters = parameter_draws(torch, call)
         except Exception:
@@ -346,7 +355,7 @@ def main() -> None:
     parser.add_argument("--random", type=int, default=4000, help="random calls")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--steps", type=int, default=200, help="training steps")
-    parser.add_argument("--only", choices=("calls", "chance", "training"))
+    parser.add_argument("--only", choices=("calls", "indices", "chance", "training"))
     options = parser.parse_args()
     import torch
 
@@ -356,7 +365,8 @@ def main() -> None:
     warnings.simplefilter("ignore")  # torch's remarks on odd shapes; minigrad's own are the tests' business
     differences = []
     sections = {
-        "calls": lambda: compare_calls(torch, mg, options.random, options.seed),
+        "calls": lambda: compare_calls(torch, mg, plan(options.random, options.seed)),
+        "indices": lambda: compare_calls(torch, mg, plan_indices(options.random, options.seed)),
         "chance": lambda: compare_chance(torch, mg, options.seed),
         "training": lambda: compare_training(torch, mg, options.steps),
     }

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from ..calls import Room, constant, index, mask, x
+from ..indices import read_call, write_call
 
 ROOM = Room("indexing")
 add = ROOM.add
@@ -47,3 +50,13 @@ add("Tensor.take_along_dim", x(4, 3), index(4, 6, 3), dim=0)
 add("Tensor.masked_fill", x(3, 4), mask(3, 4), 2.5)
 add("Tensor.masked_fill", x(3, 4), mask(4), float("-inf"), second=False)
 add("masked_fill", x(3, 1), mask(3, 4), 0)
+
+add("index_put", x(4, 3), (index(4, 2),), x(2, 3))
+add("index_put", x(4, 3), (index(4, 6), index(3, 6)), x(6), accumulate=True)
+add("Tensor.index_put", x(4, 3), (index(4, 6),), x(3), True)
+add("index_put", x(4, 3), (mask(4, 3),), x())
+
+# a sample of the indices that indices.py makes; this seed makes none that PyTorch refuses
+rng = np.random.RandomState(10)
+sample = {call.name: call for number in range(80) for call in [(read_call, write_call)[number % 2](rng)]}
+ROOM.calls += sample.values()
