@@ -180,3 +180,8 @@ for path, args, options in (
 for name in ("zeros_like", "ones_like"):
     add(name, x(2, 3))
 add("full_like", x(2, 3), 0.5)
+for name in (
+    *("BoolTensor", "ByteTensor", "CharTensor", "ShortTensor", "IntTensor", "LongTensor"),
+    *("HalfTensor", "FloatTensor", "DoubleTensor"),
+):
+    add(created, name, [1, 2])

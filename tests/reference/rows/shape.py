@@ -76,7 +76,7 @@ add("Tensor.t", x(2, 3))
 for name in ("expand_as", "view_as", "reshape_as"):
     add(f"Tensor.{name}", x(3, 1), x(3, 4) if name == "expand_as" else x(1, 3))
 add("Tensor.type_as", x(3), index(2, 1))
-for name in ("float", "double", "long", "int", "bool"):
+for name in ("float", "double", "long", "int", "bool", "half", "short", "char", "byte"):
     add(f"Tensor.{name}", positive(3))
 add("Tensor.to", x(3), Name("float32"))
 add("Tensor.type", x(3), Name("float64"))
