@@ -5,7 +5,7 @@ from importlib import import_module as _import_module
 
 import numpy as _np
 
-from minigrad import autograd, data, func, functional, kernels, nn, ops, optim, random
+from minigrad import autograd, data, func, functional, kernels, nn, ops, optim, random, utils
 from minigrad.autograd import (
     enable_grad,
     grad,
@@ -197,22 +197,23 @@ __all__ = [  # noqa: RUF022 (a list for type checkers)
     "bitwise_and", "bitwise_not", "bitwise_or", "bitwise_xor", "bool", "broadcast_to", "cat", "ceil",
     "chunk", "clamp", "clip", "clone", "conv1d", "conv2d", "conv_transpose2d", "cos", "cuda", "cumsum",
     "data", "default_generator", "detect_anomaly", "device", "div", "divide", "double", "einsum",
-    "empty", "empty_like", "enable_grad", "eq", "erf", "exp", "expm1", "eye", "flatten", "flip", "float",
-    "float16", "float32", "float64", "floor", "floor_divide", "from_numpy", "full", "full_like", "func",
-    "functional", "gather", "ge", "get_default_device", "get_default_dtype", "get_num_threads",
-    "get_rng_state", "grad", "gradcheck", "gradgradcheck", "graph", "gt", "half", "index_put",
-    "index_select", "inf", "int", "int16", "int32", "int64", "int8", "is_grad_enabled", "isfinite",
-    "isinf", "isnan", "kernels", "le", "linspace", "load", "log", "log1p", "log_softmax", "logical_and",
-    "logical_not", "logical_or", "logical_xor", "logsumexp", "long", "lt", "manual_seed", "masked_fill",
-    "matmul", "max", "maximum", "mean", "median", "min", "minimum", "movedim", "mps", "mul", "multiply",
-    "nan", "ne", "neg", "negative", "nn", "no_grad", "norm", "ones", "ones_like", "ops", "optim",
-    "outer", "permute", "pi", "pow", "primitive", "prod", "rand", "rand_like", "randint", "randint_like",
-    "randn", "randn_like", "random", "randperm", "reciprocal", "relu", "remainder", "reshape", "roll",
-    "round", "rsqrt", "save", "set_default_device", "set_default_dtype", "set_default_tensor_type",
-    "set_grad_enabled", "set_num_threads", "set_rng_state", "short", "sigmoid", "sign", "sin", "softmax",
-    "sort", "split", "sqrt", "square", "squeeze", "stack", "std", "sub", "subtract", "sum",
-    "take_along_dim", "tan", "tanh", "tensor", "tile", "transpose", "tril", "triu", "trunc", "uint8",
-    "unbind", "unflatten", "unsqueeze", "var", "viz", "where", "xpu", "zeros", "zeros_like",
+    "empty", "empty_like", "enable_grad", "eq", "erf", "exp", "expm1", "eye", "flatten", "flip",
+    "float", "float16", "float32", "float64", "floor", "floor_divide", "from_numpy", "full",
+    "full_like", "func", "functional", "gather", "ge", "get_default_device", "get_default_dtype",
+    "get_num_threads", "get_rng_state", "grad", "gradcheck", "gradgradcheck", "graph", "gt", "half",
+    "index_put", "index_select", "inf", "int", "int16", "int32", "int64", "int8", "is_grad_enabled",
+    "isfinite", "isinf", "isnan", "kernels", "le", "linspace", "load", "log", "log1p", "log_softmax",
+    "logical_and", "logical_not", "logical_or", "logical_xor", "logsumexp", "long", "lt", "manual_seed",
+    "masked_fill", "matmul", "max", "maximum", "mean", "median", "min", "minimum", "movedim", "mps",
+    "mul", "multiply", "nan", "ne", "neg", "negative", "nn", "no_grad", "norm", "ones", "ones_like",
+    "ops", "optim", "outer", "permute", "pi", "pow", "primitive", "prod", "rand", "rand_like",
+    "randint", "randint_like", "randn", "randn_like", "random", "randperm", "reciprocal", "relu",
+    "remainder", "reshape", "roll", "round", "rsqrt", "save", "set_default_device", "set_default_dtype",
+    "set_default_tensor_type", "set_grad_enabled", "set_num_threads", "set_rng_state", "short",
+    "sigmoid", "sign", "sin", "softmax", "sort", "split", "sqrt", "square", "squeeze", "stack", "std",
+    "sub", "subtract", "sum", "take_along_dim", "tan", "tanh", "tensor", "tile", "transpose", "tril",
+    "triu", "trunc", "uint8", "unbind", "unflatten", "unsqueeze", "utils", "var", "viz", "where", "xpu",
+    "zeros", "zeros_like",
 ]  # fmt: skip
 
 _INSTEAD = {
@@ -222,7 +223,7 @@ _INSTEAD = {
     **dict.fromkeys(["F", "gelu", "silu", "elu", "leaky_relu", "softplus", "pad", "dropout"], "it is in nn.functional"),
     **dict.fromkeys(["cross_entropy", "mse_loss", "one_hot", "layer_norm", "linear"], "it is in nn.functional"),
     **dict.fromkeys(["SGD", "Adam", "AdamW", "lr_scheduler"], "it is in optim"),
-    **dict.fromkeys(["utils", "DataLoader", "Dataset", "TensorDataset"], "batches are in data: data.DataLoader"),
+    **dict.fromkeys(["DataLoader", "Dataset", "TensorDataset"], "batches are in utils.data: utils.data.DataLoader"),
     **dict.fromkeys(["jacobian", "hessian", "vjp", "jvp", "hvp"], "it is in func"),
     **dict.fromkeys(["concat", "concatenate", "hstack", "vstack"], "use cat or stack"),
     **dict.fromkeys(["mm", "bmm", "mv", "dot"], "use matmul, or the operator @"),

@@ -1,4 +1,4 @@
-"""Datasets and batches, and the three sources of images."""
+"""The three sources of images: digits, edges and CIFAR-10."""
 
 import hashlib
 import io
@@ -10,134 +10,7 @@ import numpy as np
 import pytest
 
 import minigrad as mg
-from minigrad.data import (
-    CIFAR10,
-    DataLoader,
-    Dataset,
-    Subset,
-    TensorDataset,
-    cifar10,
-    default_collate,
-    digits,
-    edges,
-    random_split,
-)
-
-
-def numbered(n):
-    """Sample i is (i, 10 i)."""
-    return TensorDataset(mg.arange(n), 10 * np.arange(n))
-
-
-class Squares(Dataset):
-    """What a user writes: a length and an item."""
-
-    def __len__(self):
-        return 5
-
-    def __getitem__(self, index):
-        return {"x": index, "square": np.float32(index**2)}
-
-
-# ------------------------------------------------------------------------------------------------ datasets
-
-
-def test_a_tensor_dataset_has_rows():
-    data = numbered(4)
-    assert len(data) == 4 and [value.item() for value in data[2]] == [2, 20]
-    assert [value.tolist() for value in data[1:3]] == [[1, 2], [10, 20]]
-
-
-def test_a_subset_has_the_samples_at_its_indices():
-    subset = Subset(Subset(numbered(10), [3, 5, 7]), [2, 0])
-    assert len(subset) == 2 and subset[0][1].item() == 70
-    assert [value.tolist() for value in subset[:]] == [[7, 3], [70, 30]]
-
-
-@pytest.mark.parametrize(
-    ("lengths", "counts"), [([7, 3], [7, 3]), ([0.5, 0.5], [5, 5]), ([0.25, 0.25, 0.5], [3, 2, 5])]
-)
-def test_a_split_divides_the_samples(lengths, counts):
-    parts = random_split(numbered(10), lengths, mg.Generator(0))
-    assert [len(part) for part in parts] == counts
-    assert sorted(part[i][0].item() for part in parts for i in range(len(part))) == list(range(10))
-
-
-def test_a_split_is_random_and_reproducible():
-    first, second, other = (random_split(numbered(50), [25, 25], mg.Generator(seed))[0].indices for seed in (0, 0, 1))
-    np.testing.assert_array_equal(first, second)
-    assert (first != other).any() and (first != np.arange(25)).any()
-
-
-# ------------------------------------------------------------------------------------------------ batches
-
-
-def test_a_loader_goes_through_the_data_in_order():
-    batches = list(DataLoader(numbered(5), 2))
-    assert [x.tolist() for x, _ in batches] == [[0, 1], [2, 3], [4]]
-    assert [y.tolist() for _, y in batches] == [[0, 10], [20, 30], [40]]
-    assert isinstance(batches[0][0], mg.Tensor)
-
-
-@pytest.mark.parametrize(
-    ("n", "drop", "length"), [(5, False, 3), (5, True, 2), (4, True, 2), (1, True, 0), (0, False, 0)]
-)
-def test_a_last_batch_that_is_not_full_may_be_dropped(n, drop, length):
-    loader = DataLoader(numbered(n), 2, drop_last=drop)
-    assert len(loader) == length == len(list(loader))
-
-
-def test_shuffling_visits_every_sample_once_and_differently_each_time():
-    loader = DataLoader(numbered(50), 8, shuffle=True, generator=mg.Generator(0))
-    first, second = (np.concatenate([x.array for x, _ in loader]) for _ in range(2))
-    assert sorted(first) == sorted(second) == list(range(50))
-    assert (first != second).any()
-    np.testing.assert_array_equal(
-        first, np.concatenate([x.array for x, _ in DataLoader(numbered(50), 8, True, generator=mg.Generator(0))])
-    )
-
-
-def test_shuffling_goes_on_from_the_default_generators_state():
-    loader = DataLoader(numbered(50), 50, shuffle=True)
-    state = mg.get_rng_state()
-    first = next(iter(loader))[0].tolist()
-    mg.set_rng_state(state)
-    assert next(iter(loader))[0].tolist() == first
-    mg.set_rng_state(state)
-
-
-def test_samples_are_collated_by_their_parts():
-    (batch,) = DataLoader(Squares(), 5)
-    assert batch["x"].tolist() == [0, 1, 2, 3, 4] and batch["square"].dtype == mg.float32
-    pairs = default_collate([(mg.ones(2), "a", 0.5), (mg.zeros(2), "b", 1.5)])
-    assert pairs[0].tolist() == [[1, 1], [0, 0]] and pairs[1] == ["a", "b"] and pairs[2].tolist() == [0.5, 1.5]
-
-
-def test_any_sequence_is_a_dataset_and_any_function_may_collate():
-    assert [batch.tolist() for batch in DataLoader([1, 2, 3], 2)] == [[1, 2], [3]]
-    assert list(DataLoader(["a", "b", "c"], 2, collate_fn="".join)) == ["ab", "c"]
-
-
-@pytest.mark.parametrize(
-    ("make", "error", "words"),
-    [
-        (lambda: TensorDataset(), ValueError, "one tensor or more"),
-        (lambda: TensorDataset(mg.ones(2), mg.ones(3)), ValueError, r"equal length expected, got shapes \[\(2,\), \(3"),
-        (lambda: TensorDataset(mg.tensor(1.0)), ValueError, "equal length"),
-        (lambda: DataLoader(numbered(3), 0), ValueError, "batch_size must be a positive integer, got 0"),
-        (lambda: DataLoader(numbered(3), 2.0), ValueError, "batch_size must be a positive integer, got 2.0"),
-        (lambda: DataLoader(numbered(3), 2, num_workers=2), TypeError, "num_workers"),
-        (lambda: random_split(numbered(3), [1, 1]), ValueError, r"lengths \[1, 1\] do not divide 3 samples"),
-        (lambda: random_split(numbered(3), [4, -1]), ValueError, "do not divide"),
-        (lambda: random_split(numbered(3), [0.5, 0.4]), ValueError, "do not divide"),
-        (lambda: default_collate([object()]), TypeError, "cannot make a batch of object; pass a collate_fn"),
-        (lambda: Dataset()[0], NotImplementedError, "does not define __getitem__"),
-    ],
-)
-def test_what_makes_no_sense_is_refused(make, error, words):
-    with pytest.raises(error, match=words):
-        make()
-
+from minigrad.data import CIFAR10, DataLoader, cifar10, digits, edges
 
 # ------------------------------------------------------------------------------------------------ digits and edges
 
@@ -214,7 +87,7 @@ def folder(tmp_path):
 def test_cifar10_reads_its_files(folder):
     train, test = CIFAR10(folder), CIFAR10(folder, train=False)
     assert (len(train), len(test)) == (20, 4)
-    images, labels = train.batch(np.array([5, 0]))
+    images, labels = train.collate_rows([5, 0])
     assert images.shape == (2, 3, 32, 32) and images.dtype == mg.float32 and labels.tolist() == [1, 0]
     pixels = records(4, 1)[1, 1:].reshape(3, 32, 32)  # the second record of the second file: red, green, blue
     np.testing.assert_allclose(images[0].array, pixels / 255, rtol=1e-6)

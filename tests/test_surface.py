@@ -139,7 +139,7 @@ HINTS = {
     "pandas": (lambda: mg.from_pandas(1), r"use from_numpy\(frame.to_numpy\(\)\)"),
     "another place": (lambda: mg.Linear(1, 1), "it is in nn"),
     "functional": (lambda: mg.gelu(1), "it is in nn.functional"),
-    "loader": (lambda: mg.utils, "data.DataLoader"),
+    "loader": (lambda: mg.DataLoader, "utils.data.DataLoader"),
     "no such name in the package": (lambda: mg.nonsense, "module 'minigrad' has no attribute 'nonsense'$"),
     "of nn": (lambda: nn.LSTM, "module 'minigrad.nn' has no attribute 'LSTM'; write the step"),
     "of optim": (lambda: optim.LBFGS, "module 'minigrad.optim' has no attribute 'LBFGS'; there are SGD"),

@@ -6,11 +6,12 @@ A file is a row of records: a byte for the class, then 1,024 bytes each of red, 
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
-from minigrad.data.batches import Dataset, Indices
+from minigrad.data.datasets import Dataset
 from minigrad.tensor import Tensor, from_numpy
 
 URL = "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz"
@@ -53,9 +54,10 @@ class CIFAR10(Dataset):
     def __getitem__(self, index: int) -> tuple[Tensor, int]:
         return from_numpy(self.images[index].astype(np.float32) / 255), int(self.labels[index])
 
-    def batch(self, indices: Indices) -> tuple[Tensor, Tensor]:
+    def collate_rows(self, indices: Sequence[int]) -> list[Tensor]:
         """Images (N, 3, 32, 32) and classes (N,) at `indices`."""
-        return from_numpy(self.images[indices].astype(np.float32) / 255), from_numpy(self.labels[indices])
+        rows = np.asarray(indices, np.int64)
+        return [from_numpy(self.images[rows].astype(np.float32) / 255), from_numpy(self.labels[rows])]
 
 
 def _records(path: Path) -> np.ndarray:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from minigrad.data.batches import TensorDataset
+from minigrad.data.datasets import TensorDataset
 
 
 def digits() -> TensorDataset:

@@ -1,0 +1,3 @@
+"""PyTorch's path to what loads data: `minigrad.utils.data` is `minigrad.data`."""
+
+from minigrad.utils import data
