@@ -2,8 +2,7 @@
 
     python examples/draw_graph.py [FOLDER]
 
-No program needs to be installed: the layout is minigrad's own, so that every machine draws the same. (`layout="auto"`,
-which is the default elsewhere, lets Graphviz's `dot` lay the graph out where it is on the PATH.)
+No program needs to be installed: the layout is minigrad's own, so that every machine draws the same.
 """
 
 import sys
@@ -21,14 +20,14 @@ def expression() -> viz.Graph:
         b = mg.tensor(-3.0, requires_grad=True)
         c = a * b
         d = (c + a) * c / (a + 10)
-    return mg.graph(d, names={"a": a, "b": b}, record=seen, gradients=True, layout="builtin",
+    return mg.graph(d, names={"a": a, "b": b}, record=seen, gradients=True,
                     title="d = (c + a)·c / (a + 10) with c = a·b, and its gradient")  # fmt: skip
 
 
 def perceptron() -> viz.Graph:
     """A multilayer perceptron on a batch of 8, with its modules as frames."""
     model = nn.Sequential(nn.Linear(4, 16), nn.Tanh(), nn.Linear(16, 3))
-    return mg.graph(model, mg.randn(8, 4), layout="builtin", title="a multilayer perceptron")
+    return mg.graph(model, mg.randn(8, 4), title="a multilayer perceptron")
 
 
 class Block(nn.Module):
@@ -61,7 +60,7 @@ def network(**options: object) -> viz.Graph:
     mg.manual_seed(0)
     images, labels = mg.randn(16, 3, 12, 12), mg.randint(0, 10, (16,))
     return mg.graph(
-        ResidualNetwork(), images, loss=lambda out: F.cross_entropy(out, labels), layout="builtin", **options
+        ResidualNetwork(), images, loss=lambda out: F.cross_entropy(out, labels), **options
     )
 
 
@@ -73,8 +72,7 @@ def convolution() -> viz.Graph:
     images = mg.tensor(photograph[None] / 255.0 - 0.5, dtype=mg.float32)
     mg.manual_seed(1)
     conv = nn.Conv2d(3, 4, 3, padding=1)
-    return viz.open_convolution(conv, images, lambda out: (out.relu() ** 2).mean(), channels=("red", "green", "blue"),
-                                layout="builtin")  # fmt: skip
+    return viz.open_convolution(conv, images, lambda out: (out.relu() ** 2).mean(), channels=("red", "green", "blue"))  # fmt: skip
 
 
 def main(folder: Path) -> None:

@@ -476,7 +476,7 @@ def test_notebook_representations():
     graph = scalar()
     assert graph._repr_svg_() == graph.svg()
     bundle = graph._repr_mimebundle_()
-    assert bundle == {"image/svg+xml": graph.svg(), "text/plain": repr(graph)}
+    assert bundle["image/svg+xml"] == graph.svg() and bundle["text/plain"] == repr(graph)
     assert repr(graph) == "<Graph 'computation graph': 6 vertices, 7 edges; print it, or .save('graph.svg')>"
     assert "Tensor from mul" in (mg.ones(2, requires_grad=True) * 2)._repr_html_()
     assert "&lt;" in nn.ModuleDict({"<b>": nn.ReLU()})._repr_html_()
@@ -493,7 +493,7 @@ def test_notebook_representations():
         (lambda: scalar(budget=3), ValueError, "at least 10, got 3"),
         (lambda: perceptron(expand=["nope"]), KeyError, "expand='nope', but the graph has .*0"),
         (lambda: scalar(names=3), TypeError, "multiple values"),
-        (lambda: mg.graph(mg.ones(1, requires_grad=True), layout="neato"), ValueError, "'auto', 'dot' or 'builtin'"),
+        (lambda: mg.graph(mg.ones(1, requires_grad=True), layout="neato"), ValueError, "'builtin' or 'dot'"),
         (lambda: mg.graph(mg.ones(1, requires_grad=True), names={"x": 3}), TypeError, "got int for 'x'"),
         (lambda: mg.graph(mg.ones(2, requires_grad=True) * 2, gradients=True), RuntimeError, "upstream gradient"),
         (lambda: record(3).__enter__(), TypeError, "expected modules, got int"),

@@ -59,10 +59,12 @@ def test_it_has_a_title_and_a_description_for_screen_readers():
     assert "1 vertices, 0 edges" in found[named[1]] and "A note." in found[named[1]]
 
 
-def test_light_and_dark_colours_for_every_kind():
-    light, dark = svg.STYLE.split("@media(prefers-color-scheme:dark)")
-    names = set(re.findall(r"(--[\w-]+):#", light.split("background")[0]))
-    assert names - set(re.findall(r"(--[\w-]+):#", dark)) == {"--plus", "--minus"}  # these are seen on both
+@pytest.mark.parametrize("kind", svg.LEGEND)
+def test_text_is_read_on_every_kind_of_shape_in_light_and_in_dark(kind):
+    for page in (0, 1):
+        assert contrast(svg.COLOURS["ink"][page], svg.COLOURS[kind][page]) >= 4.5
+        assert contrast(svg.COLOURS["dim"][page], svg.COLOURS[kind][page]) >= 4.5
+        assert contrast(svg.COLOURS[f"{kind}-line"][page], svg.COLOURS["paper"][page]) >= 3
 
 
 def luminance(colour):
@@ -109,8 +111,8 @@ def test_an_arrow_ends_where_its_edge_ends_and_points_along_it():
 
 def test_a_matrix_shows_sign_and_size_and_leaves_what_is_not_finite_blank():
     cells = svg.matrix(np.array([[1.0, 1.0, -0.5], [0.0, np.nan, np.inf]]), 0, 0)
-    assert '<path class="plus" fill-opacity="1.00" d="M0 0h2v1h-2z"/>' in cells
-    assert '<path class="minus" fill-opacity="0.50" d="M2 0h1v1h-1z"/>' in cells
+    assert '<path fill="#1b7fc4" fill-opacity="1.00" d="M0 0h2v1h-2z"/>' in cells
+    assert '<path fill="#d55e00" fill-opacity="0.50" d="M2 0h1v1h-1z"/>' in cells
     assert cells.count("<path") == 2
 
 

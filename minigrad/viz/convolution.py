@@ -24,7 +24,7 @@ def open_convolution(
     loss: Callable[[Tensor], Tensor],
     output: int = 0,
     channels: Sequence[str] | None = None,
-    layout: str = "auto",
+    layout: str = "builtin",
 ) -> Graph:
     """Draw what a convolution sums up: its input x (N, C, H, W), a path for each channel, Σ and the output.
 

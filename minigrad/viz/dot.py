@@ -11,19 +11,24 @@ import shutil
 import subprocess
 from typing import TYPE_CHECKING, Any
 
-from minigrad.viz.picture import BODY, LINE, OVALS, TITLE, Box, Cluster, Layout, Picture, text_width
+from minigrad.viz.picture import BODY, LINE, OVALS, SMALL, TITLE, Box, Cluster, Layout, Picture, text_width
+from minigrad.viz.svg import COLOURS, escape
 
 if TYPE_CHECKING:
     import graphviz
 
 INCH = 72.0
 MARGIN = 16.0
-FILLS = {"parameter": "#fff3d6", "input": "#dff0ff", "result": "#dff5e1", "module": "#efe7fb"}
+PATIENCE = 2.0  # seconds
 INSTALL = "install Graphviz (Debian, Ubuntu: apt install graphviz; macOS: brew install graphviz; graphviz.org)"
 
 
 class DotError(RuntimeError):
     """The `dot` program is missing, failed or did not answer in time."""
+
+
+class DotTimeout(DotError):
+    """The `dot` program did not answer in time."""
 
 
 def digraph(picture: Picture) -> graphviz.Digraph:
@@ -32,9 +37,9 @@ def digraph(picture: Picture) -> graphviz.Digraph:
 
     whole = graphviz.Digraph(
         comment=picture.title.replace("\n", " "),
-        graph_attr={"rankdir": "TB", "ranksep": "0.42", "nodesep": "0.3", "fontname": "Helvetica"},
+        graph_attr={"rankdir": picture.direction, "ranksep": "0.42", "nodesep": "0.3", "fontname": "Helvetica"},
         node_attr={"fontname": "Helvetica", "fontsize": str(TITLE), "fixedsize": "true", "style": "filled"},
-        edge_attr={"arrowhead": "normal", "arrowsize": "0.7", "color": "#57606a"},
+        edge_attr={"arrowhead": "normal", "arrowsize": "0.7", "color": "#57606a", "labelfontsize": str(SMALL)},
     )  # fmt: skip
     names = {v.key: f"n{i}" for i, v in enumerate(picture.vertices)}
     frames = {c.key: f"cluster_{i}" for i, c in enumerate(picture.clusters)}
@@ -44,8 +49,8 @@ def digraph(picture: Picture) -> graphviz.Digraph:
             if vertex.cluster == key:
                 width, height = vertex.size
                 shape = "ellipse" if vertex.kind in OVALS else "box"
-                label = graphviz.escape("\n".join(vertex.lines))
-                graph.node(names[vertex.key], label, shape=shape, fillcolor=FILLS.get(vertex.kind, "#f3f5f7"),
+                fill_colour, outline = COLOURS[vertex.kind][0], COLOURS[f"{vertex.kind}-line"][0]
+                graph.node(names[vertex.key], label(vertex.lines), shape=shape, fillcolor=fill_colour, color=outline,
                            width=f"{width / INCH:.4f}", height=f"{height / INCH:.4f}")  # fmt: skip
         for cluster in picture.clusters:
             if cluster.parent == key:
@@ -57,9 +62,18 @@ def digraph(picture: Picture) -> graphviz.Digraph:
 
     fill(whole, "")
     for edge in picture.edges:
+        role = {"headlabel": graphviz.escape(edge.label)} if edge.label else {}
+        way = {"dir": "back"} if edge.back else {}
         whole.edge(names[edge.tail], names[edge.head], penwidth=f"{edge.strength:.2f}",
-                   style="dashed" if edge.dashed else "solid")  # fmt: skip
+                   style="dashed" if edge.dashed else "solid", **role, **way)  # fmt: skip
     return whole
+
+
+def label(lines: list[str]) -> str:
+    """The lines of a vertex as DOT's HTML, each in its own size, so that they fit into the shape."""
+    spelled = [escape(line) or " " for line in lines]
+    rest = "".join(f'<BR/><FONT POINT-SIZE="{BODY}">{line}</FONT>' for line in spelled[1:])
+    return f"<<B>{spelled[0]}</B>{rest}>"
 
 
 def run(text: str, output: str, timeout: float) -> bytes:
@@ -70,7 +84,7 @@ def run(text: str, output: str, timeout: float) -> bytes:
     try:
         done = subprocess.run([program, f"-T{output}"], input=text.encode(), capture_output=True, timeout=timeout)
     except subprocess.TimeoutExpired:
-        raise DotError(f"`dot` was stopped after {timeout:g} s without an answer") from None
+        raise DotTimeout(f"`dot` was stopped after {timeout:g} s without an answer") from None
     except OSError as error:
         raise DotError(f"`dot` could not be started: {error}") from None
     if done.returncode != 0 or not done.stdout:
@@ -79,11 +93,12 @@ def run(text: str, output: str, timeout: float) -> bytes:
     return done.stdout
 
 
-def layout(picture: Picture, timeout: float = 10.0) -> Layout:
+def layout(picture: Picture, timeout: float | None = None) -> Layout:
     """The coordinates that `dot` finds, in the same form as the built-in layout's. Raises DotError."""
     graph = digraph(picture)
-    graph.edge_attr["arrowhead"] = "none"  # the curve then goes on to the outline, where our own arrow ends
-    answer = run(graph.source, "json0", timeout)
+    # Without a head the curve goes on to the outline, where our own arrow ends.
+    graph.edge_attr["arrowhead"] = graph.edge_attr["arrowtail"] = "none"
+    answer = run(graph.source, "json0", PATIENCE if timeout is None else timeout)
     try:
         return read(picture, json.loads(answer))
     except (ValueError, KeyError, IndexError, TypeError) as error:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import os
 import tempfile
-import warnings
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +17,7 @@ from minigrad.autograd import Value
 from minigrad.nn import Module
 from minigrad.nn.summary import preserved
 from minigrad.tensor import Tensor
-from minigrad.viz import dot, html, layout, svg
+from minigrad.viz import dot, html, layout, render, svg
 from minigrad.viz.painter import Painter
 from minigrad.viz.picture import Layout, Picture, clean
 from minigrad.viz.tape import Record, Tape, record
@@ -27,15 +27,14 @@ if TYPE_CHECKING:
     import graphviz
 
 
-DOT_MOST = 600  # vertices that are given to `dot` unasked: at 3,000 it takes ten seconds and more
-
-
 class Graph:
-    """A picture of a graph, laid out when it is first drawn by `dot`, by "builtin", or with "auto" by what works."""
+    """A picture of a graph, laid out when it is first drawn: by "builtin", the same on every machine, or by "dot"."""
 
-    def __init__(self, picture: Picture, engine: str = "auto", replay: list[html.Step] | None = None):
-        if engine not in ("auto", "dot", "builtin"):
-            raise ValueError(f"graph: layout must be 'auto', 'dot' or 'builtin', got {engine!r}")
+    hung = False  # whether `dot` did not answer once in this process: it is not asked again
+
+    def __init__(self, picture: Picture, engine: str = "builtin", replay: list[html.Step] | None = None):
+        if engine not in ("dot", "builtin"):
+            raise ValueError(f"graph: layout must be 'builtin' or 'dot', got {engine!r}")
         self.picture = picture
         self.engine = engine
         self.replay = replay or []
@@ -43,14 +42,14 @@ class Graph:
 
     @property
     def layout(self) -> Layout:
-        """The coordinates. With "auto", whatever is wrong with `dot` leads to the built-in layout, and so does size."""
+        """The coordinates. Raises DotError where `dot` is asked for and missing; one that hangs is given up."""
         if self._layout is None:
-            if self.engine == "dot" or (self.engine == "auto" and len(self.picture.vertices) <= DOT_MOST):
+            if self.engine == "dot" and not Graph.hung:
                 try:
                     self._layout = dot.layout(self.picture)
-                except dot.DotError:
-                    if self.engine == "dot":
-                        raise
+                except dot.DotTimeout as error:
+                    Graph.hung = True
+                    self.picture.notes.append(f"{error}; the built-in layout is drawn.")
             self._layout = self._layout or layout.layout(self.picture)
         return self._layout
 
@@ -67,31 +66,46 @@ class Graph:
         """One self-contained page. If gradients were asked for, it replays backward step by step."""
         return html.page(self.picture.title, self.svg(), self.replay)
 
-    def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write the graph as .svg, .html or .dot, or through the `dot` program as .png or .pdf; returns the path.
+    def png(self, dpi: float = 96.0) -> bytes:
+        """The SVG as PNG. Raises RenderError, which says what to install, without the extra [pictures]."""
+        return render.png(self.svg(), dpi)
 
-        Without a working `dot` program, .png and .pdf become an .svg beside it, and a warning says what to install.
-        Raises ValueError for another suffix, and OSError, with no half-written file, where it cannot write.
+    def pdf(self) -> bytes:
+        """The SVG as PDF. Raises RenderError, which says what to install, without the extra [pictures]."""
+        return render.pdf(self.svg())
+
+    def save(self, path: str | os.PathLike[str], dpi: float = 192.0) -> Path:
+        """Write the graph as .svg, .html, .dot, .png (of `dpi` dots to 96 px) or .pdf; returns the path.
+
+        Raises ValueError for another suffix, OSError, with no half-written file, where it cannot write, and RenderError
+        for a .png or .pdf without the extra [pictures]: an .svg is then written beside it.
         """
         path = Path(path)
+        makers: dict[str, Callable[[], bytes]] = {
+            ".svg": lambda: self.svg().encode(),
+            ".html": lambda: self.html().encode(),
+            ".dot": lambda: self.dot.source.encode(),
+            ".png": lambda: self.png(dpi),
+            ".pdf": self.pdf,
+        }
         kind = path.suffix.lower()
-        if kind in (".png", ".pdf"):
-            try:
-                return write(path, dot.run(self.dot.source, kind[1:], timeout=60.0))
-            except dot.DotError as error:
-                path = path.with_suffix(".svg")
-                warnings.warn(f"graph: {kind} is drawn by Graphviz, but {error}. Wrote {path}", stacklevel=2)
-                kind = ".svg"
-        makers: dict[str, Callable[[], str]] = {".svg": self.svg, ".html": self.html, ".dot": lambda: self.dot.source}
         if kind not in makers:
             raise ValueError(f"graph: cannot save as {path.name!r}; the suffix must be .svg, .html, .dot, .png or .pdf")
-        return write(path, makers[kind]().encode())
+        try:
+            content = makers[kind]()
+        except render.RenderError as error:
+            beside = write(path.with_suffix(".svg"), self.svg().encode())
+            raise render.RenderError(f"graph: {error}. Wrote {beside}") from None
+        return write(path, content)
 
     def _repr_svg_(self) -> str:
         return self.svg()
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
-        return {"image/svg+xml": self.svg(), "text/plain": repr(self)}
+        bundle = {"image/svg+xml": self.svg(), "text/plain": repr(self)}
+        with contextlib.suppress(render.RenderError):  # a notebook that nobody trusts shows PNG only
+            bundle["image/png"] = base64.b64encode(self.png()).decode()
+        return bundle
 
     def __repr__(self) -> str:
         p = self.picture
@@ -150,7 +164,7 @@ def graph(
     depth: int | None = None,
     expand: Iterable[str] = (),
     fold: bool | None = None,
-    layout: str = "auto",
+    layout: str = "builtin",
     title: str | None = None,
 ) -> Graph:
     """The computation graph of a tensor, or of a module with a sample `input` (a tensor, or a tuple of arguments).
@@ -202,6 +216,7 @@ def graph(
     view = View(tape, budget, depth, expand, fold)
     painter = Painter(tape, view, {t.node: t for t in tensors if t.node}, inputs, label)
     painter.picture.title = clean(title or "computation graph", 80)
+    painter.picture.shown_title = title is not None
     painter.picture.notes += notes
     if gradients:
         painter.show_gradients(result)

@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-TITLE, BODY, LINE = 12.5, 10.5, 15.0  # font sizes of a first and a further line, and a line's height, in px
+TITLE, BODY, SMALL, LINE = 12.5, 10.5, 9.0, 15.0  # font sizes: first line, further line, edge label; a line's height
 OVALS = {"input", "parameter", "constant", "result"}
+CURVE = (96.0, 40.0)  # width and height in px of a curve in a vertex
 
 # Advance widths of Helvetica (Arial and Liberation Sans have the same), per mille of the font size, from U+0020 on.
 REGULAR = (
@@ -38,7 +39,8 @@ class Vertex:
     """Something with text in it. `lines[0]` is its title; `kind` chooses shape and colour; `tip` shows on hovering.
 
     cluster: key of the cluster that it is drawn in, "" for none. image: a small matrix, drawn below the text; its
-    strongest colour stands for `limit`, or for its largest |value|.
+    strongest colour stands for `limit`, or for its largest |value|. curve: norms from step to step, drawn in the
+    same place. facts: what a page shows of it when it is clicked, name by name.
     """
 
     key: str
@@ -48,16 +50,24 @@ class Vertex:
     tip: str = ""
     image: np.ndarray | None = None
     limit: float | None = None
+    curve: list[float] = field(default_factory=list)
     marked: bool = False  # with an outline that is seen from afar
+    facts: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def extra(self) -> tuple[float, float]:
+        """Width and height in px of the matrix or the curve below the text."""
+        if self.image is not None:
+            return image_size(self.image)
+        return curve_size(self.curve) if self.curve else (0.0, 0.0)
 
     @property
     def size(self) -> tuple[float, float]:
         """Width and height in px that hold the text, in an oval as well as in a box."""
         width = max(24.0, *(text_width(line, BODY if i else TITLE, bold=not i) for i, line in enumerate(self.lines)))
         height = LINE * len(self.lines)
-        if self.image is not None:
-            image_width, image_height = image_size(self.image)
-            width, height = max(width, image_width), height + image_height + 4
+        if self.extra[1]:
+            width, height = max(width, self.extra[0]), height + self.extra[1] + 4
         if self.kind in OVALS:
             # A box of w × h lies in an ellipse of (a w) × (b h) if 1/a² + 1/b² = 1. Text has its corners to spare.
             across, up = (1.25, 1.5) if self.image is None else (1.42, 1.42)
@@ -67,7 +77,11 @@ class Vertex:
 
 @dataclass
 class Edge:
-    """An arrow from `tail` down to `head`. `strength` is its width in px; `agreement`, from −1 to 1, its colour."""
+    """An arrow from `tail` down to `head`. `strength` is its width in px; `agreement`, from −1 to 1, its colour.
+
+    label: the role of what arrives, written beside the arrow's head on one `side` (−1 left, 1 right). back: the arrow
+    stands the other way round, up from `head` to `tail`: what one step of a loop hands to the next.
+    """
 
     tail: str
     head: str
@@ -75,6 +89,9 @@ class Edge:
     agreement: float | None = None
     dashed: bool = False
     tip: str = ""
+    label: str = ""
+    side: int = 1
+    back: bool = False
 
 
 @dataclass
@@ -94,6 +111,9 @@ class Picture:
     edges: list[Edge] = field(default_factory=list)
     clusters: list[Cluster] = field(default_factory=list)
     title: str = "computation graph"
+    shown_title: bool = False  # above the picture, too
+    direction: str = "TB"  # or "LR"
+    legend: bool = False  # of the vertices' colours
     notes: list[str] = field(default_factory=list)  # sentences that are printed below
     widths: list[tuple[float, str]] = field(default_factory=list)  # the legend of edge widths: px, what it stands for
 
@@ -171,3 +191,8 @@ def image_size(image: np.ndarray) -> tuple[float, float]:
     rows, columns = image.shape
     cell = min(12.0, max(3.0, 60.0 / max(rows, columns)))
     return cell * columns, cell * rows
+
+
+def curve_size(values: list[float]) -> tuple[float, float]:
+    """Width and height in px of a curve drawn in a vertex."""
+    return CURVE
