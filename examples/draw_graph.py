@@ -72,7 +72,8 @@ def convolution() -> viz.Graph:
     images = mg.tensor(photograph[None] / 255.0 - 0.5, dtype=mg.float32)
     mg.manual_seed(1)
     conv = nn.Conv2d(3, 4, 3, padding=1)
-    return viz.open_convolution(conv, images, lambda out: (out.relu() ** 2).mean(), channels=("red", "green", "blue"))  # fmt: skip
+    colours = ("red", "green", "blue")
+    return viz.open_convolution(conv, images, lambda out: (out.relu() ** 2).mean(), channels=colours)
 
 
 def main(folder: Path) -> None:
