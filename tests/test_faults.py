@@ -260,7 +260,7 @@ folder, name, most = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
 old, new = both(name, folder)
 path = folder / name
 written = path.read_bytes()
-WRITERS = {"minigrad/serialization.py", "minigrad/viz/graph.py", "study/report.py", "study/records.py", "pathlib.py"}
+WRITERS = {"minigrad/saving.py", "minigrad/viz/graph.py", "study/report.py", "study/records.py", "pathlib.py"}
 WRITERS |= {"zipfile.py", "zipfile/__init__.py", "tempfile.py", "lib/_format_impl.py", "lib/format.py"}
 
 

@@ -280,8 +280,8 @@ def test_loading_lists_all_that_is_wrong_and_changes_nothing():
         "Error(s) in loading state_dict for Net",
         "Missing key(s) in state_dict: 'seen', 'conv.weight'",
         "Unexpected key(s) in state_dict: 'conv.wieght'",
-        "size mismatch for scale: (4,) given, the module has (3,)",
-        "dtype mismatch for norm.num_batches_tracked: float64 given, the module has int64",
+        "size mismatch for scale: (4,) given, expected (3,)",
+        "dtype mismatch for norm.num_batches_tracked: float64 given, expected int64",
     ):
         assert words in str(error.value)
     np.testing.assert_equal({name: value.array for name, value in net.state_dict().items()}, before)

@@ -17,6 +17,7 @@ from minigrad.autograd import RemovableHandle
 from minigrad.device import check_device, read_target
 from minigrad.dtypes import as_dtype
 from minigrad.instead import missing_name
+from minigrad.saving import Check
 from minigrad.tensor import Tensor
 
 
@@ -314,36 +315,12 @@ class Module:
         own = dict(self._state())
         missing = [name for name in own if name not in state_dict]
         unexpected = [name for name in state_dict if name not in own]
-        problems = []
-        if strict and missing:
-            problems.append(f"Missing key(s) in state_dict: {', '.join(map(repr, missing))}")
-        if strict and unexpected:
-            problems.append(f"Unexpected key(s) in state_dict: {', '.join(map(repr, unexpected))}")
-        arrays: dict[str, Any] = {}
-        for name, tensor in own.items():
-            if name not in state_dict:
-                continue
-            value = state_dict[name]
-            try:
-                array = value.array if isinstance(value, Tensor) else np.asarray(value)
-            except (RuntimeError, TypeError, ValueError) as error:
-                problems.append(f"no array for {name}: {error}")
-                continue
-            if array.shape != tensor.array.shape:
-                problems.append(f"size mismatch for {name}: {array.shape} given, the module has {tensor.array.shape}")
-            elif array.dtype.kind != tensor.array.dtype.kind:
-                problems.append(f"dtype mismatch for {name}: {array.dtype} given, the module has {tensor.array.dtype}")
-            else:
-                try:
-                    with np.errstate(over="raise"):
-                        arrays[name] = array.astype(tensor.array.dtype, copy=False)
-                except FloatingPointError:
-                    problems.append(f"values beyond {tensor.array.dtype} for {name}")
-        if problems:
-            raise RuntimeError(
-                f"Error(s) in loading state_dict for {type(self).__name__}, which is unchanged:\n  "
-                + "\n  ".join(problems)
-            )
+        with Check(f"Error(s) in loading state_dict for {type(self).__name__}", RuntimeError) as check:
+            if strict and missing:
+                check.problems.append(f"Missing key(s) in state_dict: {', '.join(map(repr, missing))}")
+            if strict and unexpected:
+                check.problems.append(f"Unexpected key(s) in state_dict: {', '.join(map(repr, unexpected))}")
+            arrays = {n: check.array(n, state_dict[n], tensor.array) for n, tensor in own.items() if n in state_dict}
         for name, array in arrays.items():
             own[name].array[...] = array
             own[name].bump_version()

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import minigrad as mg
-from minigrad import serialization
+from minigrad import saving
 
 CHECKPOINT = {
     "model": {"conv.weight": mg.ones(2, 3), "steps": mg.tensor(7)},
@@ -141,7 +141,7 @@ def test_a_save_that_fails_leaves_the_old_file_and_nothing_else(stage, error, pa
         raise error
 
     if stage == "write":
-        monkeypatch.setattr(serialization.npy, "write_array", fail)
+        monkeypatch.setattr(saving.npy, "write_array", fail)
     else:
         monkeypatch.setattr(os, stage, fail)
     with pytest.raises(type(error)):
@@ -332,6 +332,34 @@ def test_a_missing_file_is_the_usual_error(tmp_path):
         mg.load(tmp_path / "nothing.npz")
     with pytest.raises(FileNotFoundError):
         mg.save(1, tmp_path / "no folder" / "state.npz")
+
+
+def test_pytorchs_options_of_load_are_accepted_and_another_device_is_refused(path):
+    mg.save({"w": mg.ones(2)}, path)
+    for location in (None, "cpu", mg.device("cpu"), {"cuda:0": "cpu"}, lambda storage, _: storage):
+        assert mg.load(path, map_location=location, weights_only=False)["w"].tolist() == [1, 1]
+    assert mg.load(path, "cpu", weights_only=True)["w"].tolist() == [1, 1]
+    with pytest.raises(RuntimeError, match="load: there is one device, the CPU; got device 'cuda:0'"):
+        mg.load(path, map_location="cuda:0")
+
+
+def test_an_open_file_is_saved_to_and_loaded_from():
+    file = io.BytesIO()
+    mg.save(CHECKPOINT, file)
+    file.seek(0)
+    assert same(mg.load(file), CHECKPOINT)
+    with pytest.raises(ValueError, match="load: the file is damaged or no checkpoint"):
+        mg.load(io.BytesIO(b"no"))
+
+
+@pytest.mark.parametrize("old", [False, True])
+def test_a_file_of_pytorchs_says_how_to_convert_it(path, old):
+    if old:
+        path.write_bytes(b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.")
+    else:
+        archive(path, [("state/data.pkl", b"\x80\x02}q\x00."), ("state/data/0", b"1234"), ("state/version", b"3\n")])
+    with pytest.raises(ValueError, match=r"written by PyTorch; write it there with numpy\.savez\(.* and load that"):
+        mg.load(path)
 
 
 def test_an_archive_whose_directory_was_lost_is_not_taken_for_an_empty_one(tmp_path):

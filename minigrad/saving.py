@@ -1,8 +1,11 @@
-"""`save` and `load`: nested dictionaries and lists of tensors, arrays and numbers in an .npz file, without pickle.
+"""`save` and `load`, which keep nested dictionaries and lists of tensors in a file, and `Check` of what was kept.
 
-The file is a zip archive of .npy members, as NumPy writes it and `np.load` reads it: one for each array, named after
-its place ("model.conv.weight"), and "structure", the bytes of a JSON text that says how they nest. In it, null,
-booleans, numbers, strings and lists stand for themselves; all else is an object with one of these keys:
+A module, an optimizer or a schedule takes over a saved state through `Check`: whole, or not at all.
+
+The file is an .npz without pickle: a zip archive of .npy members, as NumPy writes it and `np.load` reads it. There is
+one member for each array, named after its place ("model.conv.weight"), and "structure", the bytes of a JSON text that
+says how they nest. In it, null, booleans, numbers, strings and lists stand for themselves; all else is an object with
+one of these keys:
 
     {"dict": [[key, value], ...]}   {"tuple": [value, ...]}   {"array": member}   {"scalar": member}
     {"tensor": member, "requires_grad": boolean}
@@ -20,18 +23,20 @@ import os
 import re
 import secrets
 from collections.abc import Callable, Iterator
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
+from minigrad.device import check_device, device
 from minigrad.tensor import Tensor
 
 if TYPE_CHECKING:
     import zipfile  # imported where it is used: it costs a tenth of `import minigrad`
 
 Array = NDArray[Any]
+Path = str | os.PathLike[str]
 
 STRUCTURE = "structure"
 KINDS = "fiub"  # of dtypes: those that tensors have
@@ -40,11 +45,83 @@ DEPTH = 100  # of nesting: far beyond any use, and before Python's own limit
 EMPTY = 22  # bytes of a zip file without members
 
 
+# ------------------------------------------------------------------------------------------------- checking
+
+
+class Check:
+    """All that is wrong with a saved state, raised as one error at the end of a `with` block, before anything changes.
+
+    >>> with Check("load") as check:
+    ...     weight = check.array("weight", [1.0, 2.0], np.zeros(3))
+    Traceback (most recent call last):
+    ValueError: load, nothing changed:
+      size mismatch for weight: (2,) given, expected (3,)
+    """
+
+    def __init__(self, title: str, error: type[Exception] = ValueError):
+        self.title = title
+        self.error = error
+        self.problems: list[str] = []
+
+    def array(self, name: str, value: Any, like: Array) -> Array:
+        """A copy of `value`, a tensor or an array, which must have the shape and the kind of dtype of `like`."""
+        try:
+            array = value.array if isinstance(value, Tensor) else np.asarray(value)
+            if array.shape != like.shape:
+                self.problems.append(f"size mismatch for {name}: {array.shape} given, expected {like.shape}")
+            elif array.dtype.kind != like.dtype.kind:
+                self.problems.append(f"dtype mismatch for {name}: {array.dtype} given, expected {like.dtype}")
+            else:
+                with np.errstate(over="raise"):
+                    return array.astype(like.dtype)
+        except FloatingPointError:
+            self.problems.append(f"values beyond {like.dtype} for {name}")
+        except (RuntimeError, TypeError, ValueError) as error:
+            self.problems.append(f"no array for {name}: {error}")
+        return like
+
+    def option(self, name: str, value: Any, like: Any) -> Any:
+        """`value` in Python's own types, which must be alike: a number for a number, a row for a row of its length."""
+        value = copy_plain(value)
+        if not is_alike(value, like):
+            self.problems.append(f"{name} is {value!r}, not like {like!r}")
+        return value
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: Any, error: BaseException | None, traceback: Any) -> None:
+        if isinstance(error, AttributeError | IndexError | KeyError | OverflowError | TypeError):
+            self.problems.append(f"it is not what state_dict returned ({type(error).__name__}: {error})")
+        elif error is not None:
+            return
+        if self.problems:
+            raise self.error(f"{self.title}, nothing changed:\n  " + "\n  ".join(self.problems)) from error
+
+
+def copy_plain(value: Any) -> Any:
+    """A copy of lists, tuples and dictionaries; in it, NumPy's numbers are Python's, which do not overflow."""
+    if isinstance(value, dict):
+        return {copy_plain(key): copy_plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(map(copy_plain, value))
+    return value.item() if isinstance(value, Tensor | np.ndarray | np.generic) and value.ndim == 0 else value
+
+
+def is_alike(value: Any, like: Any) -> bool:
+    """Whether `value` can stand where `like` stands. Where None stands, any simple value can."""
+    if isinstance(like, list | tuple):
+        return isinstance(value, list | tuple) and len(value) == len(like) and all(map(is_alike, value, like))
+    if isinstance(like, float) or type(like) is int:
+        return isinstance(value, int | float) and not isinstance(value, bool)
+    return type(value) is type(like) or (like is None and isinstance(value, bool | int | float | str))
+
+
 # ------------------------------------------------------------------------------------------------- saving
 
 
-def save(obj: Any, path: str | os.PathLike[str]) -> None:
-    """Write `obj` to the file `path`, which is the old one until it is the complete new one, whatever happens.
+def save(obj: Any, f: Path | IO[bytes]) -> None:
+    """Write `obj` to a path or an open file. A path has its old file until the new one is complete, whatever happens.
 
     `obj` may consist of dictionaries (their keys strings, numbers or None), lists, tuples, None, booleans, numbers,
     strings, arrays and tensors; anything else is a TypeError that says where it stands. The same object gives the same
@@ -57,7 +134,8 @@ def save(obj: Any, path: str | os.PathLike[str]) -> None:
     text = json.dumps(structure, separators=(",", ":")).encode()
     # The structure goes first: a damaged directory may lose the members at its end without saying so.
     arrays = {STRUCTURE: np.frombuffer(text, np.uint8), **arrays}
-    with _replacing(os.path.realpath(path)) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
+    target = _replacing(os.path.realpath(f)) if isinstance(f, str | os.PathLike) else contextlib.nullcontext(f)
+    with target as file, zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
         for name, array in arrays.items():
             # A ZipInfo has a fixed date, so that the same contents are the same bytes.
             with archive.open(zipfile.ZipInfo(f"{name}.npy"), "w", force_zip64=True) as member:
@@ -137,28 +215,44 @@ def _member_name(place: tuple[Any, ...], taken: dict[str, Array]) -> str:
 # ------------------------------------------------------------------------------------------------- loading
 
 
-def load(path: str | os.PathLike[str], *, max_bytes: int = LIMIT) -> Any:
-    """What `save` wrote to the file `path`; of an archive that NumPy wrote, a dictionary of its arrays.
+def load(f: Path | IO[bytes], map_location: Any = None, *, weights_only: bool = True, max_bytes: int = LIMIT) -> Any:
+    """What `save` wrote to a path or an open file; of an archive that NumPy wrote, a dictionary of its arrays.
 
     A file that is damaged or made to do harm is a ValueError. A compressed archive may not unpack to more than
-    `max_bytes`, unless the file itself is larger.
+    `max_bytes`, unless the file itself is larger. There is one device to map to, and there are no objects but weights,
+    numbers and containers of them to load, whatever `weights_only` says.
     """
-    with open(path, "rb") as file:
+    if isinstance(map_location, str | device):
+        check_device(map_location, "load")
+    with open(f, "rb") if isinstance(f, str | os.PathLike) else contextlib.nullcontext(f) as file:
         try:
             return _loaded(file, max_bytes)
         except MemoryError:
             raise  # says nothing about the file
         except Exception as error:  # whatever a reader of zip, .npy or JSON may stumble on
             cause = str(error) or type(error).__name__  # zipfile's EOFError says nothing
-            raise ValueError(f"load: {os.fspath(path)!r} is damaged or no checkpoint: {cause}") from error
+            name = repr(os.fspath(f)) if isinstance(f, str | os.PathLike) else "the file"
+            raise ValueError(f"load: {name} is damaged or no checkpoint: {cause}") from error
+
+
+PYTORCH = (
+    "it was written by PyTorch; write it there with numpy.savez(path, **{k: v.numpy() for k, v in state_dict.items()}) "
+    "and load that"
+)
 
 
 def _loaded(file: IO[bytes], max_bytes: int) -> Any:
     import zipfile
 
-    size = os.fstat(file.fileno()).st_size
+    start = file.tell()
+    if file.read(2) == b"\x80\x02":  # a pickle: the form before PyTorch 1.6
+        raise ValueError(PYTORCH)
+    size = file.seek(0, os.SEEK_END) - start
+    file.seek(start)
     with zipfile.ZipFile(file) as archive:
         members = archive.infolist()
+        if any(member.filename.endswith("/data.pkl") for member in members):
+            raise ValueError(PYTORCH)
         if not members and size > EMPTY:
             raise ValueError(f"its directory is empty, and the file has {size} bytes")
         for member in members:
