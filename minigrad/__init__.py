@@ -138,8 +138,8 @@ from minigrad.ops.shape import (
     unflatten,
     unsqueeze,
 )
-from minigrad.random import get_rng_state, manual_seed, set_rng_state
-from minigrad.serialization import load, save
+from minigrad.random import Generator, default_generator, get_rng_state, initial_seed, manual_seed, seed, set_rng_state
+from minigrad.saving import load, save
 from minigrad.tensor import (
     Tensor,
     arange,
@@ -178,7 +178,6 @@ from minigrad.tensor_types import (
 
 if _typing.TYPE_CHECKING:
     from minigrad import viz
-    from minigrad.random import Generator, default_generator
     from minigrad.viz import graph
 
 float16, float32, float64 = _np.dtype("float16"), _np.dtype("float32"), _np.dtype("float64")
@@ -201,19 +200,19 @@ __all__ = [  # noqa: RUF022 (a list for type checkers)
     "float", "float16", "float32", "float64", "floor", "floor_divide", "from_numpy", "full",
     "full_like", "func", "functional", "gather", "ge", "get_default_device", "get_default_dtype",
     "get_num_threads", "get_rng_state", "grad", "gradcheck", "gradgradcheck", "graph", "gt", "half",
-    "index_put", "index_select", "inf", "int", "int16", "int32", "int64", "int8", "is_grad_enabled",
-    "isfinite", "isinf", "isnan", "kernels", "le", "linspace", "load", "log", "log1p", "log_softmax",
-    "logical_and", "logical_not", "logical_or", "logical_xor", "logsumexp", "long", "lt", "manual_seed",
-    "masked_fill", "matmul", "max", "maximum", "mean", "median", "min", "minimum", "movedim", "mps",
-    "mul", "multiply", "nan", "ne", "neg", "negative", "nn", "no_grad", "norm", "ones", "ones_like",
-    "ops", "optim", "outer", "permute", "pi", "pow", "primitive", "prod", "rand", "rand_like",
-    "randint", "randint_like", "randn", "randn_like", "random", "randperm", "reciprocal", "relu",
-    "remainder", "reshape", "roll", "round", "rsqrt", "save", "set_default_device", "set_default_dtype",
-    "set_default_tensor_type", "set_grad_enabled", "set_num_threads", "set_rng_state", "short",
-    "sigmoid", "sign", "sin", "softmax", "sort", "split", "sqrt", "square", "squeeze", "stack", "std",
-    "sub", "subtract", "sum", "take_along_dim", "tan", "tanh", "tensor", "tile", "transpose", "tril",
-    "triu", "trunc", "uint8", "unbind", "unflatten", "unsqueeze", "utils", "var", "viz", "where", "xpu",
-    "zeros", "zeros_like",
+    "index_put", "index_select", "inf", "initial_seed", "int", "int16", "int32", "int64", "int8",
+    "is_grad_enabled", "isfinite", "isinf", "isnan", "kernels", "le", "linspace", "load", "log",
+    "log1p", "log_softmax", "logical_and", "logical_not", "logical_or", "logical_xor", "logsumexp",
+    "long", "lt", "manual_seed", "masked_fill", "matmul", "max", "maximum", "mean", "median", "min",
+    "minimum", "movedim", "mps", "mul", "multiply", "nan", "ne", "neg", "negative", "nn", "no_grad",
+    "norm", "ones", "ones_like", "ops", "optim", "outer", "permute", "pi", "pow", "primitive", "prod",
+    "rand", "rand_like", "randint", "randint_like", "randn", "randn_like", "random", "randperm",
+    "reciprocal", "relu", "remainder", "reshape", "roll", "round", "rsqrt", "save", "seed",
+    "set_default_device", "set_default_dtype", "set_default_tensor_type", "set_grad_enabled",
+    "set_num_threads", "set_rng_state", "short", "sigmoid", "sign", "sin", "softmax", "sort", "split",
+    "sqrt", "square", "squeeze", "stack", "std", "sub", "subtract", "sum", "take_along_dim", "tan",
+    "tanh", "tensor", "tile", "transpose", "tril", "triu", "trunc", "uint8", "unbind", "unflatten",
+    "unsqueeze", "utils", "var", "viz", "where", "xpu", "zeros", "zeros_like",
 ]  # fmt: skip
 
 _INSTEAD = {
@@ -243,11 +242,8 @@ _INSTEAD = {
 if not _typing.TYPE_CHECKING:  # a type checker would take it for a promise that every name exists
 
     def __getattr__(name: str) -> object:
-        """What is loaded when it is first asked for: who draws nothing does not wait for what pictures need, nor who
-        draws no numbers for NumPy's generators."""
+        """What is loaded when it is first asked for: who draws nothing does not wait for what pictures need."""
         if name in ("graph", "viz"):
             viz = _import_module("minigrad.viz")
             return viz if name == "viz" else viz.graph
-        if name in ("Generator", "default_generator"):
-            return getattr(random, name)
         raise _missing("module 'minigrad'", name, _INSTEAD)

@@ -2,39 +2,95 @@
 
 from __future__ import annotations
 
-from importlib import import_module
+import json
+import operator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from minigrad.generator import Generator as Generator
-    from minigrad.generator import default_generator as default_generator
-else:
+from minigrad.device import CPU, check_device
 
-    def __getattr__(name: str) -> object:
-        """`Generator` and `default_generator`, when they are first asked for: what NumPy's generators need takes half
-        as long to import as all of minigrad."""
-        if name not in ("Generator", "default_generator"):
-            raise AttributeError(f"module 'minigrad.random' has no attribute {name!r}", name=name)
-        return getattr(import_module("minigrad.generator"), name)
+if TYPE_CHECKING:
+    from numpy.random import Generator as Base
+else:
+    Base = object
+
+
+class Generator(Base):
+    """NumPy's generator with PyTorch's names for seed and state; any function here takes either as `generator=`.
+
+    It loads `numpy.random` when its first number is drawn, because that would slow `import minigrad` down.
+
+    >>> Generator(0).random() == Generator("cpu").manual_seed(0).random()
+    True
+    """
+
+    def __init__(self, seed: Any = None, device: Any = None):
+        self.device = CPU
+        if isinstance(seed, str | type(CPU)):  # PyTorch's first argument is the device
+            seed, device = None, seed
+        check_device(device, "Generator")
+        self._seed = seed
+
+    def __getattr__(self, name: str) -> Any:  # asked only when there is no such attribute
+        if name == "_numpy" and "_seed" in self.__dict__:
+            self._numpy = np.random.Generator(np.random.PCG64(self._seed))
+            return self._numpy
+        if name.startswith("_"):
+            raise AttributeError(f"'Generator' object has no attribute {name!r}", name=name, obj=self)
+        return getattr(self._numpy, name)
+
+    def manual_seed(self, seed: int) -> Generator:
+        """Begin again as if made with this seed, an integer. PyTorch's negative seeds count from 2⁶⁴ down."""
+        self._seed = operator.index(seed) % (1 << 64)
+        self._numpy = np.random.Generator(np.random.PCG64(self._seed))
+        return self
+
+    def seed(self) -> int:
+        """Begin again with a seed from the operating system, and return it."""
+        self.manual_seed(np.random.SeedSequence().generate_state(1, np.uint64).item())
+        return self.initial_seed()
+
+    def initial_seed(self) -> int:
+        """The seed of `manual_seed` or of the constructor; one from the operating system if there was none."""
+        return self.seed() if self._seed is None else int(self._seed)
+
+    def get_state(self) -> np.ndarray:
+        """All that determines the numbers to come, as bytes (uint8): fit to be saved beside weights."""
+        return np.frombuffer(json.dumps(self.bit_generator.state).encode(), np.uint8).copy()
+
+    def set_state(self, state: Any) -> Generator:
+        """Go on as the generator whose `get_state` this was; a ValueError if it is no such state."""
+        try:
+            self.bit_generator.state = json.loads(np.asarray(state, np.uint8).tobytes())
+        except (TypeError, ValueError, KeyError, OverflowError, RuntimeError) as error:  # RecursionError is one
+            raise ValueError(f"set_state: expected what get_state gave, got something else ({error})") from error
+        return self
+
+
+default_generator = Generator()
 
 
 def manual_seed(seed: int) -> Generator:
     """Seed the default generator and return it."""
-    return _default().manual_seed(seed)
+    return default_generator.manual_seed(seed)
+
+
+def seed() -> int:
+    """Seed the default generator from the operating system and return the seed."""
+    return default_generator.seed()
+
+
+def initial_seed() -> int:
+    """The seed of the default generator."""
+    return default_generator.initial_seed()
 
 
 def get_rng_state() -> np.ndarray:
     """The default generator's state, as bytes (uint8)."""
-    return _default().get_state()
+    return default_generator.get_state()
 
 
 def set_rng_state(state: Any) -> None:
     """Set the default generator's state to one that `get_rng_state` gave."""
-    _default().set_state(state)
-
-
-def _default() -> Generator:
-    generator: Generator = import_module("minigrad.generator").default_generator
-    return generator
+    default_generator.set_state(state)

@@ -1,5 +1,10 @@
 """Random numbers: same seed, same bits; a generator that is passed in is used and no other."""
 
+import copy
+import pickle
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -66,6 +71,34 @@ def test_default_state_by_pytorchs_names():
     mg.set_rng_state(state)
     assert mg.rand(3).tolist() == x.tolist()
     assert mg.Generator().manual_seed(4).random() == mg.Generator(4).random()
+
+
+def test_a_generator_has_pytorchs_device_and_seeds():
+    assert mg.Generator("cpu").device == mg.Generator(device=mg.device("cpu")).device == mg.device("cpu")
+    with pytest.raises(RuntimeError, match="Generator: there is one device, the CPU"):
+        mg.Generator("cuda")
+    g = mg.Generator(3)
+    assert g.initial_seed() == 3 and g.manual_seed(-1).initial_seed() == 2**64 - 1
+    assert g.seed() == g.initial_seed() != g.seed()
+    mg.manual_seed(5)
+    assert mg.initial_seed() == 5
+    assert mg.seed() == mg.initial_seed() != 5
+    with pytest.raises(TypeError, match="integer"):
+        mg.manual_seed(1.5)
+
+
+def test_a_generator_is_copied_and_pickled_with_its_state():
+    g = mg.Generator(3)
+    twin = copy.deepcopy(g)
+    assert twin.random() == g.random()
+    again = pickle.loads(pickle.dumps(g))
+    assert copy.deepcopy(g).random() == again.random() == g.random()
+
+
+def test_numpys_generators_are_loaded_when_the_first_number_is_drawn():
+    program = "import sys, minigrad as mg\nassert 'numpy.random' not in sys.modules\nmg.Generator(0)"
+    program += "\nassert 'numpy.random' not in sys.modules\nmg.rand(1)\nassert 'numpy.random' in sys.modules"
+    subprocess.run([sys.executable, "-c", program], check=True)
 
 
 @pytest.mark.parametrize(
