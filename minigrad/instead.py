@@ -88,13 +88,16 @@ def find_elsewhere(owner: str, name: str) -> str | None:
     return None
 
 
-def public(namespace: Mapping[str, Any]) -> list[str]:
-    """The names for `__all__` of the module of this namespace: those that it, or a module of its package, defines."""
-    own = namespace["__name__"]
+def public(namespace: Mapping[str, Any], home: str = "") -> list[str]:
+    """Names for `__all__`: of what the module of this namespace, or its package, defines; or what all of `home` does.
+
+    A name that begins with an underscore is left out, and so are modules.
+    """
+    home = home or namespace["__name__"]
     names = []
     for name, value in namespace.items():
-        home = getattr(value, "__module__", None)
-        if not name.startswith("_") and not isinstance(value, ModuleType) and f"{home}.".startswith(f"{own}."):
+        where = getattr(value, "__module__", None)
+        if not name.startswith("_") and not isinstance(value, ModuleType) and f"{where}.".startswith(f"{home}."):
             names.append(name)
     return sorted(names)
 

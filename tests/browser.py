@@ -22,12 +22,26 @@ from pathlib import Path
 from typing import Any
 
 FLAGS = [
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
-    "--disable-background-networking", "--disable-component-update", "--disable-dev-shm-usage",
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-sync",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-dev-shm-usage",
     "--hide-scrollbars",
 ]
-KEYS = {"Left": "\ue012", "Right": "\ue014", "Home": "\ue011", "End": "\ue010", "Tab": "\ue004",
-        "Enter": "\ue007", "Space": " "}
+KEYS = {
+    "Left": "\ue012",
+    "Right": "\ue014",
+    "Home": "\ue011",
+    "End": "\ue010",
+    "Tab": "\ue004",
+    "Enter": "\ue007",
+    "Space": " ",
+}
 
 chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 chromedriver = shutil.which("chromedriver")
@@ -103,8 +117,10 @@ class Page:
 
     def resize(self, width: int, height: int, mobile: bool = False) -> None:
         """Set the size of the viewport in CSS pixels."""
-        self._devtools("Emulation.setDeviceMetricsOverride",
-                       {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": mobile})
+        self._devtools(
+            "Emulation.setDeviceMetricsOverride",
+            {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": mobile},
+        )
 
     def console(self) -> list[str]:
         """Warnings and errors that the page has put out since the last call."""
@@ -121,8 +137,9 @@ def browser(width: int = 1280, height: int = 900) -> Iterator[Page]:
     assert chromium and chromedriver, "chromium and chromedriver are needed"
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
         environment = {**os.environ, "HOME": profile}
-        driver = subprocess.Popen([chromedriver, "--port=0"], stdout=subprocess.PIPE,
-                                  stderr=subprocess.DEVNULL, text=True, env=environment)
+        driver = subprocess.Popen(
+            [chromedriver, "--port=0"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment
+        )
         assert driver.stdout
         try:
             started = next(line for line in driver.stdout if "started successfully on port" in line)

@@ -87,6 +87,14 @@ WITHOUT_A_ROW = re.findall(
 )
 
 
+heard = pytest.mark.filterwarnings(  # minigrad warns of these as PyTorch does, and computes them as PyTorch does
+    "ignore:Implicit dimension choice",
+    "ignore:.*size_average and reduce are",
+    "ignore:kl_div. reduction='mean'",
+    "ignore:upsample is PyTorch's older name",
+)
+
+
 def public_names() -> set[str]:
     """Every public function, class and method that a user of PyTorch would look for here."""
     spaces = mg, mg.nn, mg.nn.functional, mg.nn.init, mg.nn.utils, mg.optim, mg.optim.lr_scheduler, mg.Tensor
@@ -115,6 +123,7 @@ def test_every_public_name_has_a_row() -> None:
     assert public_names() - words - set(WITHOUT_A_ROW) == set()
 
 
+@heard
 @pytest.mark.parametrize("call", ASKED, ids=lambda call: call.name)
 def test_values_gradients_and_second_derivatives(call: Call) -> None:
     arrays, expected = REFERENCE[call.name]
@@ -133,6 +142,7 @@ def test_module_looks_and_keeps_its_state_as_pytorchs_does(call: Call) -> None:
     assert description(mg, call) == INDEX[call.name]["module"]
 
 
+@heard
 @pytest.mark.parametrize("call", ASKED, ids=lambda call: call.name)
 def test_single_precision(call: Call) -> None:
     arrays, expected = REFERENCE[call.name]

@@ -178,15 +178,11 @@ HOSTILE = {
     "a member used twice": lambda: structured([{"array": "x"}, {"array": "x"}], ("x.npy", npy())),
     "a structure that is not JSON": lambda: archive(("structure.npy", npy((1,), "|u1", b"{"))),
     "a structure of floats": lambda: archive(("structure.npy", npy())),
-    "a structure too deep": lambda: archive(
-        ("structure.npy", npy((200_000,), "|u1", b"[" * 100_000 + b"]" * 100_000))
-    ),
+    "a structure too deep": lambda: archive(("structure.npy", npy((200_000,), "|u1", b"[" * 100_000 + b"]" * 100_000))),
     "a number of a million digits": lambda: archive(("structure.npy", npy((1_000_000,), "|u1", b"9" * 1_000_000))),
     "an unknown kind of thing": lambda: structured({"object": "os.system"}),
     "a thing and more": lambda: structured({"array": "x", "call": "y"}, ("x.npy", npy())),
-    "a gradient for integers": lambda: structured(
-        {"tensor": "x", "requires_grad": True}, ("x.npy", npy((2,), "<i4"))
-    ),
+    "a gradient for integers": lambda: structured({"tensor": "x", "requires_grad": True}, ("x.npy", npy((2,), "<i4"))),
     "a key that is no key": lambda: structured({"dict": [[[], 1]]}),
     "a dictionary of triples": lambda: structured({"dict": [["a", 1, 2]]}),
 }
@@ -220,9 +216,7 @@ def test_an_archive_with_a_bad_checksum_is_refused(tmp_path):
 
 def test_what_unpacks_to_much_is_loaded_when_it_is_asked_for(tmp_path):
     path = tmp_path / "zeros.npz"
-    path.write_bytes(
-        archive(("x.npy", npy((1 << 20,), data=bytes(1 << 22))), compression=zipfile.ZIP_DEFLATED)
-    )
+    path.write_bytes(archive(("x.npy", npy((1 << 20,), data=bytes(1 << 22))), compression=zipfile.ZIP_DEFLATED))
     with pytest.raises(ValueError, match="max_bytes=1000"):
         mg.load(path, max_bytes=1000)
     assert mg.load(path)["x"].shape == (1 << 20,)

@@ -2,8 +2,8 @@
 
 from typing import TYPE_CHECKING
 
+from minigrad import functional as _functional
 from minigrad.functional import *  # noqa: F403
-from minigrad.functional import __all__ as __all__
 
 if not TYPE_CHECKING:
-    from minigrad.functional import __getattr__ as __getattr__
+    __all__, __getattr__ = _functional.__all__, _functional.__getattr__

@@ -227,3 +227,47 @@ def adaptive_max_pool2d(input: Any, output_size: Any, return_indices: bool = Fal
     shape = (*input.shape[:-2], rows, columns)
     out = reshape(stack(values, -1), shape)
     return (out, reshape(stack(places, -1), shape)) if return_indices else out
+
+
+# ------------------------------------------------------------------------------------------------------- unpooling
+
+
+@primitive(x=lambda g, index: take_places(g, index))
+def put_places(x: Array, index: Array, length: int) -> Array:
+    """(*, P) -> (*, length): each element at its place in `index` (*, P), zeros elsewhere; the last of several."""
+    out = np.zeros((*x.shape[:-1], length), x.dtype)
+    np.put_along_axis(out, np.asarray(index), x, -1)
+    return out
+
+
+@primitive(x=lambda g, x_shape, index: add_places(g, index, x_shape[-1]))
+def take_places(x: Array, index: Array) -> Array:
+    """(*, length) -> (*, P): the elements at the places that `index` (*, P) gives."""
+    return np.take_along_axis(x, np.asarray(index), -1)
+
+
+@primitive(x=lambda g, index: take_places(g, index))
+def add_places(x: Array, index: Array, length: int) -> Array:
+    """The transpose of `take_places`: what shares a place is added up."""
+    out = np.zeros((*x.shape[:-1], length), x.dtype)
+    index = np.asarray(index)
+    np.add.at(out, (*np.indices(index.shape, sparse=True)[:-1], index), x)
+    return out
+
+
+def max_unpool2d(
+    input: Any, indices: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, output_size: Any = None
+) -> Tensor:
+    """Each element where `max_pool2d` with return_indices found it, zeros elsewhere: (N, C, P, Q) -> (N, C, H, W).
+
+    output_size: (H, W), or a shape that ends so; (P - 1)·stride - 2·padding + kernel_size unless given.
+    """
+    name = "max_unpool2d"
+    kernel, margins = pair(name, "kernel_size", kernel_size, 1), pair(name, "padding", padding, 0)
+    strides = kernel if stride is None else pair(name, "stride", stride, 1)
+    if input.shape != indices.shape or input.ndim not in (3, 4):
+        raise ValueError(f"{name}: expected input and indices of one shape, got {input.shape} and {indices.shape}")
+    smallest = zip(input.shape[-2:], strides, margins, kernel, strict=True)
+    size = [(n - 1) * s - 2 * p + k for n, s, p, k in smallest] if output_size is None else list(output_size)[-2:]
+    out = put_places(flatten(input, -2), flatten(indices, -2), size[0] * size[1])
+    return reshape(out, (*input.shape[:-2], *size))

@@ -1,0 +1,194 @@
+"""Functions applied element by element, and those that weigh elements along a dimension.
+
+Each is a composition; PyTorch's choice of a derivative at a kink is in how the pieces meet. With `inplace=True` the
+result stands in the input's memory, too.
+"""
+
+from __future__ import annotations
+
+import functools
+import warnings
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, ParamSpec
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from minigrad import random
+from minigrad.instead import public
+from minigrad.ops import elementwise, reductions
+from minigrad.ops.elementwise import sigmoid, softplus, tanh, where
+from minigrad.ops.shape import chunk
+from minigrad.tensor import Tensor, from_numpy
+
+_P = ParamSpec("_P")
+
+# ------------------------------------------------------------------------------------------------ element by element
+
+
+def _in_place(function: Callable[_P, Tensor]) -> Callable[_P, Tensor]:
+    """The function whose name ends in an underscore: its result replaces the elements of its input."""
+
+    def apply(*args: _P.args, **kwargs: _P.kwargs) -> Tensor:
+        out: Any = function(*args, **kwargs)
+        return (args[0] if args else kwargs["input"]).copy_(out)  # type: ignore[attr-defined, no-any-return]
+
+    functools.update_wrapper(apply, function)
+    apply.__name__ = apply.__qualname__ = f"{function.__name__}_"
+    apply.__doc__ = f"`{function.__name__}` in place."
+    return apply
+
+
+def relu(input: Tensor, inplace: bool = False) -> Tensor:
+    """max(0, x)."""
+    return elementwise.relu(input)
+
+
+def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = False) -> Tensor:
+    """x where positive, else `negative_slope` x."""
+    return elementwise.leaky_relu(input, negative_slope)
+
+
+def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
+    """x where positive, else `alpha` (exp(x) - 1). Source: Clevert et al. 2016."""
+    return elementwise.elu(input, alpha)
+
+
+def selu(input: Tensor, inplace: bool = False) -> Tensor:
+    """1.0507 elu(x) with alpha 1.6733, which keep mean 0 and variance 1. Source: Klambauer et al. 2017."""
+    return elementwise.elu(input, 1.6732632423543772) * 1.0507009873554805
+
+
+def celu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
+    """x where positive, else `alpha` (exp(x / alpha) - 1). Source: Barron 2017."""
+    if alpha == 0:
+        raise ValueError("celu: alpha must not be 0")
+    return elementwise.elu(input / alpha) * alpha
+
+
+def silu(input: Tensor, inplace: bool = False) -> Tensor:
+    """x sigmoid(x)."""
+    return elementwise.silu(input)
+
+
+def mish(input: Tensor, inplace: bool = False) -> Tensor:
+    """x tanh(log(1 + exp(x))). Source: Misra 2019."""
+    return input * tanh(softplus(input))
+
+
+def hardtanh(input: Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> Tensor:
+    """x between `min_val` and `max_val`, else the nearer of the two; no gradient at either."""
+    if min_val > max_val:
+        raise ValueError(f"hardtanh: min_val {min_val} is larger than max_val {max_val}")
+    return where(input <= min_val, min_val, where(input >= max_val, max_val, input))
+
+
+def relu6(input: Tensor, inplace: bool = False) -> Tensor:
+    """min(max(0, x), 6)."""
+    return hardtanh(input, 0.0, 6.0)
+
+
+def hardsigmoid(input: Tensor, inplace: bool = False) -> Tensor:
+    """(x + 3) / 6 held between 0 and 1."""
+    return where(input <= -3, 0.0, where(input >= 3, 1.0, (input + 3) / 6))
+
+
+def hardswish(input: Tensor, inplace: bool = False) -> Tensor:
+    """x hardsigmoid(x). Source: Howard et al. 2019."""
+    return where(input < -3, 0.0, where(input <= 3, input * (input + 3) / 6, input))
+
+
+def threshold(input: Tensor, threshold: float, value: float, inplace: bool = False) -> Tensor:
+    """x where it is larger than `threshold`, else `value`."""
+    return where(input <= threshold, value, input)
+
+
+def logsigmoid(input: Tensor) -> Tensor:
+    """log(1 / (1 + exp(-x))), without overflow."""
+    return -softplus(-input, threshold=np.inf)
+
+
+def softsign(input: Tensor) -> Tensor:
+    """x / (1 + |x|)."""
+    return input / (input.abs() + 1)
+
+
+def tanhshrink(input: Tensor) -> Tensor:
+    """x - tanh(x)."""
+    return input - tanh(input)
+
+
+def softshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
+    """x moved by `lambd` towards 0, which nothing passes."""
+    if lambd < 0:
+        raise ValueError(f"softshrink: lambd must not be negative, got {lambd}")
+    return where(input > lambd, input - lambd, where(input < -lambd, input + lambd, input * 0))
+
+
+def hardshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
+    """x where it is farther than `lambd` from 0, else 0."""
+    return where((input >= -lambd) & (input <= lambd), 0.0, input)
+
+
+def prelu(input: Tensor, weight: Tensor) -> Tensor:
+    """x where positive, else weight · x; one weight, or one for each channel of (N, C, *). Source: He et al. 2015."""
+    channels = input.shape[1] if input.ndim > 1 else 1
+    if weight.ndim > 1 or weight.numel() not in (1, channels):
+        raise ValueError(f"prelu: expected one weight or {channels}, got shape {weight.shape} for {input.shape}")
+    slope = weight.reshape((1, -1) + (1,) * (input.ndim - 2) if input.ndim > 1 else (1,) * input.ndim)
+    return where(input > 0, input, slope * input)
+
+
+relu_, leaky_relu_, elu_, selu_ = _in_place(relu), _in_place(leaky_relu), _in_place(elu), _in_place(selu)
+celu_, hardtanh_, threshold_ = _in_place(celu), _in_place(hardtanh), _in_place(threshold)
+
+# ------------------------------------------------------------------------------------------------ along a dimension
+
+
+def _choose_dim(name: str, input: Tensor, dim: int | None) -> int:
+    """`dim`, or PyTorch's choice where none is given, with its warning."""
+    if dim is not None:
+        return dim
+    warnings.warn(f"Implicit dimension choice for {name}: the result depends on it, so say dim=...", stacklevel=3)
+    return 0 if input.ndim in (0, 1, 3) else 1
+
+
+def softmax(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: DTypeLike | None = None) -> Tensor:
+    """exp(x) along `dim`, divided by its sum; computed in `dtype` if one is given."""
+    return reductions.softmax(input if dtype is None else input.to(dtype), _choose_dim("softmax", input, dim))
+
+
+def log_softmax(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: DTypeLike | None = None) -> Tensor:
+    """The logarithm of softmax along `dim`; computed in `dtype` if one is given."""
+    return reductions.log_softmax(input if dtype is None else input.to(dtype), _choose_dim("log_softmax", input, dim))
+
+
+def softmin(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: DTypeLike | None = None) -> Tensor:
+    """softmax(-x) along `dim`; computed in `dtype` if one is given."""
+    return reductions.softmax(-input if dtype is None else -input.to(dtype), _choose_dim("softmin", input, dim))
+
+
+def gumbel_softmax(
+    logits: Tensor, tau: float = 1, hard: bool = False, eps: float = 1e-10, dim: int = -1,
+    generator: np.random.Generator | None = None,
+) -> Tensor:  # fmt: skip
+    """softmax((logits + Gumbel noise) / tau); `hard`: one-hot, with the gradient of that. Source: Jang et al. 2017."""
+    noise = (generator or random.default_generator).gumbel(size=logits.shape).astype(logits.dtype)
+    soft = reductions.softmax((logits + noise) / tau, dim)
+    if not hard:
+        return soft
+    classes = np.arange(logits.shape[dim]).reshape((-1,) + (1,) * (logits.ndim - 1 - dim % logits.ndim))
+    chosen = (soft.array.argmax(dim, keepdims=True) == classes).astype(logits.dtype)
+    return from_numpy(chosen) - soft.detach() + soft
+
+
+def glu(input: Tensor, dim: int = -1) -> Tensor:
+    """The first half along `dim` times the sigmoid of the second. Source: Dauphin et al. 2017."""
+    if input.ndim == 0 or input.shape[dim] % 2:
+        raise ValueError(f"glu: the halves of dimension {dim} must be equally long, got shape {input.shape}")
+    values, gates = chunk(input, 2, dim)
+    return values * sigmoid(gates)
+
+
+if not TYPE_CHECKING:
+    __all__ = public(globals())
