@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from minigrad import nn
 from minigrad.autograd import Array, grad, primitive
 from minigrad.kernels import convolution as kernels
+from minigrad.kernels.windows import Window
 from minigrad.ops.conv import conv2d, convolution, convolution_input, convolution_weight
 from minigrad.ops.elementwise import where
 from minigrad.ops.shape import cat
@@ -239,8 +240,6 @@ class ChannelConv2d(nn.Conv2d):
 # one
 # convolution.
 
-GEOMETRY = ((1, 1), (0, 0), (1, 1), 1)  # stride, padding, dilation, groups of the streamed forms
-
 
 def streamed(reduce: str, x: Tensor, weight: Tensor) -> Tensor:
     """A reduction of STREAMS without ever holding all responses: (N, C, H, W), (O, C, K, L) -> (N, O, P, Q).
@@ -258,17 +257,17 @@ def streamed(reduce: str, x: Tensor, weight: Tensor) -> Tensor:
 
 
 def _own(x: NDArray[Any], w: NDArray[Any], c: int) -> NDArray[Any]:
-    return kernels.conv2d(x[:, c : c + 1], w[:, c : c + 1], None, *GEOMETRY)
+    return kernels.conv2d(x[:, c : c + 1], w[:, c : c + 1], None, Window(w.shape[2:]))
 
 
 def _to_inputs(parts: Iterator[Any], w: Any, size: Any) -> Any:
     """Each channel's gradient of its response (N, O, P, Q), turned into that of its input, side by side."""
-    return cat([convolution_input(g, w[:, c : c + 1], size, *GEOMETRY) for c, g in enumerate(parts)], 1)
+    return cat([convolution_input(g, w[:, c : c + 1], size, Window(w.shape[2:])) for c, g in enumerate(parts)], 1)
 
 
 def _to_weights(parts: Iterator[Any], x: Any, size: Any) -> Any:
     """Each channel's gradient of its response (N, O, P, Q), turned into that of its weights, side by side."""
-    return cat([convolution_weight(g, x[:, c : c + 1], size, *GEOMETRY) for c, g in enumerate(parts)], 1)
+    return cat([convolution_weight(g, x[:, c : c + 1], Window(size)) for c, g in enumerate(parts)], 1)
 
 
 def _routed(g: Any, winner: Any, channels: int) -> Iterator[Any]:
@@ -325,7 +324,7 @@ def _slopes(g: Any, out: Any, x: Any, w: Any, reduce: str) -> Iterator[Any]:
     stream, channels = STREAMS[reduce], x.shape[1]
     assert stream is not None
     for c in range(channels):
-        r = convolution(x[:, c : c + 1], w[:, c : c + 1], None, *GEOMETRY)
+        r = convolution(x[:, c : c + 1], w[:, c : c + 1], None, Window(w.shape[2:]))
         yield g * stream.slope(r, out, channels)
 
 

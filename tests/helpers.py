@@ -8,6 +8,7 @@ import zlib
 import numpy as np
 
 import minigrad as mg
+from minigrad.kernels.windows import Window
 
 
 def draw(shape, low=-2.0, high=2.0, key=""):
@@ -21,6 +22,12 @@ def distinct(shape, key=""):
     source = np.random.RandomState(zlib.crc32(f"{shape} {key}".encode()))
     size = int(np.prod(shape))
     return np.asarray((source.permutation(size) - size // 2 + 0.5) / 8).reshape(shape)
+
+
+def window(kernel, groups=1, ceil_mode=False, **options):
+    """A Window whose options are given as users give them: as numbers or as pairs."""
+    pair = lambda value: (value, value) if isinstance(value, int) else tuple(value)
+    return Window(pair(kernel), groups=groups, ceil_mode=ceil_mode, **{k: pair(v) for k, v in options.items()})
 
 
 def strided(array):

@@ -149,14 +149,14 @@ def peak(function):
 def test_convolution_holds_a_chunk_of_columns_whatever_the_size_of_the_batch():
     before = threads.get_num_threads()
     threads.set_num_threads(1)
-    w, geometry = np.ones((8, 8, 3, 3), np.float32), ((1, 1), (1, 1), (1, 1), 1)
+    w, how = np.ones((8, 8, 3, 3), np.float32), windows.Window((3, 3), padding=(1, 1))
     try:
         for n in (64, 512):
             x = np.ones((16, 8, 16, n), np.float32).transpose(3, 1, 0, 2)
-            convolution.conv2d(x, w, None, *geometry)  # the buffers that live on
-            used, out = peak(lambda x=x: convolution.conv2d(x, w, None, *geometry))
+            convolution.conv2d(x, w, None, how)  # the buffers that live on
+            used, out = peak(lambda x=x: convolution.conv2d(x, w, None, how))
             assert used < out.nbytes + 50_000  # nothing but the result
-            used, _ = peak(lambda x=x, out=out: convolution.conv2d_weight(out, x, (3, 3), *geometry))
+            used, _ = peak(lambda x=x, out=out: convolution.conv2d_weight(out, x, how))
             assert used < 4 * windows.CHUNK
         columns = memory.local.columns.nbytes
         assert columns < 4 * windows.CHUNK < 9 * x.nbytes

@@ -1,45 +1,32 @@
-"""Convolution against its definition from windows and einsum, in all options, to the second derivative."""
+"""Convolution against its definition, in all options, to the second derivative."""
 
 import numpy as np
 import pytest
-from helpers import LAYOUTS, check, draw
+from helpers import LAYOUTS, check, draw, window
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from numpy.lib.stride_tricks import sliding_window_view
 
 import minigrad as mg
+from minigrad.kernels import convolution as kernels
+from minigrad.kernels import definition
+from minigrad.kernels.windows import Window
 from minigrad.nn import functional as F
 from minigrad.ops.conv import convolution, convolution_input, convolution_weight
 
 
-def pair(value):
-    return (value, value) if isinstance(value, int) else tuple(value)
-
-
-def slow_conv2d(x, w, b=None, stride=1, padding=0, dilation=1, groups=1):
-    """y[n, o, p] = Σ_{c, k} x[n, c, s·p + d·k] w[o, c, k] + b[o], a group at a time."""
-    (sh, sw), (ph, pw), (dh, dw) = pair(stride), pair(padding), pair(dilation)
-    kh, kw = w.shape[2:]
-    x = np.pad(x, [(0, 0), (0, 0), (ph, ph), (pw, pw)])
-    seen = sliding_window_view(x, (dh * (kh - 1) + 1, dw * (kw - 1) + 1), (2, 3))[:, :, ::sh, ::sw, ::dh, ::dw]
-    parts = [
-        np.einsum("ncpqkl,ockl->nopq", xs, ws)
-        for xs, ws in zip(np.split(seen, groups, 1), np.split(w, groups, 0), strict=True)
-    ]
-    return np.concatenate(parts, 1) + (0 if b is None else b[:, None, None])
+def slow_conv2d(x, w, b=None, **options):
+    return definition.conv2d(x, w, b, window(w.shape[2:], **options))
 
 
 def slow_conv_transpose2d(y, w, b=None, stride=1, padding=0, output_padding=0, groups=1, dilation=1):
-    """Each y[n, o, p] adds w[o, :, k]·y to x[n, :, s·p + d·k]; then the margin is cut off."""
-    (sh, sw), (ph, pw), (eh, ew), (dh, dw) = map(pair, (stride, padding, output_padding, dilation))
-    n, o, p, q = y.shape
-    c, kh, kw = w.shape[1:]
-    x = np.zeros((n, groups * c, (p - 1) * sh + dh * (kh - 1) + eh + 1, (q - 1) * sw + dw * (kw - 1) + ew + 1))
-    for g in range(groups):
-        mine = slice(g * o // groups, (g + 1) * o // groups)
-        for i, j, k, l in np.ndindex(p, q, kh, kw):
-            x[:, g * c : (g + 1) * c, i * sh + k * dh, j * sw + l * dw] += y[:, mine, i, j] @ w[mine, :, k, l]
-    x = x[:, :, ph : x.shape[2] - ph, pw : x.shape[3] - pw]
+    """The transpose of a convolution without margins, to which the result is then cut or padded."""
+    how = window(w.shape[2:], stride=stride, padding=padding, dilation=dilation, groups=groups)
+    extra = (output_padding, output_padding) if isinstance(output_padding, int) else output_padding
+    size = [(n - 1) * s + d * (k - 1) + 1 for n, (k, s, _, d) in zip(y.shape[2:], how.axes(), strict=True)]
+    x = definition.conv2d_input(y, w, size, how._replace(padding=(0, 0)))
+    x = np.pad(x, [(0, 0), (0, 0), (0, extra[0]), (0, extra[1])])
+    top, left = how.padding
+    x = x[:, :, top : x.shape[2] - top, left : x.shape[3] - left]
     return x + (0 if b is None else b[:, None, None])
 
 
@@ -111,7 +98,7 @@ def test_larger_convolutions_in_any_layout(size, layout):
 
 def test_padding_by_name():
     for kernel, dilation in ((3, 1), (2, 1), (4, 2), (1, 1), (5, (1, 2))):
-        (kh, kw), (dh, dw) = pair(kernel), pair(dilation)
+        (kh, kw), _, _, (dh, dw), _, _ = window(kernel, dilation=dilation)
         total = (dh * (kh - 1), dw * (kw - 1))
         before, after = [t // 2 for t in total], [t - t // 2 for t in total]
         check(
@@ -189,18 +176,18 @@ def test_single_images_need_no_batch():
 
 def test_the_three_operations_are_one_trilinear_form():
     """⟨g, conv(x, w)⟩ = ⟨conv_input(g, w), x⟩ = ⟨conv_weight(g, x), w⟩, and each is the others' rule."""
-    options = ((2, 1), (1, 0), (1, 2), 2)
+    how = Window((3, 2), (2, 1), (1, 0), (1, 2), 2)
     x, w = draw((2, 4, 7, 6)), draw((6, 2, 3, 2))
-    out = convolution(x, w, None, *options)
+    out = convolution(x, w, None, how)
     g = draw(out.shape, key="g")
     value = np.sum(g * out.array)
-    assert np.sum(convolution_input(g, w, x.shape[2:], *options).array * x) == pytest.approx(value, rel=1e-12)
-    assert np.sum(convolution_weight(g, x, w.shape[2:], *options).array * w) == pytest.approx(value, rel=1e-12)
+    assert np.sum(convolution_input(g, w, x.shape[2:], how).array * x) == pytest.approx(value, rel=1e-12)
+    assert np.sum(convolution_weight(g, x, how).array * w) == pytest.approx(value, rel=1e-12)
     g, x, w = (mg.tensor(a, requires_grad=True) for a in (g, x, w))
     for op, points in (
-        (lambda x, w: convolution(x, w, None, *options), (x, w)),
-        (lambda g, w: convolution_input(g, w, (7, 6), *options), (g, w)),
-        (lambda g, x: convolution_weight(g, x, (3, 2), *options), (g, x)),
+        (lambda x, w: convolution(x, w, None, how), (x, w)),
+        (lambda g, w: convolution_input(g, w, (7, 6), how), (g, w)),
+        (lambda g, x: convolution_weight(g, x, how), (g, x)),
     ):
         assert mg.gradcheck(op, points) and mg.gradgradcheck(op, points)
 
@@ -226,6 +213,13 @@ BAD = {
         lambda: mg.conv2d(x, w, padding="same", stride=2),
         ValueError,
         "padding 'same' needs stride 1",
+    ),
+    "stride's type": (lambda: mg.conv2d(x, w, stride=1.0), ValueError, "stride must be a number or a pair .* got 1.0"),
+    "groups' type": (lambda: mg.conv2d(x, w, groups=1.0), TypeError, "groups must be an integer, got 1.0"),
+    "stride of a sequence": (
+        lambda: mg.conv1d(mg.ones(1, 2, 5), mg.ones(3, 2, 3), stride=(1, 2)),
+        ValueError,
+        r"conv1d: stride must be a number or a tuple of one, got \(1, 2\)",
     ),
     "dtypes": (lambda: mg.conv2d(x, w.double()), TypeError, "input is float32 but weight is float64"),
     "conv1d": (lambda: mg.conv1d(x, w), ValueError, r"conv1d: expected input \(N, C, L\) or \(C, L\)"),
@@ -255,9 +249,7 @@ def test_bad_input(name):
 
 
 def test_the_first_layers_input_gradient_is_never_computed(monkeypatch):
-    from minigrad.kernels import convolution
-
-    monkeypatch.setattr(convolution, "conv2d_input", lambda *a: pytest.fail("computed"))
+    monkeypatch.setattr(kernels, "conv2d_input", lambda *a: pytest.fail("computed"))
     weight = w.clone().requires_grad_()
     F.conv2d(x, weight).sum().backward()
     assert weight.grad.shape == w.shape

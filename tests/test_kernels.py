@@ -1,45 +1,17 @@
-"""The kernels against their definitions: windows and einsum for convolution, and reductions for pooling."""
+"""The kernels against their definitions, and the definitions against loops that spell the formulas out."""
 
+import math
 from itertools import product
 
 import numpy as np
 import pytest
-from numpy.lib.stride_tricks import sliding_window_view
+from helpers import window
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
 
 import minigrad as mg
-from minigrad.kernels import convolution, elementwise, normalise, pooling, products, threads
-from minigrad.kernels.windows import output_size
-
-
-def windows(x, kernel, stride, padding, dilation=(1, 1), fill=0.0):
-    """Slow oracle: (N, C, H, W) -> (N, C, P, Q, kh, kw), every window spelled out."""
-    pads = [(0, 0), (0, 0), *((p, p) for p in padding)]
-    spans = [d * (k - 1) + 1 for k, d in zip(kernel, dilation, strict=True)]
-    views = sliding_window_view(np.pad(x, pads, constant_values=fill), spans, axis=(2, 3))
-    return views[:, :, :: stride[0], :: stride[1], :: dilation[0], :: dilation[1]]
-
-
-def trilinear(g, x, w, stride, padding, dilation, groups, missing):
-    """The form of a convolution with one factor left out (`missing`), group by group, by einsum."""
-    parts = []
-    for k in range(groups):
-        o, c = w.shape[0] // groups, w.shape[1]
-        gk, xk, wk = g[:, k * o : (k + 1) * o], x[:, k * c : (k + 1) * c], w[k * o : (k + 1) * o]
-        views = windows(xk, w.shape[2:], stride, padding, dilation)
-        if missing == "g":
-            parts.append(np.einsum("ncpqij,ocij->nopq", views, wk))
-        elif missing == "w":
-            parts.append(np.einsum("nopq,ncpqij->ocij", gk, views))
-        else:
-            (n, m, height, width), (ph, pw) = xk.shape, padding
-            dx = np.zeros((n, m, height + 2 * ph, width + 2 * pw), x.dtype)
-            spread = np.einsum("nopq,ocij->ncpqij", gk, wk)
-            for p, q, i, j in np.ndindex(*spread.shape[2:]):
-                h, v = p * stride[0] + i * dilation[0], q * stride[1] + j * dilation[1]
-                dx[:, :, h, v] += spread[:, :, p, q, i, j]
-            parts.append(dx[:, :, ph : ph + height, pw : pw + width])
-    return np.concatenate(parts, axis=0 if missing == "w" else 1)
-
+from minigrad.kernels import convolution, definition, elementwise, normalise, pooling, products, special, threads
+from minigrad.kernels.windows import Window, count_windows
 
 LAYOUTS = {"NCHW": (0, 1, 2, 3), "CNHW": (1, 0, 2, 3), "HCWN": (2, 1, 3, 0), "NHWC": (0, 2, 3, 1)}
 
@@ -52,191 +24,242 @@ def in_memory(a, layout):
     return a
 
 
-#        N  C  H   W  O  groups kernel  stride  padding dilation
+# ------------------------------------------------------------------------------------------------ definitions
+
+
+def test_the_definition_of_a_convolution_is_the_trilinear_form():
+    """⟨g, conv2d(x, w)⟩ = Σ g[n, o, p] · x[n, c, s·p + d·k - pad] · w[o, c, k], with each factor left out in turn."""
+    how = Window((2, 3), (2, 1), (1, 2), (1, 2), groups=2)
+    rng = np.random.default_rng(0)
+    x, w = rng.standard_normal((2, 4, 5, 4)), rng.standard_normal((6, 2, 2, 3))
+    out = definition.conv2d(x, w, None, how)
+    g = rng.standard_normal(out.shape)
+    spelled = {"y": np.zeros_like(out), "x": np.zeros_like(x), "w": np.zeros_like(w)}
+    for n, o, p, q, c, i, j in np.ndindex(*out.shape, *w.shape[1:]):
+        h, v, channel = 2 * p + i - 1, q + 2 * j - 2, c + 2 * (o // 3)
+        if 0 <= h < 5 and 0 <= v < 4:
+            spelled["y"][n, o, p, q] += x[n, channel, h, v] * w[o, c, i, j]
+            spelled["x"][n, channel, h, v] += g[n, o, p, q] * w[o, c, i, j]
+            spelled["w"][o, c, i, j] += g[n, o, p, q] * x[n, channel, h, v]
+    np.testing.assert_allclose(out, spelled["y"], atol=1e-13)
+    np.testing.assert_allclose(definition.conv2d_input(g, w, (5, 4), how), spelled["x"], atol=1e-13)
+    np.testing.assert_allclose(definition.conv2d_weight(g, x, how), spelled["w"], atol=1e-13)
+
+
+def test_the_definition_of_pooling_on_one_image():
+    x = np.array([[[[1.0, 5.0, 2.0], [7.0, 7.0, np.nan]]]])
+    how = window((2, 2), stride=1, padding=(0, 1))
+    assert definition.max_pool2d(x, how).tolist()[0][0][0][:2] == [7, 7]
+    assert np.isnan(definition.max_pool2d(x, how)[0, 0, 0, 2:]).all()
+    assert definition.find_first(x, how).tolist() == [[[[3, 3, 5, 5]]]]  # the first of two, the first that is NaN
+    x[0, 0, 1, 2] = 0
+    assert definition.avg_pool2d(x, how).tolist() == [[[[2, 5, 3.5, 0.5]]]]
+    assert definition.avg_pool2d(x, how, count_include_pad=False).tolist() == [[[[4, 5, 3.5, 1]]]]
+    assert definition.avg_pool2d(x, how, divisor=2).tolist() == [[[[4, 10, 7, 1]]]]
+
+
+@pytest.mark.parametrize("ceil_mode", [False, True])
+def test_windows_are_counted_as_the_definition_lays_them(ceil_mode):
+    for size, k, s, p, d in product(range(1, 9), (1, 2, 3, 5), (1, 2, 3), (0, 1, 2), (1, 2)):
+        if 2 * p <= k:
+            count = len(definition.begin(size, k, s, p, d, ceil_mode))
+            assert max(0, count_windows(size, k, s, p, d, ceil_mode)) == count, (size, k, s, p, d)
+
+
+# ------------------------------------------------------------------------------------------------ convolution
+
+
+def compare_convolutions(x, w, how, layout, dtype, tolerance):
+    """All three operations against their definitions, as far apart as sums of so many numbers may be."""
+    x, w = in_memory(x.astype(dtype), layout), in_memory(w.astype(dtype), "CNHW")
+    out = convolution.conv2d(x, w, None, how)
+    g = in_memory(np.random.default_rng(1).standard_normal(out.shape).astype(dtype), layout)
+    wide_x, wide_w, wide_g = (a.astype(np.float64) for a in (x, w, g))
+    size = x.shape[2:]
+    for found, expected in (
+        (out, definition.conv2d(wide_x, wide_w, None, how)),
+        (convolution.conv2d_weight(g, x, how), definition.conv2d_weight(wide_g, wide_x, how)),
+        (convolution.conv2d_input(g, w, size, how), definition.conv2d_input(wide_g, wide_w, size, how)),
+    ):
+        assert found.dtype == dtype and found.shape == expected.shape
+        np.testing.assert_allclose(found, expected, rtol=0, atol=tolerance * max(1, np.abs(expected).max(initial=0)))
+
+
+#        N  C  H   W  O  kernel and options
 CONVOLUTIONS = [
-    (2, 3, 6, 5, 4, 1, (3, 3), (1, 1), (1, 1), (1, 1)),
-    (3, 1, 5, 5, 2, 1, (3, 3), (1, 1), (0, 0), (1, 1)),
-    (2, 4, 7, 6, 6, 2, (3, 2), (2, 1), (1, 0), (1, 1)),
-    (2, 4, 9, 9, 4, 4, (3, 3), (1, 1), (1, 1), (1, 1)),  # depthwise
-    (2, 3, 9, 8, 6, 3, (3, 3), (2, 2), (1, 1), (1, 1)),  # depthwise, two filters a channel
-    (2, 4, 9, 8, 3, 1, (3, 3), (1, 1), (2, 2), (2, 2)),  # dilated
-    (2, 2, 9, 8, 3, 1, (2, 3), (3, 2), (1, 2), (2, 3)),
-    (2, 5, 4, 4, 3, 1, (1, 1), (1, 1), (0, 0), (1, 1)),  # pointwise
-    (2, 6, 4, 4, 4, 2, (1, 1), (1, 1), (0, 0), (1, 1)),
-    (2, 5, 5, 5, 3, 1, (1, 1), (2, 2), (0, 0), (1, 1)),
-    (2, 2, 5, 5, 3, 1, (1, 1), (1, 1), (1, 2), (1, 1)),  # padding beyond the kernel
-    (1, 2, 3, 3, 2, 1, (3, 3), (1, 1), (3, 3), (1, 1)),
-    (1, 3, 8, 8, 2, 1, (2, 2), (3, 3), (0, 0), (1, 1)),  # pixels that no window sees
-    (2, 2, 4, 1, 3, 1, (4, 1), (1, 1), (0, 0), (1, 1)),  # one window
-    (1, 3, 5, 6, 2, 1, (5, 4), (2, 3), (2, 2), (1, 1)),
-    (0, 3, 5, 5, 2, 1, (3, 3), (1, 1), (1, 1), (1, 1)),  # no images
-    (0, 3, 5, 5, 2, 1, (3, 3), (2, 2), (1, 1), (1, 1)),
-    (2, 0, 5, 5, 2, 1, (3, 3), (1, 1), (1, 1), (1, 1)),  # no channels
-    (1100, 2, 4, 4, 2, 1, (3, 3), (1, 1), (1, 1), (1, 1)),  # a batch cut into chunks
-    (64, 8, 16, 16, 8, 1, (3, 3), (1, 1), (1, 1), (1, 1)),  # rows and columns cut into chunks
+    (2, 3, 6, 5, 4, window(3, padding=1)),
+    (3, 1, 5, 5, 2, window(3)),
+    (2, 4, 7, 6, 6, window((3, 2), 2, stride=(2, 1), padding=(1, 0))),
+    (2, 4, 9, 9, 4, window(3, 4, padding=1)),  # depthwise
+    (2, 3, 9, 8, 6, window(3, 3, stride=2, padding=1)),  # depthwise, two filters a channel
+    (2, 4, 9, 8, 3, window(3, padding=2, dilation=2)),
+    (2, 2, 9, 8, 3, window((2, 3), stride=(3, 2), padding=(1, 2), dilation=(2, 3))),
+    (2, 5, 4, 4, 3, window(1)),  # pointwise
+    (2, 6, 4, 4, 4, window(1, 2)),
+    (2, 5, 5, 5, 3, window(1, stride=2)),
+    (2, 2, 5, 5, 3, window(1, padding=(1, 2))),  # padding beyond the kernel
+    (1, 2, 3, 3, 2, window(3, padding=3)),
+    (1, 3, 8, 8, 2, window(2, stride=3)),  # pixels that no window sees
+    (2, 2, 4, 1, 3, window((4, 1))),  # one window
+    (1, 3, 5, 6, 2, window((5, 4), stride=(2, 3), padding=2)),
+    (0, 3, 5, 5, 2, window(3, padding=1)),  # no images
+    (0, 3, 5, 5, 2, window(3, stride=2, padding=1)),
+    (2, 0, 5, 5, 2, window(3, padding=1)),  # no channels
+    (1100, 2, 4, 4, 2, window(3, padding=1)),  # a batch cut into chunks
+    (64, 8, 16, 16, 8, window(3, padding=1)),  # rows and columns cut into chunks
 ]
 
 
 @pytest.mark.parametrize("layout", ["NCHW", "HCWN", "NHWC"])
 @pytest.mark.parametrize("case", CONVOLUTIONS, ids=str)
 def test_convolution_and_its_gradients_match_the_definition(case, layout):
-    n, c, h, w, o, groups, kernel, *geometry = case
+    n, c, h, w, o, how = case
     rng = np.random.default_rng(0)
-    x = in_memory(rng.standard_normal((n, c, h, w)), layout)
-    weights = in_memory(rng.standard_normal((o, c // groups, *kernel)), "CNHW")
-    out = convolution.conv2d(x, weights, None, *geometry, groups)
-    g = in_memory(rng.standard_normal(out.shape), layout)
-    triple = (g, x, weights, *geometry, groups)
-    close = {"rtol": 0, "atol": 1e-13 * max(1, g.size)}
-    np.testing.assert_allclose(out, trilinear(*triple, missing="g"), **close)
-    np.testing.assert_allclose(
-        convolution.conv2d_weight(g, x, kernel, *geometry, groups), trilinear(*triple, missing="w"), **close
-    )
-    np.testing.assert_allclose(
-        convolution.conv2d_input(g, weights, (h, w), *geometry, groups), trilinear(*triple, missing="x"), **close
-    )
+    x, filters = rng.standard_normal((n, c, h, w)), rng.standard_normal((o, c // how.groups, *how.kernel))
+    compare_convolutions(x, filters, how, layout, np.float64, 1e-13)
+
+
+@st.composite
+def geometries(draw, groups):
+    """A Window of any options, and the size of an image that it fits."""
+    number = lambda low, high: draw(st.integers(low, high))
+    pair = lambda low, high: (number(low, high), number(low, high))
+    how = Window(pair(1, 5), pair(1, 4), pair(0, 5), pair(1, 3), number(1, groups))
+    least = [max(1, d * (k - 1) + 1 - 2 * p) for k, _, p, d in how.axes()]
+    return how, tuple(number(n, n + 6) for n in least)
+
+
+@settings(max_examples=150)
+@given(geometries(4), st.data())
+def test_convolution_and_its_gradients_match_the_definition_for_any_geometry(geometry, data):
+    how, size = geometry
+    number = lambda low, high: data.draw(st.integers(low, high))
+    c, o = number(1, 3), number(1, 3)
+    shapes = (number(0, 3), how.groups * c, *size), (how.groups * o, c, *how.kernel)
+    rng = np.random.default_rng(number(0, 99))
+    x, w = (rng.standard_normal(shape) for shape in shapes)
+    layout = data.draw(st.sampled_from(sorted(LAYOUTS)))
+    compare_convolutions(x, w, how, layout, np.float64, 1e-13)
+    compare_convolutions(x, w, how, layout, np.float32, 1e-5)
 
 
 def test_bias_is_added_to_every_pixel_of_its_channel():
     rng = np.random.default_rng(0)
-    x, w, bias = rng.standard_normal((2, 4, 5, 5)), rng.standard_normal((6, 2, 3, 3)), rng.standard_normal(6)
-    geometry = ((2, 1), (1, 1), (1, 1), 2)
-    expected = convolution.conv2d(x, w, None, *geometry) + bias[:, None, None]
-    np.testing.assert_allclose(convolution.conv2d(x, w, bias, *geometry), expected, atol=1e-14)
+    how = window(3, 2, stride=(2, 1), padding=1)
+    for n, c in ((2, 4), (700, 4), (2, 0)):  # in one chunk and in several, and to nothing
+        x, w, bias = rng.standard_normal((n, c, 5, 5)), rng.standard_normal((6, c // 2, 3, 3)), rng.standard_normal(6)
+        expected = definition.conv2d(x, w, bias, how)
+        np.testing.assert_allclose(convolution.conv2d(x, w, bias, how), expected, atol=1e-13)
 
 
 def test_expanded_arrays_are_accepted():
     x = np.broadcast_to(np.arange(25.0).reshape(1, 1, 5, 5), (3, 2, 5, 5))
     g = np.broadcast_to(np.float64(1), (3, 4, 5, 5))
     w = np.random.default_rng(0).standard_normal((4, 2, 3, 3))
-    geometry = ((1, 1), (1, 1), (1, 1), 1)
+    how = window(3, padding=1)
     for call in (
-        lambda x, g: convolution.conv2d(x, w, None, *geometry),
-        lambda x, g: convolution.conv2d_weight(g, x, (3, 3), *geometry),
-        lambda x, g: convolution.conv2d_input(g, w, (5, 5), *geometry),
+        lambda x, g: convolution.conv2d(x, w, None, how),
+        lambda x, g: convolution.conv2d_weight(g, x, how),
+        lambda x, g: convolution.conv2d_input(g, w, (5, 5), how),
     ):
         np.testing.assert_array_equal(call(x, g), call(x.copy(), g.copy()))
 
 
-#            N  C  side O  groups k  stride
+#            N  C  side O  options
 ACCURACY = [
-    (8, 64, 8, 64, 1, 3, 1),
-    (8, 16, 16, 16, 1, 3, 2),
-    (8, 64, 8, 64, 64, 3, 1),
-    (8, 64, 8, 64, 1, 1, 1),
+    (8, 64, 8, 64, window(3, padding=1)),
+    (8, 16, 16, 16, window(3, stride=2, padding=1)),
+    (8, 64, 8, 64, window(3, 64, padding=1)),
+    (8, 64, 8, 64, window(1)),
 ]
 
 
 @pytest.mark.parametrize("case", ACCURACY, ids=str)
 def test_float32_agrees_with_float64_to_a_hundred_thousandth(case):
-    n, c, side, o, groups, k, stride = case
+    n, c, side, o, how = case
     rng = np.random.default_rng(0)
-    x, w = rng.standard_normal((n, c, side, side)), rng.standard_normal((o, c // groups, k, k))
-    geometry = ((stride, stride), (k // 2, k // 2), (1, 1), groups)
-    g = rng.standard_normal(convolution.conv2d(x, w, None, *geometry).shape)
-
-    def results(g, x, w):
-        yield convolution.conv2d(x, w, None, *geometry)
-        yield convolution.conv2d_weight(g, x, (k, k), *geometry)
-        yield convolution.conv2d_input(g, w, (side, side), *geometry)
-
-    single = results(g.astype("f4"), x.astype("f4"), w.astype("f4"))
-    for narrow, wide in zip(single, results(g, x, w), strict=True):
-        assert narrow.dtype == np.float32 and wide.dtype == np.float64
-        assert np.abs(narrow - wide).max() <= 1e-5 * np.abs(wide).max()
+    x, w = rng.standard_normal((n, c, side, side)), rng.standard_normal((o, c // how.groups, *how.kernel))
+    compare_convolutions(x, w, how, "HCWN", np.float32, 1e-5)
 
 
-#       H  W  kernel  stride  padding dilation ceil
+# ---------------------------------------------------------------------------------------------------- pooling
+
+
+def compare_pools(x, how, layout):
+    """The largest of each window, and where it stands, against their definitions: exactly."""
+    x = in_memory(x, layout)
+    best = pooling.max_pool2d(x, how)
+    np.testing.assert_array_equal(best, definition.max_pool2d(x, how))
+    rng = np.random.default_rng(1)
+    g, v = rng.integers(-8, 8, best.shape).astype(x.dtype), rng.integers(-8, 8, x.shape).astype(x.dtype)
+    np.testing.assert_array_equal(pooling.max_pool2d_input(g, x, best, how), definition.max_pool2d_input(g, x, how))
+    np.testing.assert_array_equal(pooling.max_pool2d_gather(v, x, best, how), definition.max_pool2d_gather(v, x, how))
+
+
+def compare_means(x, how, layout, counted, divisor, tolerance):
+    x = in_memory(x, layout)
+    out = pooling.avg_pool2d(x, how, counted, divisor)
+    g = in_memory(np.random.default_rng(1).standard_normal(out.shape).astype(x.dtype), layout)
+    expected = definition.avg_pool2d(x.astype(np.float64), how, counted, divisor)
+    np.testing.assert_allclose(out, expected, rtol=0, atol=tolerance)
+    expected = definition.avg_pool2d_input(g.astype(np.float64), x.shape[2:], how, counted, divisor)
+    dx = pooling.avg_pool2d_input(g, x.shape[2:], how, counted, divisor)
+    np.testing.assert_allclose(dx, expected, rtol=0, atol=tolerance)
+    assert out.dtype == dx.dtype == x.dtype
+
+
+#       H  W  options
 POOLS = [
-    (6, 6, (2, 2), (2, 2), (0, 0), (1, 1), False),  # tiles
-    (7, 5, (2, 2), (2, 2), (0, 0), (1, 1), False),  # a row and a column left over
-    (7, 5, (2, 2), (2, 2), (0, 0), (1, 1), True),
-    (6, 7, (3, 2), (1, 2), (1, 1), (1, 1), False),  # overlapping
-    (9, 8, (3, 3), (2, 1), (1, 0), (2, 2), True),
-    (5, 5, (5, 5), (1, 1), (0, 0), (1, 1), False),  # the whole image
-    (5, 6, (2, 1), (3, 2), (0, 0), (1, 1), False),  # gaps between the windows
+    (6, 6, window(2, stride=2)),  # tiles
+    (7, 5, window(2, stride=2)),  # a row and a column left over
+    (7, 5, window(2, ceil_mode=True, stride=2)),
+    (6, 7, window((3, 2), stride=(1, 2), padding=1)),  # overlapping
+    (9, 8, window(3, ceil_mode=True, stride=(2, 1), padding=(1, 0), dilation=2)),
+    (5, 5, window(5)),  # the whole image
+    (5, 6, window((2, 1), stride=(3, 2))),  # gaps between the windows
 ]
-
-
-def pooled_windows(x, case, fill):
-    """Windows, those kept by `ceil_mode` completed with `fill`."""
-    _, _, kernel, stride, padding, dilation, ceil_mode = case
-    sizes = [
-        output_size(size, k, s, p, d, ceil_mode)
-        for size, k, s, p, d in zip(x.shape[2:], kernel, stride, padding, dilation, strict=True)
-    ]
-    overhang = [(0, 0), (0, 0), (0, stride[0]), (0, stride[1])]
-    inner = np.pad(x, [(0, 0), (0, 0), *((p, p) for p in padding)], constant_values=fill)
-    views = windows(np.pad(inner, overhang, constant_values=fill), kernel, stride, (0, 0), dilation)
-    return views[:, :, : sizes[0], : sizes[1]]
 
 
 @pytest.mark.parametrize("layout", ["NCHW", "HCWN"])
 @pytest.mark.parametrize("case", POOLS, ids=str)
-def test_max_pool_takes_the_first_maximum_and_returns_the_gradient_there(case, layout):
-    h, w, *geometry, ceil_mode = case
+def test_pools_match_their_definitions(case, layout):
+    h, w, how = case
     rng = np.random.default_rng(0)
-    x = in_memory(rng.integers(-2, 2, (3, 2, h, w)).astype(float), layout)  # many ties
-    views = pooled_windows(x, case, -np.inf)
-    out = pooling.max_pool2d(x, *geometry, ceil_mode)
-    np.testing.assert_array_equal(out, views.max((-1, -2)))
+    compare_pools(rng.integers(-2, 2, (3, 2, h, w)).astype(float), how, layout)  # many ties
+    if how.dilation == (1, 1):
+        for counted, divisor in ((True, None), (False, None), (True, 3)):
+            compare_means(rng.standard_normal((2, 3, h, w)), how, layout, counted, divisor, 1e-13)
 
-    numbers = pooled_windows(np.arange(x.size, dtype=float).reshape(x.shape), case, np.nan)
-    first = views.reshape(*out.shape, -1).argmax(-1)[..., None]
-    chosen = np.take_along_axis(numbers.reshape(*out.shape, -1), first, -1)[..., 0].astype(int)
-    g, v = rng.standard_normal(out.shape), rng.standard_normal(x.shape)
-    expected = np.bincount(chosen.ravel(), g.ravel(), x.size).reshape(x.shape)
-    np.testing.assert_allclose(pooling.max_pool2d_input(g, x, out, *geometry), expected, atol=1e-14)
-    np.testing.assert_array_equal(pooling.max_pool2d_gather(v, x, out, *geometry), v.ravel()[chosen])
+
+@settings(max_examples=150)
+@given(geometries(1), st.data())
+def test_pools_match_their_definitions_for_any_geometry(geometry, data):
+    how, size = geometry
+    how = how._replace(padding=tuple(min(p, k // 2) for p, k in zip(how.padding, how.kernel, strict=True)))
+    how = how._replace(ceil_mode=data.draw(st.booleans()))
+    pixels = definition.look(size, how)
+    assume(pixels.size)  # a dilated window may be too large without the padding
+    shape = (data.draw(st.integers(0, 3)), data.draw(st.integers(1, 3)), *size)
+    rng = np.random.default_rng(data.draw(st.integers(0, 99)))
+    layout, dtype = data.draw(st.sampled_from(sorted(LAYOUTS))), data.draw(st.sampled_from(["f4", "f8", "i8"]))
+    x = rng.integers(-2, 3, shape).astype(dtype)
+    if dtype != "i8":
+        undilated = how._replace(dilation=(1, 1))
+        counted, divisor = data.draw(st.booleans()), data.draw(st.sampled_from([None, 3]))
+        compare_means(x, undilated, layout, counted, divisor, 1e-5 if dtype == "f4" else 1e-13)
+        x[rng.random(shape) < 0.1] = np.nan
+        x[rng.random(shape) < 0.2] = -np.inf
+    assume((pixels < size[0] * size[1]).any((2, 3)).all())  # of nothing there is no largest
+    compare_pools(x, how, layout)
 
 
 def test_max_pool_hands_on_nan_and_its_gradient_and_spreads_no_infinite_gradient():
     x = np.array([[[[1.0, np.nan], [5.0, 2.0]]]])
-    geometry = ((2, 2), (2, 2), (0, 0), (1, 1))
-    out = pooling.max_pool2d(x, *geometry)
-    assert np.isnan(out).all()
-    g = np.full(out.shape, np.inf)
-    np.testing.assert_array_equal(pooling.max_pool2d_input(g, x, out, *geometry), [[[[0, np.inf], [0, 0]]]])
-
-
-def test_max_pool_of_integers():
-    x = np.array([[[[-7, -9], [-8, -7]]]])
-    assert pooling.max_pool2d(x, (2, 2), (1, 1), (1, 1), (1, 1))[0, 0].tolist() == [
-        [-7, -7, -9], [-7, -7, -7], [-8, -7, -7],
-    ]  # fmt: skip
-
-
-@pytest.mark.parametrize("include_pad, divisor", [(True, None), (False, None), (True, 3)])
-@pytest.mark.parametrize("case", [case for case in POOLS if case[5] == (1, 1)], ids=str)
-def test_avg_pool_divides_by_what_pytorch_divides_by(case, include_pad, divisor):
-    h, w, kernel, stride, padding, _, ceil_mode = case
-    rng = np.random.default_rng(0)
-    x = rng.standard_normal((2, 3, h, w))
-    # what is counted: the image, with its padding or without, and never what ceil_mode adds beyond
-    inner = np.ones((1, 1, h, w)) if include_pad else np.zeros((1, 1, h, w)) + 1
-    frame = np.pad(inner, [(0, 0), (0, 0), *((p, p) for p in padding)], constant_values=float(include_pad))
-    counted = pooled_windows(frame, (*case[:4], (0, 0), (1, 1), ceil_mode), 0.0)
-    sums = pooled_windows(x, case, 0.0).sum((-1, -2))
-    p, q = sums.shape[2:]
-    expected = sums / (divisor or counted[:, :, :p, :q].sum((-1, -2)))
-    options = (kernel, stride, padding, ceil_mode, include_pad, divisor)
-    out = pooling.avg_pool2d(x, *options)
-    np.testing.assert_allclose(out, expected, atol=1e-14)
-    g = rng.standard_normal(out.shape)
-    dx = pooling.avg_pool2d_input(g, (h, w), *options)
-    np.testing.assert_allclose((dx * x).sum(), (g * out).sum(), atol=1e-12)  # it is linear: the adjoint
-
-
-@pytest.mark.parametrize("ceil_mode", [False, True])
-def test_output_size_counts_the_windows(ceil_mode):
-    for size, k, s, p, d in product(range(5, 9), (1, 2, 3), (1, 2, 3), (0, 1), (1, 2)):
-        spans = [(start, start + d * (k - 1) + 1) for start in range(-p, size + p + s, s)]
-        expected = [span for span in spans if span[1] <= size + p]
-        if ceil_mode:
-            if expected[-1][1] < size + p:
-                expected.append(spans[len(expected)])
-            expected = [span for span in expected if span[0] < size]
-        assert output_size(size, k, s, p, d, ceil_mode) == len(expected), (size, k, s, p, d)
+    how = window(2, stride=2)
+    best = pooling.max_pool2d(x, how)
+    assert np.isnan(best).all()
+    g = np.full(best.shape, np.inf)
+    np.testing.assert_array_equal(pooling.max_pool2d_input(g, x, best, how), [[[[0, np.inf], [0, 0]]]])
 
 
 # ---------------------------------------------------------------------------- products and elementwise work
@@ -245,7 +268,7 @@ BIG = (5, 3, 120, 121)  # more than a block, and no multiple of one
 SPECIAL = [np.nan, np.inf, -np.inf, 0.0, -0.0, 1e-40]
 
 
-def special(rng, shape, dtype, layout):
+def draw_special(rng, shape, dtype, layout):
     a = rng.standard_normal(shape).astype(dtype)
     a.reshape(-1)[: len(SPECIAL)] = SPECIAL
     return in_memory(a, layout)
@@ -256,8 +279,8 @@ def special(rng, shape, dtype, layout):
 @pytest.mark.parametrize("layout", ["NCHW", "HCWN"])
 def test_relu_and_its_gradient_are_exact_for_every_number(dtype, shape, layout):
     rng = np.random.default_rng(0)
-    x = special(rng, shape, dtype, layout)
-    g = special(rng, shape, dtype, layout)
+    x = draw_special(rng, shape, dtype, layout)
+    g = draw_special(rng, shape, dtype, layout)
     np.testing.assert_array_equal(elementwise.relu(x), np.maximum(x, 0))
     np.testing.assert_array_equal(elementwise.gate(g, x), np.where(x <= 0, 0, g).astype(dtype))
     assert elementwise.relu(x).strides == elementwise.gate(g, x).strides == x.strides
@@ -267,7 +290,7 @@ def test_relu_and_its_gradient_are_exact_for_every_number(dtype, shape, layout):
 
 @pytest.mark.parametrize("layout", ["NCHW", "HCWN"])
 def test_elementwise_work_in_blocks_is_the_function(layout):
-    x = special(np.random.default_rng(0), (64, 8, 32, 40), "f4", layout)  # enough for several blocks
+    x = draw_special(np.random.default_rng(0), (64, 8, 32, 40), "f4", layout)  # enough for several blocks
     with np.errstate(all="ignore"):
         for function in (np.exp, np.tanh, lambda x: x * x + 1):
             np.testing.assert_array_equal(elementwise.by_blocks(function, x), function(x))
@@ -328,13 +351,12 @@ def test_results_are_the_same_bits_for_any_number_of_threads_and_every_time():
     x, w = rng.standard_normal((64, 8, 16, 16), "f4"), rng.standard_normal((16, 8, 3, 3), "f4")
 
     def everything(stride):
-        geometry = ((stride, stride), (1, 1), (1, 1), 1)
-        out = convolution.conv2d(x, w, None, *geometry)
-        dw = convolution.conv2d_weight(out, x, (3, 3), *geometry)
-        dx = convolution.conv2d_input(out, w, (16, 16), *geometry)
-        pool = ((2, 2), (2, 2), (0, 0), (1, 1))
-        pooled = pooling.max_pool2d(dx, *pool)
-        spread = pooling.max_pool2d_input(pooled, dx, pooled, *pool)
+        how, pool = window(3, stride=stride, padding=1), window(2, stride=2)
+        out = convolution.conv2d(x, w, None, how)
+        dw = convolution.conv2d_weight(out, x, how)
+        dx = convolution.conv2d_input(out, w, (16, 16), how)
+        pooled = pooling.max_pool2d(dx, pool)
+        spread = pooling.max_pool2d_input(pooled, dx, pooled, pool)
         return [a.tobytes() for a in (out, dw, dx, pooled, spread)]
 
     before = threads.get_num_threads()
@@ -379,20 +401,19 @@ def test_the_sum_over_images_and_pixels_is_not_taken_for_other_dimensions():
     np.testing.assert_allclose(mg.tensor(part).sum((0, 2, 3)).array, part.sum((0, 2, 3)), rtol=1e-4, atol=1e-3)
 
 
-@pytest.mark.parametrize(
-    ("kernel", "stride", "dilation"), [((2, 2), (2, 2), (1, 1)), ((3, 2), (1, 2), (1, 2)), ((3, 3), (2, 2), (1, 1))]
-)
-def test_of_equal_maxima_the_first_row_by_row_takes_the_gradient(kernel, stride, dilation):
-    x = np.random.default_rng(1).integers(0, 3, (3, 2, 9, 8)).astype(np.float64)  # ties everywhere
-    out = pooling.max_pool2d(x, kernel, stride, (0, 0), dilation)
-    g = np.random.default_rng(2).standard_normal(out.shape)
-    expected = np.zeros_like(x)
-    for n, c, p, q in np.ndindex(*out.shape):
-        places = [
-            (p * stride[0] + i * dilation[0], q * stride[1] + j * dilation[1])
-            for i in range(kernel[0])
-            for j in range(kernel[1])
-        ]
-        h, w = next(place for place in places if x[n, c][place] == out[n, c, p, q])
-        expected[n, c, h, w] += g[n, c, p, q]
-    np.testing.assert_allclose(pooling.max_pool2d_input(g, x, out, kernel, stride, (0, 0), dilation), expected)
+# -------------------------------------------------------------------------------------------- special functions
+
+erf = np.vectorize(math.erf, otypes=[float])
+
+
+def test_the_error_function_is_right_to_its_last_digits():
+    x = np.concatenate([np.linspace(-7, 7, 20_001), np.geomspace(1e-300, 7, 20_001), [np.inf, -np.inf]])
+    np.testing.assert_allclose(special.erf(x), erf(x), rtol=7e-16, atol=0)
+    single = x.astype(np.float32)
+    single = single[(np.abs(single) > 1e-36) | (single == 0)]  # below, its terms lose digits
+    found = special.erf(single)
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, erf(single.astype(np.float64)), rtol=5e-7, atol=0)
+    assert np.isnan(special.erf(np.array([np.nan]))).all() and np.isnan(special.erf(np.array([np.nan], "f4"))).all()
+    assert special.erf(np.array([0.5, -2.0], "f2")).dtype == np.float16
+    assert special.erf(np.arange(3)).dtype == np.float32

@@ -1,63 +1,27 @@
-"""Pooling against a loop over windows: the largest, the mean, and bins of unequal length."""
+"""Pooling against its definition: the largest, the mean, and bins of unequal length."""
 
 import math
 
 import numpy as np
 import pytest
-from helpers import check, distinct, draw
+from helpers import check, distinct, draw, window
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import minigrad as mg
+from minigrad.kernels import definition
 from minigrad.nn import functional as F
 
 
-def pair(value):
-    return (value, value) if isinstance(value, int) else tuple(value)
-
-
-def places(n, kernel, stride, padding, dilation, ceil_mode):
-    """For each output position along one dimension the positions in its window, some outside of the n there are."""
-    span = dilation * (kernel - 1) + 1
-    last = n + 2 * padding - span
-    count = (-(-last // stride) if ceil_mode else last // stride) + 1
-    if ceil_mode and (count - 1) * stride >= n + padding:
-        count -= 1  # as PyTorch: no window begins in the margin to the right
-    return [[i * stride - padding + d * dilation for d in range(kernel)] for i in range(count)]
-
-
-def slow_pool(reduce, x, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False):
-    """reduce(elements of the window inside the image, positions of the window) for every window."""
-    kernel, padding, dilation = pair(kernel_size), pair(padding), pair(dilation)
-    stride = kernel if stride is None else pair(stride)
-    rows, columns = (
-        places(n, k, s, p, d, ceil_mode)
-        for n, k, s, p, d in zip(x.shape[2:], kernel, stride, padding, dilation, strict=True)
-    )
-    h, w = x.shape[2:]
-    out = np.zeros((*x.shape[:2], len(rows), len(columns)))
-    for i, r in enumerate(rows):
-        for j, c in enumerate(columns):
-            inside = x[:, :, [a for a in r if 0 <= a < h]][:, :, :, [b for b in c if 0 <= b < w]]
-            out[:, :, i, j] = reduce(inside, r, c)
-    return out
-
-
-def slow_max(x, *args, **options):
-    return slow_pool(lambda inside, r, c: inside.max((2, 3)), x, *args, **options)
+def slow_max(x, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False):
+    options = {"padding": padding, "dilation": dilation, "ceil_mode": ceil_mode}
+    return definition.max_pool2d(x, window(kernel_size, stride=kernel_size if stride is None else stride, **options))
 
 
 def slow_mean(x, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True, divisor_override=None):
-    """The sum of a window over its size within image and margin, or within the image, or over a number given."""
-    (ph, pw), (h, w) = pair(padding), x.shape[2:]
-
-    def mean(inside, r, c):
-        size = sum(a < h + ph for a in r) * sum(b < w + pw for b in c)
-        if not count_include_pad:
-            size = inside.shape[2] * inside.shape[3]
-        return inside.sum((2, 3)) / (divisor_override or size)
-
-    return slow_pool(mean, x, kernel_size, stride, padding, 1, ceil_mode)
+    steps = kernel_size if stride is None else stride
+    how = window(kernel_size, stride=steps, padding=padding, ceil_mode=ceil_mode)
+    return definition.avg_pool2d(x, how, count_include_pad, divisor_override)
 
 
 IMAGES = (2, 3, 6, 7)
@@ -118,17 +82,16 @@ def test_pooling_of_any_size_and_option(data):
         assume(n + 2 * p >= d * (k - 1) + 1 and n + 2 * p >= k)
     mean = {**options, "count_include_pad": data.draw(st.booleans())}
     check(lambda x: F.avg_pool2d(x, kernel, **mean), lambda x: slow_mean(x, kernel, **mean), shape)
-    sizes = zip(shape[2:], kernel, options["stride"], options["padding"], dilation, strict=True)
-    windows = [(seen, n) for n, k, s, p, d in sizes for seen in places(n, k, s, p, d, options["ceil_mode"])]
-    assume(all(any(0 <= a < n for a in seen) for seen, n in windows))  # of nothing there is no largest
     maximum = {**options, "dilation": dilation}
+    pixels = definition.look(shape[2:], window(kernel, **maximum))
+    assume((pixels < shape[2] * shape[3]).any((2, 3)).all())  # of nothing there is no largest
     check(lambda x: F.max_pool2d(x, kernel, **maximum), lambda x: slow_max(x, kernel, **maximum), distinct(shape))
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, (2, 3), (4, 5), (6, 7), (None, 2), (5, None), (8, 9)], ids=str)
 def test_adaptive_pooling(size):
     h, w = IMAGES[2:]
-    rows, columns = ((n if s is None else s) for s, n in zip(pair(size), (h, w), strict=True))
+    rows, columns = ((n if s is None else s) for s, n in zip(np.broadcast_to(size, 2), (h, w), strict=True))
     ends = lambda n, count: [(i * n // count, math.ceil((i + 1) * n / count)) for i in range(count)]
 
     def slow(reduce):

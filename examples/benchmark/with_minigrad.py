@@ -6,6 +6,7 @@ import work
 import minigrad as mg
 from minigrad import nn, optim
 from minigrad.kernels import convolution as kernels
+from minigrad.kernels.windows import Window
 from minigrad.nn import functional as F
 
 VERSION = mg.__version__
@@ -51,11 +52,11 @@ def contraction(shape, direction):
     rng = np.random.default_rng(0)
     x, g = _image(rng, (n, c, side, side)), _image(rng, (n, o, side, side))
     w = rng.standard_normal((o, c, 3, 3), np.float32)
-    geometry = ((1, 1), (1, 1), (1, 1), 1)
+    how = Window((3, 3), padding=(1, 1))
     return {
-        "forward": lambda: kernels.conv2d(x, w, None, *geometry),
-        "weight": lambda: kernels.conv2d_weight(g, x, (3, 3), *geometry),
-        "input": lambda: kernels.conv2d_input(g, w, (side, side), *geometry),
+        "forward": lambda: kernels.conv2d(x, w, None, how),
+        "weight": lambda: kernels.conv2d_weight(g, x, how),
+        "input": lambda: kernels.conv2d_input(g, w, (side, side), how),
     }[direction]
 
 

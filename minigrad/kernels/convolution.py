@@ -1,181 +1,161 @@
 """Convolution and its two transposes by matrix products over im2col columns, a chunk at a time.
 
-What they are stands in `definition.py`. Here the columns of a chunk stay in a core's cache, in buffers that live on. A
-chunk is few NumPy calls, each as long as can be: threads that come back from short ones wait for the interpreter's lock
-more than they work. Only what takes longer than to hand it over is shared over threads. Neither the cut nor the order
-of any sum depends on their number: so the results do not.
+What the three are stands in `definition.py`. The columns of a chunk stay in a core's cache, in buffers that live on.
+A chunk is few NumPy calls, each as long as can be: threads that come back from short ones wait for the interpreter's
+lock more than they work. Neither the cut nor the order of any sum depends on the number of threads, so the results do
+not.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
-from minigrad.kernels.memory import (
-    Array,
-    as_rows,
-    borrow,
-    copy_rows,
-    empty_images,
-    put_batch_innermost,
-    repeat_along,
-)
-from minigrad.kernels.threads import PRODUCTS, run
-from minigrad.kernels.windows import Pair, Windows, find_overlap, lay_windows
+from minigrad.kernels.memory import BATCH_LAST, Array, borrow, copy_rows, put_batch_innermost
+from minigrad.kernels.threads import PRODUCTS, SMALL, run
+from minigrad.kernels.windows import Chunk, Pair, Window, cut_chunks, find_overlap, lay_windows
 
 PARTIALS = 16  # partial sums of a weight gradient, added up in order: as many threads can share its work
 
 
-class Columns:
-    """im2col by chunks: `matrix(p, q, n)` holds what the windows of those rows, columns and images see.
+def conv2d(x: Array, w: Array, bias: Array | None, how: Window) -> Array:
+    """Cross-correlation: (N, C, H, W), (O, C/groups, kh, kw), (O) or None -> (N, O, P, Q)."""
+    (o, c, kh, kw), groups = w.shape, how.groups
+    rows, columns = lay_windows(x.shape[2:], how)
+    out = np.empty_like(BATCH_LAST, np.result_type(x, w), shape=(len(x), o, rows.count, columns.count))
+    image, places = x.transpose(2, 1, 3, 0), out.transpose(2, 1, 3, 0)  # as (H, C, W, N)
+    filters = w.reshape(groups, o // groups, c, kh, kw).transpose(0, 1, 3, 2, 4)
+    filters = np.ascontiguousarray(filters).reshape(groups, 1, o // groups, kh * c * kw)
+    chunks = cut_chunks(x.shape, how, x.itemsize)
+    lines = None if bias is None or not chunks else repeat_bias(bias, chunks[0], groups)
 
-    Its shape is (groups, p, kh * C / groups * kw, q * n): a matrix for each row of windows.
-    """
+    def fill(chunk: Chunk) -> None:
+        target = as_matrices(places[chunk.windows], groups)
+        np.matmul(filters, gather_columns(image, chunk, how), out=target)  # here is the sum over c, i and j
+        if lines is not None:
+            target += lines[..., : target.shape[3]]  # while the chunk is in cache
 
-    def __init__(self, x: Array, windows: Windows, groups: int, dtype: np.dtype[Any]) -> None:
-        self.rows, self.windows, self.groups, self.dtype = as_rows(x), windows, groups, dtype
-        self.chunks = windows.chunks(x.shape[0], x.shape[1], dtype.itemsize)
-
-    def patch(self, p: slice, q: slice, n: slice) -> Array:
-        """The pixels that windows see, with the zeros around the image, as an (h, C, w, n) array."""
-        top, bottom, first, last = self.windows.region(0, p.start, p.stop)
-        left, right, begin, end = self.windows.region(1, q.start, q.stop)
-        image = self.rows[first:last, :, begin:end, n]
-        shape = (bottom - top, image.shape[1], right - left, image.shape[3])
-        if image.shape == shape and image.strides[3] == image.itemsize and image.dtype == self.dtype:
-            return image
-        frame = borrow("frame", shape, self.dtype)
-        if last - first < bottom - top:
-            frame[: first - top] = 0
-            frame[last - top :] = 0
-        if end - begin < right - left:
-            frame[:, :, : begin - left] = 0
-            frame[:, :, end - left :] = 0
-        copy_rows(frame[first - top : last - top, :, begin - left : end - left], image)
-        return frame
-
-    def matrix(self, p: slice, q: slice, n: slice) -> Array:
-        patch, groups, item = self.patch(p, q, n), self.groups, self.dtype.itemsize
-        (kh, kw), (sh, sw), _, (dh, dw) = self.windows[2:]
-        down, channel, right, _ = patch.strides
-        c, tall, wide, deep = patch.shape[1] // groups, p.stop - p.start, q.stop - q.start, patch.shape[3]
-        shape = (groups, tall, kh * c * kw, wide * deep)
-        if kw == sw == 1 and right == deep * item and (kh == 1 or dh * down == c * channel):
-            # a kernel of one column: the rows of pixels are the columns already
-            return as_strided(patch, shape, (c * channel, sh * down, channel, item))
-        step = self.windows.step()
-        if step < kh:  # windows above one another share rows
-            height, inner, rows = (tall - 1) * step + kh, 1, (down, down)
-        else:
-            height, inner, rows = tall, kh, (sh * down, dh * down)
-        columns = borrow("columns", (groups, height, inner, c, kw, wide, deep), self.dtype)
-        seen = (c * channel, *rows, channel, dw * right, sw * right, item)
-        np.copyto(columns, as_strided(patch, columns.shape, seen))
-        line = wide * deep * item
-        matrices = (columns.strides[0], step * c * kw * line, line, item)
-        return np.ndarray(shape, self.dtype, columns, strides=matrices)
-
-
-def conv2d(x: Array, w: Array, bias: Array | None, stride: Pair, padding: Pair, dilation: Pair, groups: int) -> Array:
-    """Cross-correlation: (N, C, H, W), (O, C / groups, kh, kw), (O,) -> (N, O, P, Q)."""
-    windows = lay_windows(x.shape, w.shape[2:], stride, padding, dilation)
-    dtype = np.result_type(x, w)
-    n, (o, c, kh, kw), (p, q) = x.shape[0], w.shape, windows.grid
-    out = empty_images(n, o, p, q, dtype)
-    rows = as_rows(out)
-    if not w.size:
-        out[...] = 0
-    if out.size and w.size:
-        columns = Columns(x, windows, groups, dtype)
-        weights = w.reshape(groups, o // groups, c, kh, kw).transpose(0, 1, 3, 2, 4)
-        weights = np.ascontiguousarray(weights.reshape(groups, 1, o // groups, kh * c * kw), dtype)
-        biases = None
-        if bias is not None:
-            wide, deep = (s.stop - s.start for s in columns.chunks[0][1:])
-            biases = repeat_along(bias.astype(dtype), wide * deep).reshape(groups, 1, o // groups, -1)
-
-        def chunk(span: tuple[slice, slice, slice]) -> None:
-            target = as_matrices(rows, *span, groups)
-            np.matmul(weights, columns.matrix(*span), out=target)
-            if biases is not None:  # here, while the chunk is in cache
-                target += biases[..., : target.shape[3]]
-
-        run(chunk, columns.chunks, share=out.size * weights.shape[3] >= PRODUCTS)
+    share_products(fill, chunks, out.size * c * kh * kw)
     return out
 
 
-def as_matrices(rows: Array, p: slice, q: slice, n: slice, groups: int) -> Array:
-    """View a chunk of (P, O, Q, N) as matrices: (groups, p, O / groups, q * n)."""
-    part = rows[p, :, q, n]
-    tall, o, wide, deep = part.shape
-    return part.reshape(tall, groups, o // groups, wide * deep).transpose(1, 0, 2, 3)
+def conv2d_weight(g: Array, x: Array, how: Window) -> Array:
+    """Gradient of the weights: (N, O, P, Q), (N, C, H, W) -> (O, C/groups, kh, kw)."""
+    groups, (kh, kw), o, c = how.groups, how.kernel, g.shape[1], x.shape[1] // how.groups
+    image, upstream = x.transpose(2, 1, 3, 0), put_batch_innermost(g)
+    chunks = cut_chunks(x.shape, how, x.itemsize)
+    parts = range(min(PARTIALS, len(chunks)))
+    sums = np.zeros((len(parts), groups, kh * c * kw, o // groups), np.result_type(g, x))
+
+    def add_up(part: int) -> None:
+        for chunk in chunks[part :: len(parts)]:
+            columns, rows = gather_columns(image, chunk, how), as_matrices(upstream[chunk.windows], groups)
+            products = borrow("products", (*columns.shape[:3], o // groups), sums.dtype)
+            np.matmul(columns, rows.transpose(0, 1, 3, 2), out=products)  # here is the sum over images and columns
+            sums[part] += products.sum(1)
+
+    share_products(add_up, parts, g.size * c * kh * kw)
+    whole: Array = sums.sum(0)
+    return whole.reshape(groups, kh, c, kw, o // groups).transpose(0, 4, 2, 1, 3).reshape(o, c, kh, kw)
 
 
-def conv2d_weight(g: Array, x: Array, size: Pair, stride: Pair, padding: Pair, dilation: Pair, groups: int) -> Array:
-    """Gradient of the weights: (N, O, P, Q), (N, C, H, W) -> (O, C / groups, kh, kw), `size` = (kh, kw)."""
-    dtype = np.result_type(g, x)
-    o, c, (kh, kw) = g.shape[1], x.shape[1] // groups, size
-    if not (g.size and x.size and kh * kw):
-        return np.zeros((o, c, kh, kw), dtype)
-    columns = Columns(x, lay_windows(x.shape, size, stride, padding, dilation), groups, dtype)
-    rows = put_batch_innermost(g)
-    parts = min(PARTIALS, len(columns.chunks))
-    partial = np.zeros((parts, groups, kh * c * kw, o // groups), dtype)
-
-    def part(k: int) -> None:
-        for span in columns.chunks[k::parts]:
-            planes = as_matrices(rows, *span, groups)
-            products = borrow("products", (*planes.shape[:2], kh * c * kw, o // groups), dtype)
-            np.matmul(columns.matrix(*span), planes.transpose(0, 1, 3, 2), out=products)
-            partial[k] += products.sum(1)
-
-    run(part, range(parts), share=g.size * partial.shape[2] >= PRODUCTS)
-    total: Array = partial.sum(0)
-    return total.reshape(groups, kh, c, kw, o // groups).transpose(0, 4, 2, 1, 3).reshape(o, c, kh, kw)
+def conv2d_input(g: Array, w: Array, size: Pair, how: Window) -> Array:
+    """Gradient of the input: (N, O, P, Q), (O, C/groups, kh, kw) -> (N, C, *size)."""
+    (o, c, kh, kw), (ph, pw), (dh, dw), groups = w.shape, how.padding, how.dilation, how.groups
+    filters = w.reshape(groups, o // groups, c, kh, kw)
+    if how.stride == (1, 1):
+        # gather: this is itself a convolution, of g with the filters turned around and their channels exchanged
+        turned = filters.transpose(0, 2, 1, 3, 4)[..., ::-1, ::-1].reshape(groups * c, o // groups, kh, kw)
+        return conv2d(g, turned, None, how._replace(padding=(dh * (kh - 1) - ph, dw * (kw - 1) - pw)))
+    return scatter(g, filters, size, how)
 
 
-def conv2d_input(g: Array, w: Array, size: Pair, stride: Pair, padding: Pair, dilation: Pair, groups: int) -> Array:
-    """Gradient of the input: (N, O, P, Q), (O, C / groups, kh, kw) -> (N, C, H, W), `size` = (H, W)."""
-    o, c, kh, kw = w.shape
-    weights = w.reshape(groups, o // groups, c, kh, kw)
-    if stride == (1, 1):
-        # gather: itself a convolution, of g with the kernel turned around and its channels exchanged
-        turned = weights.transpose(0, 2, 1, 3, 4)[..., ::-1, ::-1].reshape(groups * c, o // groups, kh, kw)
-        margin = (dilation[0] * (kh - 1) - padding[0], dilation[1] * (kw - 1) - padding[1])
-        return conv2d(g, turned, None, stride, margin, dilation, groups)
-    return scatter(g, weights, size, stride, padding, dilation)
-
-
-def scatter(g: Array, w: Array, size: Pair, stride: Pair, padding: Pair, dilation: Pair) -> Array:
+def scatter(g: Array, w: Array, size: Pair, how: Window) -> Array:
     """The input gradient as matrix products added onto the pixels that each window saw (col2im).
 
-    w: (G, O / G, C / G, kh, kw). A task owns some rows of the result, and takes the windows that touch them.
+    w: (groups, O/groups, C/groups, kh, kw). A task owns some rows of the result and takes the windows that touch them.
     """
     groups, o, c, kh, kw = w.shape
     (n, _, p, q), (height, width) = g.shape, size
-    (sh, sw), (ph, pw), (dh, dw) = stride, padding, dilation
-    dtype = np.result_type(g, w)
-    out = empty_images(n, groups * c, height, width, dtype)
+    (sh, sw), (ph, pw), (dh, dw) = how.stride, how.padding, how.dilation
+    out = np.empty_like(BATCH_LAST, np.result_type(g, w), shape=(n, groups * c, height, width))
     out[...] = 0
-    if not (g.size and w.size):
-        return out
-    rows = as_rows(out).reshape(height, groups, c, width, n)
-    weights = np.ascontiguousarray(w.transpose(0, 3, 4, 2, 1).reshape(groups, kh * kw * c, o), dtype)
-    planes = put_batch_innermost(g).reshape(p, groups, o, q * n)
+    rows = out.transpose(2, 1, 3, 0).reshape(height, groups, c, width, n)
+    filters = np.ascontiguousarray(w.transpose(0, 3, 4, 2, 1)).reshape(groups, kh, kw * c, o)
+    upstream = put_batch_innermost(g).reshape(p, groups, o, q * n)
     columns = [find_overlap(j * dw - pw, sw, q, width) for j in range(kw)]
 
-    def band(top: int) -> None:
+    def add_rows(top: int) -> None:
         for h in range(top, min(top + tall, height)):
             for i in range(kh):
                 k, rest = divmod(h + ph - i * dh, sh)
                 if rest == 0 and 0 <= k < p:
-                    products = borrow("products", (groups, kw * c, q * n), dtype)
-                    np.matmul(weights[:, i * kw * c : (i + 1) * kw * c], planes[k], out=products)
-                    for j, (seen, taken) in enumerate(columns):
-                        rows[h, :, :, taken] += products.reshape(groups, kw, c, q, n)[:, j, :, seen]
+                    products = borrow("products", (groups, kw, c, q, n), out.dtype)
+                    np.matmul(filters[:, i], upstream[k], out=products.reshape(groups, kw * c, q * n))
+                    for j, (seeing, seen) in enumerate(columns):
+                        rows[h, :, :, seen] += products[:, j, :, seeing]
 
     tall = max(1, height // PARTIALS)
-    run(band, range(0, height, tall), share=g.size * kh * kw * c >= PRODUCTS)
+    if g.size and w.size:
+        share_products(add_rows, range(0, height, tall), g.size * c * kh * kw)
     return out
+
+
+def gather_columns(image: Array, chunk: Chunk, how: Window) -> Array:
+    """What the windows of a chunk see of an image (H, C, W, N): im2col, a matrix for each row of windows.
+
+    The matrices are (groups, p, kh·C/groups·kw, q·n). Those of windows above one another share rows: the image is held
+    kw times instead of kh·kw (Cho & Brand 2017, "MEC", arXiv 1706.06873).
+    """
+    (kh, kw), (sh, sw), _, (dh, dw), groups, _ = how
+    pixels, (tall, wide, deep) = image[chunk.pixels], chunk.shape
+    if chunk.borders or pixels.strides[3] != pixels.itemsize:
+        pixels = frame(pixels, chunk)
+    c, (down, channel, right, item) = pixels.shape[1] // groups, pixels.strides
+    matrices = (groups, tall, kh * c * kw, wide * deep)
+    if kw == sw == 1 and right == deep * item and (kh == 1 or dh * down == c * channel):
+        # a kernel of one column: the rows of pixels are the columns already
+        return as_strided(pixels, matrices, (c * channel, sh * down, channel, item))
+    if dh == 1 and sh < kh:  # windows above one another share rows, so each row of pixels is copied once
+        step, height, rows, (by, within) = sh, (tall - 1) * sh + kh, 1, (down, down)
+    else:
+        step, height, rows, (by, within) = kh, tall, kh, (sh * down, dh * down)
+    columns = borrow("columns", (groups, height, rows, c, kw, wide, deep), pixels.dtype)
+    seen = (c * channel, by, within, channel, dw * right, sw * right, item)
+    np.copyto(columns, as_strided(pixels, columns.shape, seen))
+    line = wide * deep * item
+    return np.ndarray(matrices, columns.dtype, columns, strides=(columns.strides[0], step * c * kw * line, line, item))
+
+
+def frame(pixels: Array, chunk: Chunk) -> Array:
+    """The pixels that a chunk sees, (h, C, w, n) with the zeros around the image and the batch innermost in memory."""
+    (h, w), (_, c, _, n) = chunk.span, pixels.shape
+    framed = borrow("frame", (h, c, w, n), pixels.dtype)
+    for border in chunk.borders:
+        framed[border] = 0
+    copy_rows(framed[chunk.place], pixels)
+    return framed
+
+
+def as_matrices(part: Array, groups: int) -> Array:
+    """View a chunk (p, O, q, n) as matrices: (groups, p, O/groups, q·n)."""
+    tall, o, wide, deep = part.shape
+    return part.reshape(tall, groups, o // groups, wide * deep).transpose(1, 0, 2, 3)
+
+
+def repeat_bias(bias: Array, chunk: Chunk, groups: int) -> Array:
+    """(O) -> (groups, 1, O/groups, q·n): NumPy adds whole arrays in half the time that a column takes (measured)."""
+    return np.repeat(bias, chunk.shape[1] * chunk.shape[2]).reshape(groups, 1, len(bias) // groups, -1)
+
+
+def share_products(task: Callable[[Any], object], items: Iterable[Any], products: int) -> None:
+    """Call `task` for every item: on the threads if there are many products to be summed, and here if they are so few
+    that BLAS, too, stays in one thread."""
+    if products > SMALL:
+        run(task, items, share=products >= PRODUCTS)
+    else:
+        for item in items:
+            task(item)

@@ -104,26 +104,29 @@ def max_pool2d(x: Array, how: Window) -> Array:
 
 def find_first(x: Array, how: Window) -> Array:
     """(N, C, P, Q): the number of the pixel where each window, row by row, sees its maximum first."""
-    seen, best = see(x, how), max_pool2d(x, how)[..., None, None]
-    pixels = look((x.shape[2], x.shape[3]), how)
-    fits = (pixels < x.shape[2] * x.shape[3]) & ((seen == best) | (seen != seen))  # NaN does not equal itself
-    first = fits.reshape(*best.shape[:4], -1).argmax(-1)
+    (n, c, height, width), places = x.shape, how.kernel[0] * how.kernel[1]
+    pixels = look((height, width), how)  # (P, Q, kh, kw)
     p, q = np.ogrid[: pixels.shape[0], : pixels.shape[1]]
-    return pixels.reshape(*pixels.shape[:2], -1)[p, q, first]  # type: ignore[no-any-return]
+    seen, best = see(x, how), max_pool2d(x, how)[..., None, None]
+    fits = (pixels < height * width) & ((seen == best) | (seen != seen))  # NaN does not equal itself
+    first = fits.reshape(n, c, p.size, q.size, places).argmax(-1)
+    return pixels.reshape(p.size, q.size, places)[p, q, first]  # type: ignore[no-any-return]
 
 
 def max_pool2d_input(g: Array, x: Array, how: Window) -> Array:
     """(N, C, P, Q) -> (N, C, H, W): each window's g goes to its first maximum."""
     n, c, h, w = x.shape
-    pixels = np.zeros((n * c, h * w), g.dtype)
-    np.add.at(pixels, (np.arange(n * c)[:, None], find_first(x, how).reshape(n * c, -1)), g.reshape(n * c, -1))
-    return pixels.reshape(x.shape)
+    images, channels = np.ogrid[:n, :c]
+    dx = np.zeros((n, c, h * w), g.dtype)
+    place: Any = (images[..., None, None], channels[..., None, None], find_first(x, how))
+    np.add.at(dx, place, g)
+    return dx.reshape(x.shape)
 
 
 def max_pool2d_gather(v: Array, x: Array, how: Window) -> Array:
     """(N, C, H, W) -> (N, C, P, Q): v where each window's first maximum stands in x; the transpose of the former."""
-    first = find_first(x, how)
-    return np.take_along_axis(v.reshape(*v.shape[:2], -1), first.reshape(*v.shape[:2], -1), 2).reshape(first.shape)
+    (n, c, h, w), (images, channels) = v.shape, np.ogrid[: v.shape[0], : v.shape[1]]
+    return v.reshape(n, c, h * w)[images[..., None, None], channels[..., None, None], find_first(x, how)]
 
 
 def count_elements(size: Pair, how: Window, count_include_pad: bool) -> Array:

@@ -30,15 +30,8 @@ from minigrad.kernels.threads import BLOCK, WORTH, run
 Array = NDArray[Any]
 
 
-def as_rows(a: Array) -> Array:
-    return a.transpose(2, 1, 3, 0)  # (N, C, H, W) -> (H, C, W, N)
-
-
-def empty_images(n: int, c: int, h: int, w: int, dtype: Any) -> Array:
-    """An uninitialised (N, C, H, W) array, in memory (H, C, W, N); one that owns its memory is never copied."""
-    return np.empty_like(BATCH_LAST, dtype, shape=(n, c, h, w))
-
-
+# An array made like this one lies in memory as (H, C, W, N) behind its (N, C, H, W), and owns its memory: a transpose
+# of another array would be a view, which the engine has to copy before it becomes somebody's gradient.
 BATCH_LAST = np.empty((2, 2, 2, 2)).transpose(3, 1, 0, 2)
 
 
@@ -52,11 +45,14 @@ def copy_rows(target: Array, rows: Array) -> None:
 
 def put_batch_innermost(a: Array) -> Array:
     """(N, C, H, W) -> (H, C, W, N) with an image row of the batch contiguous: a view if it is so already."""
-    rows = as_rows(a)
+    rows = a.transpose(2, 1, 3, 0)
     if rows[:1, :1].flags.c_contiguous:
         return rows
     out = np.empty_like(rows, order="C")
-    run(lambda h: copy_rows(out[h : h + 1], rows[h : h + 1]), range(len(rows)), share=a.size >= WORTH)
+    if a.size < WORTH:
+        copy_rows(out, rows)
+    else:
+        run(lambda h: copy_rows(out[h : h + 1], rows[h : h + 1]), range(len(rows)))
     return out
 
 

@@ -5,9 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from minigrad.kernels.memory import Array
-from minigrad.kernels.threads import PRODUCTS, one_blas_thread, run
-
-SMALL = 9_000  # products below which BLAS libraries use one thread by themselves
+from minigrad.kernels.threads import PRODUCTS, SMALL, one_blas_thread, run
 
 
 def matmul(x: Array, y: Array) -> Array:

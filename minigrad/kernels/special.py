@@ -60,10 +60,10 @@ def erf_of_singles(x: Array) -> Array:
 
 def erf_of_doubles(x: Array) -> Array:
     size = np.minimum(np.abs(x), 6)  # where the rest to 1 is below the last digit
-    square = x * x
-    near = x * evaluate(A, square) / evaluate(B, square)
-    far = np.copysign(1 - np.exp(-size * size) * evaluate(C, size) / evaluate(D, size), x)
-    return np.where(size < NEAR, near, far)
+    square = size * size
+    near = size * evaluate(A, square) / evaluate(B, square)
+    far = 1 - np.exp(-square) * evaluate(C, size) / evaluate(D, size)
+    return np.copysign(np.where(size < NEAR, near, far), x)
 
 
 def evaluate(coefficients: Sequence[float], x: Array) -> Array:

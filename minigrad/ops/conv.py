@@ -1,4 +1,4 @@
-"""Convolution is one trilinear form, and this file is its calculus; `kernels` makes it fast.
+"""Convolution is one trilinear form, and this file is its calculus; `kernels.convolution` makes it fast.
 
     ⟨g, convolution(x, w)⟩  =  Σ_{n,o,p} Σ_{c,k}  g[n, o, p] · x[n, c, s·p + d·k - pad] · w[o, c, k]
 
@@ -15,12 +15,15 @@ the same g[n, o, p] goes to every input channel. Nothing is divided or routed; w
 
 from __future__ import annotations
 
+import functools
+from operator import index
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from minigrad.autograd import Array, primitive
 from minigrad.kernels import convolution as kernels
+from minigrad.kernels.windows import Pair, Window
 from minigrad.ops.elementwise import add
 from minigrad.ops.reductions import sum
 from minigrad.ops.shape import pad, reshape, squeeze, unsqueeze
@@ -28,48 +31,35 @@ from minigrad.ops.shape import pad, reshape, squeeze, unsqueeze
 if TYPE_CHECKING:
     from minigrad.tensor import Tensor
 
-Pair = tuple[int, int]
 IntOrPair = int | tuple[int, int] | list[int]
 
 
 @primitive(
-    x=lambda g, x_shape, w, stride, padding, dilation, groups: convolution_input(
-        g, w, x_shape[2:], stride, padding, dilation, groups
-    ),
-    w=lambda g, x, w_shape, stride, padding, dilation, groups: convolution_weight(
-        g, x, w_shape[2:], stride, padding, dilation, groups
-    ),
+    x=lambda g, x_shape, w, how: convolution_input(g, w, x_shape[2:], how),
+    w=lambda g, x, how: convolution_weight(g, x, how),
     bias=lambda g: sum(g, (0, 2, 3)),
 )
-def convolution(x: Array, w: Array, bias: Array, stride: Pair, padding: Pair, dilation: Pair, groups: int) -> Array:
+def convolution(x: Array, w: Array, bias: Array, how: Window) -> Array:
     """(N, C, H, W), (O, C/groups, K, L) -> (N, O, P, Q): sums over input channels and window; `bias` (O) or None."""
-    return kernels.conv2d(x, w, bias, stride, padding, dilation, groups)
+    return kernels.conv2d(x, w, bias, how)
 
 
 @primitive(
-    y=lambda g, w, stride, padding, dilation, groups: convolution(g, w, None, stride, padding, dilation, groups),
-    w=lambda g, y, w_shape, stride, padding, dilation, groups: convolution_weight(
-        y, g, w_shape[2:], stride, padding, dilation, groups
-    ),
+    y=lambda g, w, how: convolution(g, w, None, how),
+    w=lambda g, y, how: convolution_weight(y, g, how),
 )
-def convolution_input(
-    y: Array, w: Array, size: Pair, stride: Pair, padding: Pair, dilation: Pair, groups: int
-) -> Array:
+def convolution_input(y: Array, w: Array, size: Pair, how: Window) -> Array:
     """(N, O, P, Q), (O, C/groups, K, L) -> (N, C, *size): sums over output channels and positions."""
-    return kernels.conv2d_input(y, w, size, stride, padding, dilation, groups)
+    return kernels.conv2d_input(y, w, size, how)
 
 
 @primitive(
-    y=lambda g, x, stride, padding, dilation, groups: convolution(x, g, None, stride, padding, dilation, groups),
-    x=lambda g, y, x_shape, stride, padding, dilation, groups: convolution_input(
-        y, g, x_shape[2:], stride, padding, dilation, groups
-    ),
+    y=lambda g, x, how: convolution(x, g, None, how),
+    x=lambda g, y, x_shape, how: convolution_input(y, g, x_shape[2:], how),
 )
-def convolution_weight(
-    y: Array, x: Array, size: Pair, stride: Pair, padding: Pair, dilation: Pair, groups: int
-) -> Array:
-    """(N, O, P, Q), (N, C, H, W) -> (O, C/groups, *size): sums over batch and positions."""
-    return kernels.conv2d_weight(y, x, size, stride, padding, dilation, groups)
+def convolution_weight(y: Array, x: Array, how: Window) -> Array:
+    """(N, O, P, Q), (N, C, H, W) -> (O, C/groups, K, L): sums over batch and positions."""
+    return kernels.conv2d_weight(y, x, how)
 
 
 # ---------------------------------------------------------------------------------------------------- public names
@@ -89,33 +79,16 @@ def conv2d(
     input (N, C, H, W) or (C, H, W), weight (O, C/groups, K, L), bias (O) -> (N, O, P, Q) or (O, P, Q) with
     P = ⌊(H + 2·padding - dilation·(K - 1) - 1) / stride⌋ + 1, and Q likewise. padding: zeros on either side, or
     'valid' (none), or 'same' (P = H, for stride 1; an odd margin has its larger part below and to the right).
-    Raises ValueError where shapes or options do not fit each other.
+    Raises ValueError where shapes or options do not fit each other, and TypeError where dtypes do not.
     """
-    name = "conv2d"
-    strides, dilations = pair(name, "stride", stride, 1), pair(name, "dilation", dilation, 1)
-    if input.ndim == 3:
-        return squeeze(conv2d(unsqueeze(input, 0), weight, bias, strides, padding, dilations, groups), 0)
-    check_channels(name, input, weight, bias, groups, 1, weight.shape[0] if weight.ndim else 0)
-    margins: Pair = (0, 0)
-    if padding == "same":
-        if strides != (1, 1):
-            raise ValueError(f"{name}: padding 'same' needs stride 1, got {strides}")
-        total = [d * (k - 1) for d, k in zip(dilations, weight.shape[2:], strict=True)]
-        margins = (total[0] // 2, total[1] // 2)
-        if any(t % 2 for t in total):
-            input = pad(input, (0, total[1] % 2, 0, total[0] % 2))
-    elif isinstance(padding, str):
-        if padding != "valid":
-            raise ValueError(f"{name}: padding must be a number, a pair, 'same' or 'valid', got {padding!r}")
-    else:
-        margins = pair(name, "padding", padding, 0)
-    for n, p, d, k in zip(input.shape[2:], margins, dilations, weight.shape[2:], strict=True):
-        if k < 1 or n + 2 * p < d * (k - 1) + 1:
-            raise ValueError(
-                f"{name}: windows of {tuple(weight.shape[2:])} with dilation {dilations} do not fit an image of "
-                f"{tuple(input.shape[2:])} with padding {margins}"
-            )
-    return convolution(input, weight, bias, strides, margins, dilations, groups)
+    if isinstance(padding, str):
+        input, padding = pad_by_name(input, weight, stride, padding, dilation)
+    if len(input.shape) == 3:
+        return squeeze(conv2d(unsqueeze(input, 0), weight, bias, stride, padding, dilation, groups), 0)
+    how = read_window("conv2d", weight.shape[2:], stride, padding, dilation, groups)
+    shapes = (input.shape, weight.shape, None if bias is None else bias.shape)
+    check_fit("conv2d", *shapes, (input.dtype, weight.dtype), how)
+    return convolution(input, weight, bias, how)
 
 
 def conv1d(
@@ -131,13 +104,13 @@ def conv1d(
 
     A convolution of images of height 1; options and errors as for `conv2d`.
     """
-    if weight.ndim != 3 or input.ndim not in (2, 3):
+    if len(weight.shape) != 3 or len(input.shape) not in (2, 3):
         raise ValueError(
             f"conv1d: expected input (N, C, L) or (C, L) and weight (O, C/groups, K), got shapes "
             f"{tuple(input.shape)} and {tuple(weight.shape)}"
         )
-    s, d = single(stride), single(dilation)
-    p = padding if isinstance(padding, str) else (0, single(padding))
+    s, d = single("conv1d", "stride", stride), single("conv1d", "dilation", dilation)
+    p = padding if isinstance(padding, str) else (0, single("conv1d", "padding", padding))
     out = conv2d(unsqueeze(input, -2), unsqueeze(weight, -2), bias, (1, s), p, (1, d), groups)
     return squeeze(out, -2)
 
@@ -156,62 +129,122 @@ def conv_transpose2d(
 
     input (N, O, P, Q) or (O, P, Q), weight (O, C/groups, K, L), bias (C) -> (N, C, H, W) or (C, H, W) with
     H = (P - 1)·stride - 2·padding + dilation·(K - 1) + output_padding + 1, and W likewise.
-    Raises ValueError where shapes or options do not fit each other.
+    Raises ValueError where shapes or options do not fit each other, and TypeError where dtypes do not.
     """
     name = "conv_transpose2d"
-    strides, margins = pair(name, "stride", stride, 1), pair(name, "padding", padding, 0)
-    dilations, extra = pair(name, "dilation", dilation, 1), pair(name, "output_padding", output_padding, 0)
-    if input.ndim == 3:
+    if len(input.shape) == 3:
         batch = unsqueeze(input, 0)
-        return squeeze(conv_transpose2d(batch, weight, bias, strides, margins, extra, groups, dilations), 0)
-    channels = weight.shape[1] * groups if weight.ndim == 4 else 0
-    check_channels(name, input, weight, bias, groups, 0, channels)
-    if any(e >= max(s, d) for e, s, d in zip(extra, strides, dilations, strict=True)):
-        raise ValueError(f"{name}: output_padding {extra} must be smaller than stride {strides} or {dilations}")
-    size = tuple(
-        (n - 1) * s - 2 * p + d * (k - 1) + e + 1
-        for n, s, p, d, k, e in zip(input.shape[2:], strides, margins, dilations, weight.shape[2:], extra, strict=True)
-    )
+        return squeeze(conv_transpose2d(batch, weight, bias, stride, padding, output_padding, groups, dilation), 0)
+    how = read_window(name, weight.shape[2:], stride, padding, dilation, groups)
+    extra = pair(name, "output_padding", output_padding, 0)
+    shapes = (input.shape, weight.shape, None if bias is None else bias.shape)
+    check_channels(name, *shapes, (input.dtype, weight.dtype), groups, transposed=True)
+    if any(e >= max(s, d) for e, s, d in zip(extra, how.stride, how.dilation, strict=True)):
+        raise ValueError(f"{name}: output_padding {extra} must be smaller than stride {how.stride} or {how.dilation}")
+    # what the windows reach without margins, which are cut off and added to afterwards
+    whole = tuple((n - 1) * s + d * (k - 1) + 1 for n, (k, s, _, d) in zip(input.shape[2:], how.axes(), strict=True))
+    size = tuple(n - 2 * p + e for n, p, e in zip(whole, how.padding, extra, strict=True))
     if min(size) < 1:
-        raise ValueError(f"{name}: the result would have size {size}; input {tuple(input.shape)}, padding {margins}")
-    if all(e < s for e, s in zip(extra, strides, strict=True)):
-        out = convolution_input(input, weight, size, strides, margins, dilations, groups)
-    else:  # conv2d would find room for a further window in an image of this size, so crop the margins apart
-        whole = tuple(n + 2 * p - e for n, p, e in zip(size, margins, extra, strict=True))
-        out = convolution_input(input, weight, whole, strides, (0, 0), dilations, groups)
-        (top, left), (more_below, more_right) = margins, extra
-        out = pad(out, (-left, more_right - left, -top, more_below - top))
+        raise ValueError(
+            f"{name}: the result would have size {size}; input {tuple(input.shape)}, padding {how.padding}"
+        )
+    if all(e < s for e, s in zip(extra, how.stride, strict=True)):
+        out = convolution_input(input, weight, size, how)
+    else:  # conv2d would find room for a further window in an image of this size
+        (top, left), (below, right) = how.padding, extra
+        out = convolution_input(input, weight, whole, how._replace(padding=(0, 0)))
+        out = pad(out, (-left, right - left, -top, below - top))
     return out if bias is None else add(out, reshape(bias, (1, -1, 1, 1)))
+
+
+# ---------------------------------------------------------------------------------------- options, read and checked
+
+
+def read_window(
+    name: str, kernel: Any, stride: Any, padding: Any, dilation: Any, groups: int = 1, ceil_mode: bool = False
+) -> Window:
+    """The options of `name` as one value; an error says which of them is wrong."""
+    if not isinstance(groups, int | np.integer):
+        raise TypeError(f"{name}: groups must be an integer, got {groups!r}")
+    return Window(
+        kernel,
+        pair(name, "stride", stride, 1),
+        pair(name, "padding", padding, 0),
+        pair(name, "dilation", dilation, 1),
+        int(groups),
+        ceil_mode,
+    )
 
 
 def pair(name: str, option: str, value: Any, least: int) -> Pair:
     """An option of two dimensions, given as one number for both or as two."""
-    values = (value, value) if isinstance(value, int | np.integer) else tuple(value)
-    if len(values) == 1:
-        values *= 2
-    if len(values) != 2 or not all(isinstance(v, int | np.integer) and v >= least for v in values):
-        raise ValueError(f"{name}: {option} must be a number or a pair of at least {least}, got {value!r}")
-    return int(values[0]), int(values[1])
+    try:
+        values = (value, value) if isinstance(value, int | np.integer) else value
+        first, second = values if len(values) == 2 else (*values, *values)
+        if first >= least and second >= least:
+            return index(first), index(second)
+    except (TypeError, ValueError):
+        pass
+    raise ValueError(f"{name}: {option} must be a number or a pair of at least {least}, got {value!r}")
 
 
-def single(value: Any) -> int:
-    """An option of one dimension, given as a number or as a tuple of one."""
-    return int(value if isinstance(value, int | np.integer) else value[0])
+def single(name: str, option: str, value: Any) -> int:
+    """An option of one dimension, given as a number or as a tuple of one; `conv2d` looks at how large it is."""
+    try:
+        (number,) = (value,) if isinstance(value, int | np.integer) else value
+        return index(number)
+    except (TypeError, ValueError):
+        raise ValueError(f"{name}: {option} must be a number or a tuple of one, got {value!r}") from None
+
+
+def pad_by_name(input: Any, weight: Any, stride: Any, padding: str, dilation: Any) -> tuple[Any, Pair]:
+    """The input and its margins for padding 'same' or 'valid'; an odd margin is added to the input itself."""
+    if padding == "valid":
+        return input, (0, 0)
+    if padding != "same":
+        raise ValueError(f"conv2d: padding must be a number, a pair, 'same' or 'valid', got {padding!r}")
+    if (strides := pair("conv2d", "stride", stride, 1)) != (1, 1):
+        raise ValueError(f"conv2d: padding 'same' needs stride 1, got {strides}")
+    if len(weight.shape) != 4:
+        return input, (0, 0)  # an error in a moment
+    dilations = pair("conv2d", "dilation", dilation, 1)
+    rows, columns = (d * (k - 1) for d, k in zip(dilations, weight.shape[2:], strict=True))
+    if rows % 2 or columns % 2:
+        input = pad(input, (0, columns % 2, 0, rows % 2))
+    return input, (rows // 2, columns // 2)
+
+
+Shape = tuple[int, ...]
+
+
+@functools.lru_cache(1024)  # what has passed once passes again
+def check_fit(name: str, x: Shape, w: Shape, bias: Shape | None, dtypes: tuple[Any, Any], how: Window) -> None:
+    """Raise an error unless the shapes of a convolution's arguments, their dtypes and its options fit each other."""
+    check_channels(name, x, w, bias, dtypes, how.groups)
+    for n, (k, _, p, d) in zip(x[2:], how.axes(), strict=True):
+        if k < 1 or n + 2 * p < d * (k - 1) + 1:
+            raise ValueError(
+                f"{name}: windows of {how.kernel} with dilation {how.dilation} do not fit an image of {x[2:]} "
+                f"with padding {how.padding}"
+            )
 
 
 def check_channels(
-    name: str, input: Any, weight: Any, bias: Any, groups: int, channel_axis: int, out_channels: int
+    name: str, x: Shape, w: Shape, bias: Shape | None, dtypes: tuple[Any, Any], groups: Any, transposed: bool = False
 ) -> None:
-    """Raise a ValueError unless input, weight, bias and groups fit each other."""
-    shapes = f"got input {tuple(input.shape)}, weight {tuple(weight.shape)}, groups {groups}"
-    if input.ndim != 4 or weight.ndim != 4:
+    """Raise an error unless numbers of dimensions and channels fit each other, and dtypes are the same.
+
+    A weight has shape (out, in/groups, kh, kw), or if `transposed`, (in, out/groups, kh, kw).
+    """
+    shapes = f"got input {x}, weight {w}, groups {groups}"
+    if len(x) != 4 or len(w) != 4:
         raise ValueError(f"{name}: expected an input of 3 or 4 and a weight of 4 dimensions, {shapes}")
-    if not isinstance(groups, int | np.integer) or groups < 1 or weight.shape[0] % groups:
+    if groups < 1 or w[0] % groups:
         raise ValueError(f"{name}: groups must divide the channels, {shapes}")
-    expected = weight.shape[channel_axis] * (groups if channel_axis == 1 else 1)
-    if input.shape[1] != expected:
+    expected, outputs = (w[0], w[1] * groups) if transposed else (w[1] * groups, w[0])
+    if x[1] != expected:
         raise ValueError(f"{name}: the weight asks for {expected} input channels, {shapes}")
-    if bias is not None and tuple(bias.shape) != (out_channels,):
-        raise ValueError(f"{name}: expected a bias of shape ({out_channels},), got {tuple(bias.shape)}")
-    if input.dtype != weight.dtype:
-        raise TypeError(f"{name}: input is {input.dtype} but weight is {weight.dtype}; bring one .to() the other")
+    if bias is not None and bias != (outputs,):
+        raise ValueError(f"{name}: expected a bias of shape ({outputs},), got {bias}")
+    if dtypes[0] != dtypes[1]:
+        raise TypeError(f"{name}: input is {dtypes[0]} but weight is {dtypes[1]}; bring one .to() the other")

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from minigrad.autograd import Array, primitive
 from minigrad.kernels import pooling as kernels
-from minigrad.kernels.windows import output_size
-from minigrad.ops.conv import IntOrPair, Pair, pair
+from minigrad.kernels.windows import Pair, Window, count_windows
+from minigrad.ops.conv import IntOrPair, pair, read_window
 from minigrad.ops.indexing import subscript
 from minigrad.ops.linalg import matmul, matrix_transpose
 from minigrad.ops.reductions import max, mean
@@ -18,107 +19,54 @@ from minigrad.ops.shape import flatten, reshape, squeeze, stack, unsqueeze
 if TYPE_CHECKING:
     from minigrad.tensor import Tensor
 
-# Where a window's first maximum stands is read off x and out again, so the graph keeps no indices.
+# Where a window's first maximum stands is read off x and its largest elements again, so the graph keeps no indices.
 
 
-@primitive(
-    x=lambda g, x, out, kernel, stride, padding, dilation: max_pool_scatter(
-        g, x, out, kernel, stride, padding, dilation
-    )
-)
-def max_pool(x: Array, kernel: Pair, stride: Pair, padding: Pair, dilation: Pair, ceil_mode: bool) -> Array:
+@primitive(x=lambda g, x, out, how: max_pool_scatter(g, x, out, how))
+def max_pool(x: Array, how: Window) -> Array:
     """(N, C, H, W) -> (N, C, P, Q): the largest element of each window."""
-    return kernels.max_pool2d(x, kernel, stride, padding, dilation, ceil_mode)
+    return kernels.max_pool2d(x, how)
 
 
-@primitive(
-    y=lambda g, x, out_, kernel, stride, padding, dilation: max_pool_gather(
-        g, x, out_, kernel, stride, padding, dilation
-    )
-)
-def max_pool_scatter(
-    y: Array, x: Array, out_: Array, kernel: Pair, stride: Pair, padding: Pair, dilation: Pair
-) -> Array:
-    """(N, C, P, Q) -> (N, C, H, W): each window's y to the place of its first maximum in x."""
-    return kernels.max_pool2d_input(y, x, out_, kernel, stride, padding, dilation)
+@primitive(y=lambda g, x, best, how: max_pool_gather(g, x, best, how))
+def max_pool_scatter(y: Array, x: Array, best: Array, how: Window) -> Array:
+    """(N, C, P, Q) -> (N, C, H, W): each window's y to the place of its first maximum `best` in x."""
+    return kernels.max_pool2d_input(y, x, best, how)
 
 
-@primitive(
-    v=lambda g, x, out_, kernel, stride, padding, dilation: max_pool_scatter(
-        g, x, out_, kernel, stride, padding, dilation
-    )
-)
-def max_pool_gather(
-    v: Array, x: Array, out_: Array, kernel: Pair, stride: Pair, padding: Pair, dilation: Pair
-) -> Array:
-    """(N, C, H, W) -> (N, C, P, Q): v at the place of each window's first maximum in x."""
-    return kernels.max_pool2d_gather(v, x, out_, kernel, stride, padding, dilation)
+@primitive(v=lambda g, x, best, how: max_pool_scatter(g, x, best, how))
+def max_pool_gather(v: Array, x: Array, best: Array, how: Window) -> Array:
+    """(N, C, H, W) -> (N, C, P, Q): v at the place of each window's first maximum `best` in x."""
+    return kernels.max_pool2d_gather(v, x, best, how)
 
 
-@primitive(
-    x=lambda g, x_shape, kernel, stride, padding, ceil_mode, count_include_pad, divisor: avg_pool_spread(
-        g, x_shape[2:], kernel, stride, padding, ceil_mode, count_include_pad, divisor
-    )
-)
-def avg_pool(
-    x: Array,
-    kernel: Pair,
-    stride: Pair,
-    padding: Pair,
-    ceil_mode: bool,
-    count_include_pad: bool,
-    divisor: int | None,
-) -> Array:
-    """(N, C, H, W) -> (N, C, P, Q): the mean of each window."""
-    return kernels.avg_pool2d(x, kernel, stride, padding, ceil_mode, count_include_pad, divisor)
+@primitive(x=lambda g, x_shape, how, counted, divisor: avg_pool_spread(g, x_shape[2:], how, counted, divisor))
+def avg_pool(x: Array, how: Window, counted: bool, divisor: int | None) -> Array:
+    """(N, C, H, W) -> (N, C, P, Q): the mean of each window; `counted`: whether padding counts as elements."""
+    return kernels.avg_pool2d(x, how, counted, divisor)
 
 
-@primitive(
-    y=lambda g, kernel, stride, padding, ceil_mode, count_include_pad, divisor: avg_pool(
-        g, kernel, stride, padding, ceil_mode, count_include_pad, divisor
-    )
-)
-def avg_pool_spread(
-    y: Array,
-    size: Pair,
-    kernel: Pair,
-    stride: Pair,
-    padding: Pair,
-    ceil_mode: bool,
-    count_include_pad: bool,
-    divisor: int | None,
-) -> Array:
+@primitive(y=lambda g, how, counted, divisor: avg_pool(g, how, counted, divisor))
+def avg_pool_spread(y: Array, size: Pair, how: Window, counted: bool, divisor: int | None) -> Array:
     """(N, C, P, Q) -> (N, C, *size): each window's y shared among its elements."""
-    return kernels.avg_pool2d_input(y, size, kernel, stride, padding, ceil_mode, count_include_pad, divisor)
+    return kernels.avg_pool2d_input(y, size, how, counted, divisor)
 
 
 # ---------------------------------------------------------------------------------------------------- public names
 
 
-def windows(
-    name: str,
-    input: Any,
-    kernel_size: IntOrPair,
-    stride: IntOrPair | None,
-    padding: IntOrPair,
-    dilation: IntOrPair,
-    ceil_mode: bool,
-) -> tuple[Pair, Pair, Pair, Pair]:
-    """The options of a pooling as pairs, checked against each other and against the image."""
-    kernel = pair(name, "kernel_size", kernel_size, 1)
-    strides = kernel if stride is None or stride == [] else pair(name, "stride", stride, 1)
-    margins, dilations = pair(name, "padding", padding, 0), pair(name, "dilation", dilation, 1)
-    if input.ndim != 4:
-        raise ValueError(f"{name}: expected an input (N, C, H, W) or (C, H, W), got shape {tuple(input.shape)}")
-    if any(2 * p > k for p, k in zip(margins, kernel, strict=True)):
-        raise ValueError(f"{name}: padding {margins} must be at most half of kernel_size {kernel}")
-    for axis in zip(input.shape[2:], kernel, strides, margins, dilations, strict=True):
-        if output_size(*axis, ceil_mode) < 1:
-            raise ValueError(
-                f"{name}: windows of {kernel} with dilation {dilations} do not fit an image of "
-                f"{tuple(input.shape[2:])} with padding {margins}"
-            )
-    return kernel, strides, margins, dilations
+@functools.lru_cache(1024)  # what has passed once passes again
+def check_fit(name: str, shape: tuple[int, ...], how: Window) -> None:
+    """Raise a ValueError unless the options of a pooling fit each other and the image."""
+    if len(shape) != 4:
+        raise ValueError(f"{name}: expected an input (N, C, H, W) or (C, H, W), got shape {shape}")
+    if any(2 * p > k for p, k in zip(how.padding, how.kernel, strict=True)):
+        raise ValueError(f"{name}: padding {how.padding} must be at most half of kernel_size {how.kernel}")
+    if any(count_windows(n, *axis, how.ceil_mode) < 1 for n, axis in zip(shape[2:], how.axes(), strict=True)):
+        raise ValueError(
+            f"{name}: windows of {how.kernel} with dilation {how.dilation} do not fit an image of {shape[2:]} with "
+            f"padding {how.padding}"
+        )
 
 
 def max_pool2d(
@@ -135,16 +83,19 @@ def max_pool2d(
     stride: kernel_size unless given. padding: of -inf. ceil_mode: keep a last window that overhangs.
     return_indices: also give where each maximum stands in its image of H·W elements. A tie goes to the first.
     """
-    if input.ndim == 3:
+    if len(input.shape) == 3:
         out = max_pool2d(unsqueeze(input, 0), kernel_size, stride, padding, dilation, ceil_mode, return_indices)
         return (squeeze(out[0], 0), squeeze(out[1], 0)) if return_indices else squeeze(out, 0)
-    options = windows("max_pool2d", input, kernel_size, stride, padding, dilation, ceil_mode)
-    out = max_pool(input, *options, ceil_mode)
+    kernel = pair("max_pool2d", "kernel_size", kernel_size, 1)
+    steps = kernel if stride is None or stride == [] else stride
+    how = read_window("max_pool2d", kernel, steps, padding, dilation, ceil_mode=bool(ceil_mode))
+    check_fit("max_pool2d", input.shape, how)
+    out = max_pool(input, how)
     if not return_indices:
         return out
     h, w = input.shape[2:]
     places = np.broadcast_to(np.arange(h * w, dtype=np.int64).reshape(h, w), tuple(input.shape))
-    return out, max_pool_gather(places, input.detach(), out.detach(), *options)
+    return out, max_pool_gather(places, input.detach(), out.detach(), how)
 
 
 def avg_pool2d(
@@ -161,13 +112,16 @@ def avg_pool2d(
     stride: kernel_size unless given. count_include_pad: whether zeros of the padding count among the elements.
     divisor_override: divide by this instead of the number of elements.
     """
-    if input.ndim == 3:
+    if len(input.shape) == 3:
         args = (kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override)
         return squeeze(avg_pool2d(unsqueeze(input, 0), *args), 0)
     if divisor_override == 0:
         raise ValueError("avg_pool2d: divisor_override must not be 0")
-    kernel, strides, margins, _ = windows("avg_pool2d", input, kernel_size, stride, padding, 1, ceil_mode)
-    return avg_pool(input, kernel, strides, margins, ceil_mode, count_include_pad, divisor_override)
+    kernel = pair("avg_pool2d", "kernel_size", kernel_size, 1)
+    steps = kernel if stride is None or stride == [] else stride
+    how = read_window("avg_pool2d", kernel, steps, padding, 1, ceil_mode=bool(ceil_mode))
+    check_fit("avg_pool2d", input.shape, how)
+    return avg_pool(input, how, bool(count_include_pad), divisor_override)
 
 
 def output_pair(name: str, input: Any, output_size: Any) -> Pair:

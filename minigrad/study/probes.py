@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from minigrad import nn
 from minigrad.autograd import grad, no_grad
 from minigrad.channels import REDUCTIONS, ChannelConv2d, cancellation, explain, responses, streamed
+from minigrad.kernels.windows import Window
 from minigrad.ops.conv import convolution_weight
 from minigrad.study.reductions import ARMS, he_sigma, unit_start
 from minigrad.study.stats import same_law
@@ -59,7 +60,7 @@ def weight_gradient(conv: ChannelConv2d, x: Tensor, g: Tensor) -> Floats:
     n, copies, channels, filters, p, q = g.shape
     flat = g.reshape(n, copies * channels * filters, p, q)
     with no_grad():
-        dw = convolution_weight(flat, x, (3, 3), (1, 1), (0, 0), (1, 1), copies * channels)
+        dw = convolution_weight(flat, x, Window((3, 3), groups=copies * channels))
     return dw.array.reshape(copies, channels, filters, 3, 3)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.autograd import Leaf, Node, Value
+from minigrad.kernels.windows import Window
 from minigrad.nn import Parameter
 from minigrad.tensor import Tensor
 from minigrad.viz import html
@@ -144,6 +145,9 @@ class Painter:
             saved = (node.saved or {}).items()
             settings = {k: v for k, v in saved if not k.endswith("_shape") and not isinstance(v, Value | np.ndarray)}
         spelled = []
+        if isinstance(how := settings.get("how"), Window):  # one by one; a filter's size is told by its weight
+            plain = ("kernel",) if node.name.startswith("convolution") else ()
+            settings = {k: v for k, v in {**settings, **how._asdict()}.items() if k not in ("how", *plain)}
         for name, value in settings.items():
             words = spell(value)
             if words and name != "shape" and NEUTRAL.get(name) != words:
