@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from minigrad.data.datasets import Dataset
+from minigrad.data.download import download
 from minigrad.tensor import Tensor, from_numpy
 
 URL = "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz"
@@ -79,25 +80,14 @@ def fetch(root: str | os.PathLike[str], url: str = URL, sha256: str = SHA256) ->
 
     An interrupted download leaves nothing behind. Members are read by name: no path in the archive is followed.
     """
-    import hashlib  # here, for they take longer to import than all of minigrad
-    import tarfile
+    import tarfile  # here, for they take longer to import than all of minigrad
     import tempfile
-    import urllib.request
 
     folder = Path(root) / FOLDER
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder) as scratch:
         archive = Path(scratch) / "archive"
-        digest = hashlib.sha256()
-        with urllib.request.urlopen(url, timeout=60) as source, open(archive, "wb") as file:
-            while chunk := source.read(1 << 20):
-                digest.update(chunk)
-                file.write(chunk)
-        if digest.hexdigest() != sha256:
-            raise ValueError(
-                f"CIFAR10: {url} has {archive.stat().st_size} bytes of SHA-256 {digest.hexdigest()}, "
-                f"expected {sha256}; nothing was kept"
-            )
+        download("CIFAR10", url, archive, sha256)
         with tarfile.open(archive) as tar:
             for name in (*TRAIN, *TEST):
                 member = tar.extractfile(f"{FOLDER}/{name}")
