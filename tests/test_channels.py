@@ -1,5 +1,4 @@
-"""What happens before a convolution's sum: parts that make the whole, cancellation and its null, other
-reductions."""
+"""What happens before a convolution's sum: parts that make the whole, cancellation and its null, other reductions."""
 
 from __future__ import annotations
 
@@ -92,6 +91,106 @@ def test_explain_works_in_the_middle_of_a_model():
     first, rest = layer(padding=1), nn.Sequential(nn.ReLU(), nn.Flatten(), nn.Linear(96, 3, dtype=np.float64))
     parts = explain(first, image(2, 4, 4, 4), lambda out: F.cross_entropy(rest(out), mg.tensor([0, 2])))
     assert parts.g.shape == parts.out.shape == (2, 6, 4, 4)
+
+
+# ----------------------------------------------------------------------------------- a layer inside of a model
+
+
+class Branches(nn.Module):
+    """Two convolutions side by side and batch normalisation: no cut of a chain in two reaches one of them."""
+
+    def __init__(self):
+        super().__init__()
+        self.left, self.right = (nn.Conv2d(4, 3, 3, dtype=np.float64) for _ in range(2))
+        self.norm = nn.BatchNorm2d(3, dtype=np.float64)
+        self.head = nn.Sequential(nn.Flatten(), nn.Linear(48, 2, dtype=np.float64))
+
+    def forward(self, x):
+        return self.head(self.norm(self.left(x)) * self.right(x).relu())
+
+
+@pytest.mark.parametrize("layer", ["left", "right"])
+def test_explain_reaches_a_layer_of_any_model_and_leaves_the_model_alone(layer):
+    mg.manual_seed(0)
+    model, x, labels = Branches(), image(5, 4, 6, 6), mg.tensor([0, 1, 1, 0, 1])
+    before = {name: value.array.copy() for name, value in model.state_dict().items()}
+    parts = explain(model, layer, x, lambda out: F.cross_entropy(out, labels))
+    assert all(np.array_equal(value.array, before[name]) for name, value in model.state_dict().items())
+    assert all(parameter.grad is None for parameter in model.parameters())
+    F.cross_entropy(model(x), labels).backward()
+    np.testing.assert_allclose(parts.weight_grads.sum(0), getattr(model, layer).weight.grad.array, atol=1e-12)
+    by_module = explain(model, getattr(model, layer), x, lambda out: F.cross_entropy(out, labels))
+    np.testing.assert_array_equal(by_module.weight_grads, parts.weight_grads)
+
+
+def test_a_frozen_layer_can_be_explained_and_stays_frozen():
+    conv = layer().requires_grad_(False)
+    with mg.no_grad():
+        parts = explain(conv, image(2, 4, 6, 6), lambda out: out.square().sum())
+    assert parts.weight_grads.any() and not conv.weight.requires_grad
+
+
+def test_weights_that_all_channels_share_can_be_explained():
+    conv = ChannelConv2d(3, 2, 3, tied=True, dtype=np.float64)
+    parts = explain(conv, image(2, 3, 5, 5), lambda out: out.square().sum())
+    assert parts.weight_grads.shape == (3, 2, 1, 3, 3)
+    assert all(part.any() for part in parts.weight_grads)
+
+
+def test_an_explanation_prints_as_a_summary_and_shows_as_a_table():
+    mg.manual_seed(0)
+    parts = explain(nn.Conv2d(64, 8, 3), mg.randn(16, 64, 12, 12), lambda out: out.square().mean())
+    text = str(parts)
+    assert text == repr(parts) and len(text.splitlines()) == 12 and len(text) < 1200
+    assert text.startswith("Conv2d(64, 8, kernel_size=(3, 3), stride=(1, 1)) -> 16 × 8 × 10 × 10, loss ")
+    assert "56 others" in text
+    assert f"{parts.shares['forward'].max():.1%}" in text and f"{parts.cancellation.index:.1%}" in text
+    assert parts._repr_html_().count("<tr>") == 10
+    few = explain(nn.Conv2d(3, 8, 3), mg.randn(4, 3, 5, 5), lambda out: out.sum())
+    assert [row[0] for row in few.table().rows] == ["0", "1", "2"]
+
+
+def test_agreement_is_the_cosine_of_a_channels_responses_with_their_sum():
+    conv = nn.Conv2d(3, 1, 1, bias=False)
+    conv.weight.array[:] = np.array([2, 1, -1]).reshape(1, 3, 1, 1)
+    parts = explain(conv, mg.ones(1, 3, 4, 4), lambda out: out.sum())
+    np.testing.assert_allclose(parts.agreement, [1, 1, -1], rtol=1e-6)
+
+
+def test_cancellation_takes_responses_or_a_layer_or_a_model_and_its_layer():
+    model, x = nn.Sequential(layer(), nn.ReLU(), nn.Conv2d(6, 2, 3, dtype=np.float64)), image(2, 4, 7, 7)
+    assert cancellation(model[0], x) == cancellation(responses(model[0], x)) == cancellation(model, "0", x)
+    assert cancellation(model, "2", x) == cancellation(responses(model[2], model[0](x).relu()))
+    assert "random signs would cancel" in str(cancellation(model[0], x))
+
+
+MODEL = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Conv2d(4, 2, 3))
+TWICE = nn.Sequential(MODEL[2], nn.Conv2d(2, 4, 1), MODEL[2])
+X = mg.zeros(1, 3, 8, 8)
+GUESSES = {
+    "no layer": (lambda: explain(MODEL, X, sum), TypeError, r"which convolution.*'0', '2'"),
+    "a wrong name": (lambda: explain(MODEL, "conv1", X, sum), LookupError, r"'conv1' is no Conv2d.*'0', '2'"),
+    "no convolution": (lambda: explain(nn.ReLU(), X, sum), TypeError, "layers: none"),
+    "no loss": (lambda: explain(MODEL[0], X), TypeError, r"expected explain\(conv, x, loss\) or explain\(model, "),
+    "labels as loss": (lambda: explain(MODEL[0], X, X), TypeError, "a function of the output.*Tensor"),
+    "a loss of many": (lambda: explain(MODEL[0], X, lambda out: out), TypeError, r"one element, got shape \(1, 4, 6"),
+    "a loss of none": (lambda: explain(MODEL[0], X, lambda out: None), TypeError, "one element, got NoneType"),
+    "turned round": (lambda: explain(X, MODEL[0], sum), TypeError, "a convolution or a model first, got Tensor"),
+    "an array": (lambda: explain(MODEL[0], X.numpy(), sum), TypeError, "expected a Tensor as x.*got ndarray"),
+    "a maximum": (lambda: explain(ChannelConv2d(3, 2, 3, reduce="max"), X, sum), TypeError, "reduce='max'"),
+    "twice": (lambda: explain(TWICE, "0", mg.zeros(1, 4, 8, 8), sum), ValueError, "'0' runs 2 times"),
+    "responses": (lambda: responses(X, MODEL[0]), TypeError, "responses: expected a convolution or a model first"),
+    "cancellation": (lambda: cancellation(MODEL, X), TypeError, "cancellation: which convolution"),
+    "cancellation alone": (lambda: cancellation(MODEL[0]), TypeError, r"expected cancellation\(conv, x\)"),
+    "reduction": (lambda: ChannelConv2d(3, 2, 3, reduction="max"), TypeError, "write reduce='max'"),
+}
+
+
+@pytest.mark.parametrize("guess", GUESSES)
+def test_a_wrong_guess_is_told_what_was_expected(guess):
+    call, error, message = GUESSES[guess]
+    with pytest.raises(error, match=message):
+        call()
 
 
 # ----------------------------------------------------------------------------------------------- cancellation
@@ -238,4 +337,5 @@ def test_an_even_reduction_cannot_tell_an_image_from_its_negative():
 
 
 def test_every_public_name_says_what_it_is_for():
-    assert all(getattr(channels, name).__doc__ for name in ("responses", "explain", "cancellation", "streamed"))
+    public = [value for name, value in vars(channels).items() if callable(value) and not name.startswith("_")]
+    assert len(public) >= 7 and all(value.__doc__ for value in public)

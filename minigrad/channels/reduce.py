@@ -1,153 +1,22 @@
-"""What a convolution's sum over its input channels does to a signal and to its gradient, for any `nn.Conv2d`.
-
-Channel c's own response is r_c = conv2d(x[:, c], w[:, c]), and a convolution is the sum of the r_c plus a
-bias. Here
-are the r_c (`responses`), each channel's part of the output and of both gradients (`explain`), how much of
-the signal
-the sum cancels (`cancellation`), and convolutions that reduce the channels differently (`ChannelConv2d`).
-"""
+"""Reductions of a convolution's channels by something else than a sum, and forms of them that keep little memory."""
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from minigrad import nn
-from minigrad.autograd import Array, grad, primitive
+from minigrad.autograd import Array, primitive
+from minigrad.channels.explain import apart
 from minigrad.kernels import convolution as kernels
 from minigrad.kernels.windows import Window
-from minigrad.ops.conv import conv2d, convolution, convolution_input, convolution_weight
+from minigrad.ops.conv import convolution, convolution_input, convolution_weight
 from minigrad.ops.elementwise import where
 from minigrad.ops.shape import cat
 from minigrad.tensor import Tensor
-
-# --------------------------------------------------------------------------------------------- before the sum
-
-
-def responses(conv: nn.Conv2d, x: Tensor) -> Tensor:
-    """Each input channel's own response, before the sum and without the bias.
-
-    x (N, C, H, W) -> (N, O, C / groups, P, Q): `responses(conv, x).sum(2)` plus the bias is `conv(x)`.
-    """
-    r = _responses(conv, x, conv.weight).transpose(2, 3)  # (N, G, O/G, C/G, P, Q)
-    n, groups, o, c, p, q = r.shape
-    return r.reshape(n, groups * o, c, p, q)
-
-
-def _responses(conv: nn.Conv2d, x: Tensor, weight: Tensor) -> Tensor:
-    """(N, G, C/G, O/G, P, Q): a convolution in which every input channel is a group of its own."""
-    groups = conv.groups
-    o, c, *window = weight.shape  # (O, C/G, K, L)
-    slices = weight.reshape(groups, o // groups, c, *window).transpose(1, 2).reshape(o * c, 1, *window)
-    x, padding = conv._padded(x)
-    r = conv2d(x, slices, None, conv.stride, padding, conv.dilation, groups * c)
-    return r.reshape(r.shape[0], groups, c, o // groups, *r.shape[2:])
-
-
-@dataclass(frozen=True)
-class Cancellation:
-    """How much of the responses the sum cancels: 0 where all agree in sign, 1 where they sum to nothing."""
-
-    index: float
-    null: float
-
-    @property
-    def excess(self) -> float:
-        """Index minus null: above 0 the channels cancel more than their sizes alone explain."""
-        return self.index - self.null
-
-
-def cancellation(r: Tensor | NDArray[Any], dim: int = 2) -> Cancellation:
-    """1 - Σ|Σ_c r_c| / Σ Σ_c|r_c| over all other dimensions, and what random signs in place of r's would
-    give.
-
-    The null is exact (every pattern of signs) up to 8 channels and the mean of four draws of all signs beyond. It
-    matters: for C independent responses of mean 0 the index is near 1 - 1/√C though nothing special cancels.
-    """
-    parts = np.moveaxis(r.array if isinstance(r, Tensor) else np.asarray(r), dim, 0)  # (C, ...)
-    channels, parts = len(parts), parts.reshape(len(parts), -1).astype(float)
-    whole = np.abs(parts).sum()
-    if whole == 0:
-        return Cancellation(0.0, 0.0)
-    sizes = np.abs(parts)
-    if channels <= 8:  # the first sign may stay +: a pattern and its negative give the same
-        patterns = np.array([(1, *rest) for rest in itertools.product((1, -1), repeat=channels - 1)])
-        left = np.mean([np.abs(signs @ sizes).sum() for signs in patterns])
-    else:
-        rng = np.random.default_rng(0)
-        left = np.mean([np.abs((sizes * rng.choice((-1, 1), sizes.shape)).sum(0)).sum() for _ in range(4)])
-    return Cancellation(float(1 - np.abs(parts.sum(0)).sum() / whole), float(1 - left / whole))
-
-
-# ------------------------------------------------------------------------------------ both ways, part by part
-
-
-@dataclass(frozen=True)
-class Explanation:
-    """Each channel's part of a convolution, forward and backward; c counts the channels of a group.
-
-    responses (N, O, C, P, Q); g (N, O, P, Q), the gradient that every channel receives alike;
-    weight_grads (C, *weight.shape) and input_grads (C, *x.shape): what arrives through channel c's response
-    alone.
-    """
-
-    responses: NDArray[Any]
-    out: NDArray[Any]
-    g: NDArray[Any]
-    weight_grads: NDArray[Any]
-    input_grads: NDArray[Any]
-
-    @property
-    def shares(self) -> dict[str, NDArray[Any]]:
-        """Each channel's share (C,) of Σ r², of ‖dW‖² and of ‖dX‖²; every row sums to 1."""
-        squares = {
-            "forward": (self.responses**2).sum((0, 1, 3, 4)),
-            "weight": (self.weight_grads**2).reshape(len(self.weight_grads), -1).sum(1),
-            "input": (self.input_grads**2).reshape(len(self.input_grads), -1).sum(1),
-        }
-        return {name: parts / max(parts.sum(), np.finfo(float).tiny) for name, parts in squares.items()}
-
-
-def explain(conv: nn.Conv2d, x: Tensor, loss: Callable[[Tensor], Tensor]) -> Explanation:
-    """Take a convolution apart: each input channel's part of the output, of dW and of dX.
-
-    x (N, C, H, W) is what enters `conv`; `loss` takes the convolution's output to a scalar, through whatever
-    follows it: `explain(model.conv1, images, lambda out: F.cross_entropy(model.rest(out), labels))`.
-    Gradients
-    stored in the model stay as they are. Raises ArithmeticError if the parts do not make the whole.
-    """
-    x = x.detach().requires_grad_()
-    out = conv(x)
-    g, whole_dw, whole_dx = (t.detach() for t in grad(loss(out), [out, conv.weight, x]))
-    r = responses(conv, x)
-    parts = [grad(r[:, :, c], [conv.weight, x], g, retain_graph=True) for c in range(r.shape[2])]
-    explanation = Explanation(
-        responses=r.array,
-        out=out.array,
-        g=g.array,
-        weight_grads=np.stack([dw.array for dw, _ in parts]),
-        input_grads=np.stack([dx.array for _, dx in parts]),
-    )
-    bias = 0 if conv.bias is None else conv.bias.array[:, None, None]
-    _check_whole("forward", explanation.responses.sum(2) + bias, out.array)
-    _check_whole("weight gradient", explanation.weight_grads.sum(0), whole_dw.array)
-    _check_whole("input gradient", explanation.input_grads.sum(0), whole_dx.array)
-    return explanation
-
-
-def _check_whole(name: str, parts: NDArray[Any], whole: NDArray[Any]) -> None:
-    """Raise unless the sum of the parts is the whole, up to the rounding of a few thousand additions."""
-    error, scale = np.abs(parts - whole).max(initial=0), np.abs(whole).max(initial=0)
-    if not error <= 1000 * np.finfo(whole.dtype).eps * (scale + 1):
-        raise ArithmeticError(f"explain: {name}: the channels' parts differ from the whole by {error:.3g}")
-
-
-# ------------------------------------------------------------------------------ other reductions than the sum
 
 TINY = 1e-12  # |r| is not taken below this before a logarithm
 
@@ -161,8 +30,7 @@ def alternating(r: Tensor, dim: int) -> Tensor:
     return (r * Tensor(signs.reshape(shape))).sum(dim)
 
 
-# Reductions of responses r along a dimension. To try another, pass a function `(r, dim) -> Tensor` as
-# `reduce`.
+# Reductions of responses r along a dimension. To try another, pass a function `(r, dim) -> Tensor` as `reduce`.
 REDUCTIONS: dict[str, Callable[[Tensor, int], Tensor]] = {
     "sum": lambda r, dim: r.sum(dim),
     "mean": lambda r, dim: r.mean(dim),
@@ -183,11 +51,11 @@ REDUCTIONS: dict[str, Callable[[Tensor, int], Tensor]] = {
 class ChannelConv2d(nn.Conv2d):
     """A convolution that reduces its input channels as told: `reduce` in place of the sum.
 
-    Arguments as `nn.Conv2d`'s, and `reduce`: a name in REDUCTIONS, a function `(r, dim) -> Tensor`, or
-    "concat",
-    which does not reduce: its output has O · C / groups channels. With `tied`, all input channels share one
-    slice
-    of weights (O, 1, K, L). The bias is added after the reduction. (N, C, H, W) -> (N, O, P, Q).
+    Arguments as `nn.Conv2d`'s, and `reduce`: a name in REDUCTIONS, a function `(r, dim) -> Tensor`, or "concat",
+    which does not reduce: its output has O · C / groups channels. With `tied`, all input channels share one slice of
+    weights (O, 1, K, L). The bias is added after the reduction. (N, C, H, W) -> (N, O, P, Q).
+
+    Raises ValueError for a name that is not there, TypeError for an option that Conv2d does not know.
     """
 
     def __init__(
@@ -200,6 +68,9 @@ class ChannelConv2d(nn.Conv2d):
         tied: bool = False,
         **options: Any,
     ):
+        for guess in ("reduction", "combine", "channel_reduce"):
+            if guess in options:
+                raise TypeError(f"ChannelConv2d: there is no option {guess!r}; write reduce={options[guess]!r}")
         if isinstance(reduce, str) and reduce != "concat" and reduce not in REDUCTIONS:
             raise ValueError(f"ChannelConv2d: reduce is one of {[*REDUCTIONS, 'concat']}, got {reduce!r}")
         super().__init__(in_channels, out_channels, kernel_size, *args, **options)
@@ -211,8 +82,7 @@ class ChannelConv2d(nn.Conv2d):
 
     def own(self, x: Tensor) -> Tensor:
         """The channels' own responses, (N, C, H, W) -> (N, G, C / G, O / G, P, Q); `combine` takes them on."""
-        o, _, *window = self.weight.shape
-        return _responses(self, x, self.weight.expand((o, self.in_channels // self.groups, *window)))
+        return apart(self, x)
 
     def combine(self, r: Tensor) -> Tensor:
         """Reduce `own` responses and add the bias: (N, G, C / G, O / G, P, Q) -> (N, O, P, Q)."""
@@ -233,11 +103,9 @@ class ChannelConv2d(nn.Conv2d):
 
 # ----------------------------------------------------------- streamed: one channel at a time, nothing C× kept
 #
-# The plain form above keeps all r_c at once, C times the output. A running maximum or sum of squares needs
-# one at
-# a time. Backward, the slope ∂f/∂r_c needs r_c again: a selection remembers the winner instead (two bytes
-# for each output), the others compute r_c a second time. Affine reductions need none of this: they fold into
-# one
+# The plain form above keeps all r_c at once, C times the output. A running maximum or sum of squares needs one at a
+# time. Backward, the slope ∂f/∂r_c needs r_c again: a selection remembers the winner instead (two bytes for each
+# output), and the others compute r_c a second time. Affine reductions need none of this: they fold into one
 # convolution.
 
 
@@ -280,8 +148,7 @@ def _routed(g: Any, winner: Any, channels: int) -> Iterator[Any]:
     w=lambda g, x, w_shape, winner: _to_weights(_routed(g, winner, w_shape[1]), x, w_shape[2:]),
 )
 def extreme(x: Array, w: Array, winner: Array, which: str) -> Array:
-    """The largest ("max") or smallest response; `winner` (N, O, P, Q), zeros, becomes the channel that gave
-    it."""
+    """The largest ("max") or smallest response; `winner` (N, O, P, Q), zeros, becomes the channel that gave it."""
     best, beats = (np.maximum, np.greater) if which == "max" else (np.minimum, np.less)
     out = _own(x, w, 0)
     for c in range(1, x.shape[1]):

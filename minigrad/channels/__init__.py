@@ -1,0 +1,16 @@
+"""What a convolution's sum over its input channels does to a signal and to its gradient.
+
+`explain` takes one layer apart, `cancellation` says how much of the channels' responses its sum cancels, and
+`ChannelConv2d` reduces the channels by something else than a sum.
+"""
+
+# "X as X" makes a name public for type checkers, too, and says so once
+from minigrad.channels.explain import Cancellation as Cancellation
+from minigrad.channels.explain import Explanation as Explanation
+from minigrad.channels.explain import cancellation as cancellation
+from minigrad.channels.explain import explain as explain
+from minigrad.channels.explain import responses as responses
+from minigrad.channels.reduce import REDUCTIONS as REDUCTIONS
+from minigrad.channels.reduce import STREAMS as STREAMS
+from minigrad.channels.reduce import ChannelConv2d as ChannelConv2d
+from minigrad.channels.reduce import streamed as streamed
