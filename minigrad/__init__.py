@@ -9,6 +9,7 @@ from minigrad import autograd, data, func, functional, kernels, nn, ops, optim, 
 from minigrad.autograd import (
     enable_grad,
     grad,
+    inference_mode,
     is_grad_enabled,
     no_grad,
     primitive,
@@ -140,30 +141,8 @@ from minigrad.ops.shape import (
 )
 from minigrad.random import Generator, default_generator, get_rng_state, initial_seed, manual_seed, seed, set_rng_state
 from minigrad.saving import load, save
-from minigrad.tensor import (
-    Tensor,
-    arange,
-    as_tensor,
-    empty,
-    empty_like,
-    eye,
-    from_numpy,
-    full,
-    full_like,
-    linspace,
-    ones,
-    ones_like,
-    rand,
-    rand_like,
-    randint,
-    randint_like,
-    randn,
-    randn_like,
-    randperm,
-    zeros,
-    zeros_like,
-)
-from minigrad.tensor import tensor as tensor
+from minigrad.tensor import Tensor
+from minigrad.tensor.creation import *
 from minigrad.tensor_types import (
     BoolTensor,
     ByteTensor,
@@ -200,19 +179,19 @@ __all__ = [  # noqa: RUF022 (a list for type checkers)
     "float", "float16", "float32", "float64", "floor", "floor_divide", "from_numpy", "full",
     "full_like", "func", "functional", "gather", "ge", "get_default_device", "get_default_dtype",
     "get_num_threads", "get_rng_state", "grad", "gradcheck", "gradgradcheck", "graph", "gt", "half",
-    "index_put", "index_select", "inf", "initial_seed", "int", "int16", "int32", "int64", "int8",
-    "is_grad_enabled", "isfinite", "isinf", "isnan", "kernels", "le", "linspace", "load", "log",
-    "log1p", "log_softmax", "logical_and", "logical_not", "logical_or", "logical_xor", "logsumexp",
-    "long", "lt", "manual_seed", "masked_fill", "matmul", "max", "maximum", "mean", "median", "min",
-    "minimum", "movedim", "mps", "mul", "multiply", "nan", "ne", "neg", "negative", "nn", "no_grad",
-    "norm", "ones", "ones_like", "ops", "optim", "outer", "permute", "pi", "pow", "primitive", "prod",
-    "rand", "rand_like", "randint", "randint_like", "randn", "randn_like", "random", "randperm",
-    "reciprocal", "relu", "remainder", "reshape", "roll", "round", "rsqrt", "save", "seed",
-    "set_default_device", "set_default_dtype", "set_default_tensor_type", "set_grad_enabled",
-    "set_num_threads", "set_rng_state", "short", "sigmoid", "sign", "sin", "softmax", "sort", "split",
-    "sqrt", "square", "squeeze", "stack", "std", "sub", "subtract", "sum", "take_along_dim", "tan",
-    "tanh", "tensor", "tile", "transpose", "tril", "triu", "trunc", "uint8", "unbind", "unflatten",
-    "unsqueeze", "utils", "var", "viz", "where", "xpu", "zeros", "zeros_like",
+    "index_put", "index_select", "inf", "inference_mode", "initial_seed", "int", "int16", "int32",
+    "int64", "int8", "is_grad_enabled", "isfinite", "isinf", "isnan", "kernels", "le", "linspace",
+    "load", "log", "log1p", "log_softmax", "logical_and", "logical_not", "logical_or", "logical_xor",
+    "logsumexp", "long", "lt", "manual_seed", "masked_fill", "matmul", "max", "maximum", "mean",
+    "median", "min", "minimum", "movedim", "mps", "mul", "multiply", "nan", "ne", "neg", "negative",
+    "nn", "no_grad", "norm", "ones", "ones_like", "ops", "optim", "outer", "permute", "pi", "pow",
+    "primitive", "prod", "rand", "rand_like", "randint", "randint_like", "randn", "randn_like",
+    "random", "randperm", "reciprocal", "relu", "remainder", "reshape", "roll", "round", "rsqrt",
+    "save", "seed", "set_default_device", "set_default_dtype", "set_default_tensor_type",
+    "set_grad_enabled", "set_num_threads", "set_rng_state", "short", "sigmoid", "sign", "sin",
+    "softmax", "sort", "split", "sqrt", "square", "squeeze", "stack", "std", "sub", "subtract", "sum",
+    "take_along_dim", "tan", "tanh", "tensor", "tile", "transpose", "tril", "triu", "trunc", "uint8",
+    "unbind", "unflatten", "unsqueeze", "utils", "var", "viz", "where", "xpu", "zeros", "zeros_like",
 ]  # fmt: skip
 
 _INSTEAD = {
@@ -232,7 +211,6 @@ _INSTEAD = {
     "autocast": "use x.to(dtype)",
     "bernoulli": "use rand(size) < p",
     "equal": "use (x == y).all()",
-    "inference_mode": "use no_grad",
     "normal": "use mean + std * randn(size)",
     "summary": "it is in nn",
     "topk": "use sort(descending=True)",

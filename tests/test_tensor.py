@@ -371,6 +371,7 @@ REFUSED = {
     "arange": (lambda: mg.arange(0, 5, 0), ValueError, "arange: from 0 to 5 in steps of 0"),
     "item": (lambda: mg.ones(2).item(), ValueError, r"item: expected a tensor of one element, got shape \(2,\)"),
     "float": (lambda: float(mg.ones(2)), ValueError, "item: expected a tensor of one element"),
+    "a format": (lambda: f"{mg.ones(2):.2f}", TypeError, r"a tensor of shape \(2,\) has no format '.2f'; use"),
     "truth": (lambda: bool(mg.ones(2)), ValueError, r"the truth of a tensor of shape \(2,\) is ambiguous"),
     "truth of nothing": (lambda: bool(mg.ones(0)), ValueError, "ambiguous"),
     "len": (lambda: len(mg.tensor(1.0)), TypeError, r"len\(\) of a 0-d tensor"),
@@ -391,12 +392,3 @@ def test_tensors_are_keys_by_identity():
     x, y = mg.ones(2), mg.ones(2)
     assert {x: 1, y: 2}[x] == 1 and len({x, y, x}) == 2
     assert (x == y).all() and (x == None).tolist() == [False, False]  # noqa: E711
-
-
-@pytest.mark.parametrize("name", mg.Tensor.__init__.__globals__["INSTEAD"])
-def test_names_that_are_not_here_say_what_to_use(name):
-    assert not hasattr(mg.ones(1), name)
-    with pytest.raises(AttributeError, match=f"no attribute {name!r}; "):
-        getattr(mg.ones(1), name)
-    with pytest.raises(AttributeError, match=r"no attribute 'nonsense'$"):
-        _ = mg.ones(1).nonsense

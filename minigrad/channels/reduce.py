@@ -16,7 +16,7 @@ from minigrad.kernels.windows import Window
 from minigrad.ops.conv import convolution, convolution_input, convolution_weight
 from minigrad.ops.elementwise import where
 from minigrad.ops.shape import cat
-from minigrad.tensor import Tensor
+from minigrad.tensor import Tensor, tensor
 
 TINY = 1e-12  # |r| is not taken below this before a logarithm
 
@@ -27,7 +27,7 @@ def alternating(r: Tensor, dim: int) -> Tensor:
     signs[1::2] = -1
     shape = [1] * r.ndim
     shape[dim] = -1
-    return (r * Tensor(signs.reshape(shape))).sum(dim)
+    return (r * tensor(signs.reshape(shape))).sum(dim)
 
 
 # Reductions of responses r along a dimension. To try another, pass a function `(r, dim) -> Tensor` as `reduce`.

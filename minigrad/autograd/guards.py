@@ -1,0 +1,222 @@
+"""What keeps the engine from wrong results: dtypes, versions of memory, and errors that say what was expected.
+
+Nothing in here is needed to understand the idea; all of it is needed to rely on it.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from minigrad.autograd.graph import Node, Primitive, Rule, Value
+    from minigrad.tensor import Tensor
+
+FLOAT32, FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
+REQUIRED = inspect.Parameter.empty
+MISTAKES = (ValueError, TypeError, IndexError, NotImplementedError)  # what a forward raises at a bad argument
+
+
+def is_tensor(value: Any) -> bool:
+    return hasattr(value, "node") and hasattr(value, "array")
+
+
+def array_of(value: Any) -> Any:
+    return value.array if is_tensor(value) else value
+
+
+# ------------------------------------------------------------------------------------------------ forward
+
+
+def narrow(value: Any, arguments: Iterable[Any]) -> np.ndarray:
+    """`value` as an array, of float32 unless a float64 argument made it wider or a dtype argument asked for it.
+
+    Numbers and integers never widen, nor does a floating array without dimensions beside one that has some.
+    """
+    out: np.ndarray = np.asarray(value)
+    if out.dtype.kind not in "fiub":
+        raise TypeError(f"the result would be {out.dtype}; tensors are floating, integer or boolean")
+    if out.dtype != FLOAT64:
+        return out
+    floating = [a for a in arguments if isinstance(a, np.ndarray) and a.dtype.kind == "f"]
+    deciding = [a.dtype for a in floating if a.ndim] or [a.dtype for a in floating]
+    asked = [a for a in arguments if isinstance(a, np.dtype | type)]
+    return out if FLOAT64 in deciding or FLOAT64 in asked else out.astype(FLOAT32)
+
+
+def bind(operation: Primitive, parameters: Sequence[tuple[str, Any]], args: tuple[Any, ...], kwargs: Any) -> Any:
+    """All arguments of a call in order, with defaults filled in; a TypeError names what does not fit."""
+    names = [name for name, _ in parameters]
+    rest = parameters[len(args) :]
+    values = (*args, *[kwargs.get(name, default) for name, default in rest])
+    known = sum(name in kwargs for name, _ in rest)
+    if len(values) == len(parameters) and known == len(kwargs) and not any(v is REQUIRED for v in values):
+        return values
+    problems = [f"unexpected {name!r}" for name in kwargs if name not in names]
+    problems += [f"{name!r} was given twice" for name in kwargs if name in names[: len(args)]]
+    problems += [f"missing {name!r}" for (name, _), v in zip(rest, values[len(args) :], strict=False) if v is REQUIRED]
+    if len(args) > len(parameters):
+        problems.append(f"too many arguments: {len(args)} for {len(parameters)}")
+    expected = ", ".join(name if default is REQUIRED else f"{name}={default!r}" for name, default in parameters)
+    raise TypeError(f"{operation.name}({expected}): {', '.join(problems)}")
+
+
+def explain(error: Exception, name: str, args: Sequence[Any]) -> Exception:
+    """The same kind of error, at the same place, with the operation and what it was given."""
+    given = ", ".join(describe(a) for a in args)
+    kind = next(k for k in (IndexError, TypeError, NotImplementedError, ValueError) if isinstance(error, k))
+    return kind(f"{name}({given}): {error}").with_traceback(error.__traceback__)
+
+
+def describe(argument: Any) -> str:
+    array = array_of(argument)
+    if isinstance(array, np.ndarray):
+        return f"{array.dtype}[{', '.join(map(str, array.shape))}]"
+    text = repr(array)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+# ------------------------------------------------------------------------------------------------ definition
+
+
+def check_definition(name: str, signature: inspect.Signature, rules: dict[str, Any], keeps: tuple[str, ...]) -> None:
+    """Refuse a primitive whose forward or rules the engine could not call rightly."""
+    for parameter in signature.parameters.values():
+        if parameter.kind is not parameter.POSITIONAL_OR_KEYWORD:
+            raise TypeError(
+                f"primitive {name}: {parameter} is {parameter.kind.description}; a forward takes named arguments only, "
+                "each by position or by name, and a sequence of tensors as a tuple has no rule"
+            )
+    if taken := {"out", *keeps} & set(signature.parameters):
+        raise TypeError(f"primitive {name}: an argument {taken.pop()!r}, which means something else to a rule")
+    for argument, rule in rules.items():
+        if argument not in signature.parameters:
+            raise TypeError(f"primitive {name}: a rule for {argument!r}, which is not among {[*signature.parameters]}")
+        if not callable(rule):
+            raise TypeError(f"primitive {name}: the rule for {argument!r} is no function but {describe(rule)}")
+        names = tuple(inspect.signature(rule).parameters)
+        if not names or names[0] != "g":
+            raise TypeError(f"primitive {name}: the rule for {argument!r} must take g first, but takes {list(names)}")
+        shapes = [f"{p}_shape" for p in signature.parameters]
+        for need in names[1:]:
+            if need not in ("out", *keeps, *signature.parameters, *shapes):
+                raise TypeError(
+                    f"primitive {name}: the rule for {argument!r} asks for {need!r}; there are "
+                    f"{', '.join(['g', 'out', *keeps, *signature.parameters])} and their shapes (x_shape)"
+                )
+
+
+def error_of_bare_use(function: Any) -> TypeError:
+    name = getattr(function, "__name__", describe(function))
+    return TypeError(f"primitive: write @primitive(...) with brackets, and a rule for each argument of {name} in them")
+
+
+def unpack(name: str, result: Any, keeps: tuple[str, ...]) -> tuple[Any, ...]:
+    """Result and kept values of a forward that says what it keeps."""
+    if not isinstance(result, tuple) or len(result) != 1 + len(keeps):
+        kept = ", ".join(keeps)
+        raise TypeError(f"expected the result and {kept} from the forward of {name}, got {describe(result)}")
+    return result
+
+
+# ------------------------------------------------------------------------------------------------ versions
+
+
+def error_of_spent(node: Node) -> RuntimeError:
+    return RuntimeError(
+        f"backward a second time through {node.name}, whose saved values are spent; "
+        "say retain_graph=True the first time"
+    )
+
+
+def error_of_change(node: Node, name: str) -> RuntimeError:
+    return RuntimeError(
+        f"backward through {node.name}: {name!r} ({describe((node.saved or {})[name])}) was changed in place after "
+        f"{node.name} had recorded it; change a clone() or change it after backward"
+    )
+
+
+# ------------------------------------------------------------------------------------------------ backward
+
+
+def check_grad(tensor: Value, grad: Any) -> None:
+    """Refuse a `.grad` that is no tensor of this shape and dtype."""
+    if not is_tensor(grad):
+        raise TypeError(f"grad: expected a Tensor or None, got {type(grad).__name__}")
+    if grad is tensor:
+        raise RuntimeError("grad: a tensor cannot be its own gradient")
+    if grad.array.shape != tensor.array.shape or grad.array.dtype != tensor.array.dtype:
+        raise RuntimeError(f"grad: expected {describe(tensor)}, as the tensor is, got {describe(grad)}")
+
+
+def check_replacement(g: Tensor, replacement: Any) -> None:
+    if not is_tensor(replacement) or replacement.array.shape != g.array.shape:
+        raise RuntimeError(
+            f"a hook returned {type(replacement).__name__} {describe(replacement)} in place of Tensor {describe(g)}"
+        )
+
+
+def fits(part: Any, parent: Node) -> bool:
+    """Whether a contribution is a tensor of the shape and dtype of its argument."""
+    return is_tensor(part) and part.array.shape == parent.shape and part.array.dtype is parent.dtype
+
+
+def fit(part: Any, node: Node, rule: Rule, parent: Node) -> Tensor:
+    """A contribution with the broadcasting of the forward undone, in the dtype of its argument."""
+    if not is_tensor(part):
+        forgotten = " (is a return missing?)" if part is None else ""
+        raise TypeError(
+            f"the rule of {node.name} for {rule.argument!r} returned {describe(part)}{forgotten}; expected a Tensor "
+            f"that broadcasts from the argument's shape {parent.shape}"
+        )
+    try:
+        part = part.sum_to_size(parent.shape) if part.array.shape != parent.shape else part
+    except ValueError:
+        raise RuntimeError(
+            f"the rule of {node.name} for {rule.argument!r} gave a gradient of shape {part.shape}, "
+            f"which does not broadcast from the argument's shape {parent.shape}"
+        ) from None
+    return part if part.array.dtype is parent.dtype else part.to(parent.dtype)  # type: ignore[no-any-return]
+
+
+def error_of_root(name: str, output: Any, gradient: Any) -> Exception:
+    """Why backward cannot begin at `output`."""
+    if not is_tensor(output):
+        return TypeError(f"{name}: expected a Tensor, got {type(output).__name__}")
+    if not output.requires_grad:
+        return RuntimeError(
+            f"{name}: the tensor ({describe(output)}) does not require a gradient: "
+            "nothing that asks for one led to it, or it was made under no_grad"
+        )
+    if gradient is None:
+        return RuntimeError(
+            f"{name}: an upstream gradient is needed for a tensor of shape {output.array.shape}; "
+            "only a single element has 1 as its default"
+        )
+    return RuntimeError(
+        f"{name}: upstream gradient of shape {np.shape(array_of(gradient))} for a tensor of shape {output.array.shape}"
+    )
+
+
+def nodes_of(name: str, tensors: Sequence[Any]) -> list[Node]:
+    """The node of each tensor that a gradient is wanted for."""
+    if not tensors:
+        raise RuntimeError(f"{name}: inputs are empty; name at least one tensor, or leave them out")
+    for i, tensor in enumerate(tensors):
+        if not is_tensor(tensor):
+            raise TypeError(f"{name}: input {i} is no Tensor but {type(tensor).__name__}")
+        if not tensor.requires_grad:
+            raise RuntimeError(f"{name}: input {i} ({describe(tensor)}) does not require a gradient")
+    return [tensor.node for tensor in tensors]
+
+
+def check_used(nodes: Sequence[Node], tensors: Sequence[Any], found: Callable[[Node], bool]) -> None:
+    for i, node in enumerate(nodes):
+        if not found(node):
+            raise RuntimeError(
+                f"grad: the outputs do not depend on input {i} ({describe(tensors[i])}); "
+                "allow_unused=True gives None for it"
+            )

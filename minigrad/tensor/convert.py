@@ -1,0 +1,49 @@
+"""What goes into a tensor: arrays and shapes from whatever the caller gives."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from minigrad.autograd import Value
+from minigrad.dtypes import as_dtype
+
+
+def as_array(data: Any, dtype: Any = None) -> np.ndarray:
+    """A new array with the elements of `data`; float32 for Python floats unless a dtype is given."""
+    if isinstance(data, Value):
+        data = data.array
+    elif isinstance(data, list | tuple):
+        data = [as_array(d) if isinstance(d, Value) else d for d in data]
+    try:
+        array = np.array(data, None if dtype is None else as_dtype(dtype))
+    except ValueError as error:
+        raise ValueError(f"tensor: expected numbers or nested lists of equal lengths: {error}") from None
+    if dtype is None and array.dtype == np.float64 and not isinstance(data, np.ndarray | np.generic):
+        array = array.astype(as_dtype(None))
+    as_dtype(array.dtype)
+    return array
+
+
+def row(values: tuple[Any, ...]) -> tuple[int, ...]:
+    """The numbers of `f(2, 3)`, `f((2, 3))` and `f([2, 3])` alike."""
+    if len(values) == 1 and isinstance(values[0], Sequence):
+        values = tuple(values[0])
+    try:
+        return tuple(map(operator.index, values))
+    except TypeError:
+        raise TypeError(f"expected whole numbers, as f(2, 3) or f((2, 3)), got {values}") from None
+
+
+def plain(value: Any) -> Any:
+    """A value with arrays in place of Tensors and of lists."""
+    if isinstance(value, Value):
+        return value.array
+    if isinstance(value, tuple):
+        return tuple(plain(v) for v in value)
+    if isinstance(value, list):
+        return np.asarray([plain(v) for v in value]) if value else np.zeros(0, np.int64)
+    return value

@@ -1,0 +1,195 @@
+"""The functions that make a tensor: from data, from a value, from a range, at random."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from minigrad import random
+from minigrad.autograd import box
+from minigrad.device import check_device
+from minigrad.dtypes import as_dtype
+from minigrad.tensor.convert import as_array, row
+from minigrad.tensor.draws import Source, draw
+from minigrad.tensor.tensor import Tensor
+
+__all__ = [
+    "arange", "as_tensor", "empty", "empty_like", "eye", "from_numpy", "full", "full_like", "linspace", "ones",
+    "ones_like", "rand", "rand_like", "randint", "randint_like", "randn", "randn_like", "randperm", "tensor",
+    "zeros", "zeros_like",
+]  # fmt: skip
+
+
+def tensor(data: Any, dtype: Any = None, requires_grad: bool = False, device: Any = None) -> Tensor:
+    """A Tensor with the elements of numbers, nested lists, an array or a Tensor; always a copy.
+
+    >>> tensor([[1, 2], [3, 4]])
+    tensor([[1, 2],
+            [3, 4]])
+    """
+    check_device(device, "tensor")
+    return box(as_array(data, dtype)).requires_grad_(requires_grad)
+
+
+def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
+    """`data` as a Tensor: itself if it is one of that dtype, sharing the memory of an array of that dtype."""
+    check_device(device, "as_tensor")
+    if isinstance(data, Tensor):
+        return data if dtype is None else data.to(dtype)
+    if isinstance(data, np.ndarray) and (dtype is None or data.dtype == as_dtype(dtype)):
+        return from_numpy(data)
+    return box(as_array(data, dtype))
+
+
+def from_numpy(array: np.ndarray) -> Tensor:
+    """A Tensor that shares the array's memory."""
+    if not isinstance(array, np.ndarray):
+        raise TypeError(f"from_numpy: expected an array, got {type(array).__name__}")
+    as_dtype(array.dtype)
+    return box(array)
+
+
+def finished(array: np.ndarray, requires_grad: bool) -> Tensor:
+    return box(array).requires_grad_(requires_grad)
+
+
+def zeros(*size: Any, dtype: Any = None, requires_grad: bool = False, device: Any = None) -> Tensor:
+    """Zeros of a shape."""
+    check_device(device, "zeros")
+    return finished(np.zeros(row(size), as_dtype(dtype)), requires_grad)
+
+
+def ones(*size: Any, dtype: Any = None, requires_grad: bool = False, device: Any = None) -> Tensor:
+    """Ones of a shape."""
+    check_device(device, "ones")
+    return finished(np.ones(row(size), as_dtype(dtype)), requires_grad)
+
+
+def empty(*size: Any, dtype: Any = None, requires_grad: bool = False, device: Any = None) -> Tensor:
+    """A tensor of a shape with arbitrary elements."""
+    check_device(device, "empty")
+    return finished(np.empty(row(size), as_dtype(dtype)), requires_grad)
+
+
+def full(
+    size: Sequence[int], fill_value: Any, dtype: Any = None, requires_grad: bool = False, device: Any = None
+) -> Tensor:
+    """A tensor of a shape with one value everywhere; its dtype is the value's unless given."""
+    check_device(device, "full")
+    value = as_array(fill_value, dtype)
+    return finished(np.full(tuple(size), value, value.dtype), requires_grad)
+
+
+def arange(
+    start: Any, end: Any = None, step: Any = 1, dtype: Any = None, requires_grad: bool = False, device: Any = None
+) -> Tensor:
+    """start, start + step, … up to but not including end; from 0 with one argument. Integers unless one is a float."""
+    check_device(device, "arange")
+    start, end = (0, start) if end is None else (start, end)
+    kind = None if any(isinstance(v, float) for v in (start, end, step)) else np.int64
+    if step == 0:
+        raise ValueError(f"arange: from {start} to {end} in steps of 0 never arrives")
+    values = start + step * np.arange(max(0, math.ceil((end - start) / step)))
+    return finished(values.astype(as_dtype(kind if dtype is None else dtype)), requires_grad)
+
+
+def linspace(
+    start: float, end: float, steps: int, dtype: Any = None, requires_grad: bool = False, device: Any = None
+) -> Tensor:
+    """`steps` numbers at equal distances, from start to end, both included."""
+    check_device(device, "linspace")
+    return finished(np.linspace(start, end, steps).astype(as_dtype(dtype)), requires_grad)
+
+
+def eye(n: int, m: int | None = None, dtype: Any = None, requires_grad: bool = False, device: Any = None) -> Tensor:
+    """Ones on the diagonal of an (n, m) matrix of zeros; m = n unless given."""
+    check_device(device, "eye")
+    return finished(np.eye(n, m, dtype=as_dtype(dtype)), requires_grad)
+
+
+def rand(
+    *size: Any, dtype: Any = None, generator: Source = None, requires_grad: bool = False, device: Any = None
+) -> Tensor:
+    """Draws from the uniform distribution on [0, 1)."""
+    check_device(device, "rand")
+    return finished(draw("random", row(size), dtype, generator), requires_grad)
+
+
+def randn(
+    *size: Any, dtype: Any = None, generator: Source = None, requires_grad: bool = False, device: Any = None
+) -> Tensor:
+    """Draws from the standard normal distribution."""
+    check_device(device, "randn")
+    return finished(draw("standard_normal", row(size), dtype, generator), requires_grad)
+
+
+def randint(
+    low: int, high: Any = None, size: Any = None, dtype: Any = np.int64, generator: Source = None, device: Any = None
+) -> Tensor:
+    """Whole numbers from low up to but not including high, each as likely: randint(low, high, size) or (high, size)."""
+    check_device(device, "randint")
+    if size is None:
+        low, high, size = 0, low, high
+    source = random.default_generator if generator is None else generator
+    return box(np.asarray(source.integers(low, high, tuple(size))).astype(as_dtype(dtype)))
+
+
+def randperm(n: int, generator: Source = None, device: Any = None) -> Tensor:
+    """The numbers 0 … n - 1 in random order."""
+    check_device(device, "randperm")
+    source = random.default_generator if generator is None else generator
+    return box(source.permutation(n))
+
+
+def zeros_like(input: Any, dtype: Any = None, requires_grad: bool = False, device: Any = None) -> Tensor:
+    """Zeros of the shape and dtype of another tensor."""
+    check_device(device, "zeros_like")
+    return zeros(input.shape, dtype=dtype or input.dtype, requires_grad=requires_grad)
+
+
+def ones_like(input: Any, dtype: Any = None, requires_grad: bool = False, device: Any = None) -> Tensor:
+    """Ones of the shape and dtype of another tensor."""
+    check_device(device, "ones_like")
+    return ones(input.shape, dtype=dtype or input.dtype, requires_grad=requires_grad)
+
+
+def empty_like(input: Any, dtype: Any = None, requires_grad: bool = False, device: Any = None) -> Tensor:
+    """Arbitrary elements in the shape and dtype of another tensor."""
+    check_device(device, "empty_like")
+    return empty(input.shape, dtype=dtype or input.dtype, requires_grad=requires_grad)
+
+
+def full_like(
+    input: Any, fill_value: Any, dtype: Any = None, requires_grad: bool = False, device: Any = None
+) -> Tensor:
+    """One value everywhere, in the shape and dtype of another tensor."""
+    check_device(device, "full_like")
+    return full(input.shape, fill_value, dtype or input.dtype, requires_grad)
+
+
+def rand_like(
+    input: Any, dtype: Any = None, generator: Source = None, requires_grad: bool = False, device: Any = None
+) -> Tensor:
+    """Uniform draws from [0, 1) in the shape and dtype of another tensor."""
+    check_device(device, "rand_like")
+    return rand(input.shape, dtype=dtype or input.dtype, generator=generator, requires_grad=requires_grad)
+
+
+def randn_like(
+    input: Any, dtype: Any = None, generator: Source = None, requires_grad: bool = False, device: Any = None
+) -> Tensor:
+    """Standard normal draws in the shape and dtype of another tensor."""
+    check_device(device, "randn_like")
+    return randn(input.shape, dtype=dtype or input.dtype, generator=generator, requires_grad=requires_grad)
+
+
+def randint_like(
+    input: Any, low: int, high: int | None = None, dtype: Any = None, generator: Source = None, device: Any = None
+) -> Tensor:
+    """Whole numbers from low (or 0) up to but not including high (or low), in another tensor's shape and dtype."""
+    check_device(device, "randint_like")
+    low, high = (0, low) if high is None else (low, high)
+    return randint(low, high, input.shape, dtype or input.dtype, generator)

@@ -1,0 +1,182 @@
+"""Change in place: the memory changes, and in recorded code the history is written anew.
+
+`x.mul_(y)` computes `x * y`, puts it into the memory of x, and gives x the new node. If x is a view, its source gets a
+node that says which part of it was replaced; other views of that memory follow when they are next used.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from minigrad.autograd import Leaf, Value, box, guards, state
+from minigrad.ops import elementwise, indexing, shape
+from minigrad.ops.views import read_view, write_view
+from minigrad.tensor.convert import plain
+from minigrad.tensor.draws import Source, draw
+
+if TYPE_CHECKING:
+    from minigrad.tensor.tensor import Tensor
+
+
+def in_place(operation: Callable[..., Any], name: str = "") -> Callable[..., Tensor]:
+    """The method that puts the result of `operation(x, …)` into the memory of x and returns x."""
+    name = name or f"{operation.__name__}_"
+
+    def method(self: Any, *args: Any, **kwargs: Any) -> Tensor:
+        return change(self, name, operation, *args, **kwargs)
+
+    functools.update_wrapper(method, operation)
+    method.__name__ = method.__qualname__ = name
+    method.__doc__ = f"In place: {operation.__doc__}"
+    return method
+
+
+def change(x: Tensor, name: str, operation: Callable[..., Any], *args: Any, **kwargs: Any) -> Tensor:
+    """Put the result of `operation(x, …)` into the memory of x. If that fails, nothing has changed."""
+    recorded = is_recorded(x, (*args, *kwargs.values()))
+    before: Tensor = x
+    if recorded:
+        refuse_leaf(x, name)
+        before = box(x.array.copy(), x.node)  # what the rules of the operation may need
+        args = tuple(before if a is x else a for a in args)
+    replace(x, name, operation(before, *args, **kwargs), recorded)
+    return x
+
+
+def is_recorded(x: Value, others: tuple[Any, ...]) -> bool:
+    return state.recording and any(isinstance(v, Value) and v.requires_grad for v in (x, *others))
+
+
+def refuse_leaf(x: Value, name: str) -> None:
+    """Raise a RuntimeError if a change of x would change a leaf that asks for a gradient."""
+    what, tensor = "a leaf", x
+    while True:
+        if tensor.requires_grad and tensor.is_leaf:
+            raise RuntimeError(
+                f"{name}: {what} that requires a gradient cannot be changed in place while operations are recorded; "
+                "do it under no_grad(), or use an operation that makes a new tensor"
+            )
+        if tensor.view_of is None:
+            return
+        if not tensor.view_of.recorded and tensor.view_of.source.requires_grad:
+            raise RuntimeError(
+                f"{name}: a view that was made under no_grad() cannot be changed in place where operations are "
+                "recorded; make the view where they are"
+            )
+        what, tensor = "a view of a leaf", tensor.view_of.source
+
+
+def replace(x: Tensor, name: str, result: Tensor, recorded: bool) -> None:
+    """Write `result` into the memory of x and, if that is recorded, into its history."""
+    given = f"{name}({guards.describe(x)})"
+    if result.array.shape != x.array.shape:
+        raise ValueError(f"{given}: the result has shape {result.array.shape} and does not fit into the tensor")
+    if not np.can_cast(result.array.dtype, x.array.dtype, "same_kind"):
+        raise TypeError(f"{given}: the result is {result.array.dtype}, which the tensor cannot hold")
+    if not x.array.flags.writeable:
+        raise RuntimeError(f"{given}: several elements share one place in memory, as after expand; use a clone()")
+    if recorded:
+        rewrite_history(x, result.to(x.array.dtype))
+    np.copyto(x.array, result.array, casting="same_kind")
+    x.bump_version()
+    tensor: Tensor | None = x
+    while recorded and tensor is not None:  # the node of each is what it should be
+        tensor.followed = x.version[0]
+        tensor = tensor.view_of.source if tensor.view_of else None
+
+
+def rewrite_history(x: Tensor, result: Tensor) -> None:
+    """Give x the node of `result`; and if x is a view, give its source a node that says what was replaced."""
+    if x.view_of is not None:
+        source = x.view_of.source
+        before = box(source.array, source.node if source.requires_grad else None)
+        rewrite_history(source, write_view(before, result, x.view_of))
+    x.node = result.node
+
+
+def follow(x: Tensor) -> None:
+    """Bring the node of a view up to date with changes of the memory that it looks at."""
+    if x.followed != x.version[0] and x.view_of is not None:
+        x.followed = x.version[0]
+        if x.view_of.recorded and not isinstance(x.node, Leaf):
+            source = x.view_of.source
+            x.node = read_view(box(source.array, source.node), x.view_of).node if source.requires_grad else None
+
+
+def overwrite(x: Any, value: Any) -> Any:
+    """`value` everywhere in a tensor of the shape of x; the gradient of x is 0."""
+    return elementwise.where(True, value if isinstance(value, Value) else plain(value), x)
+
+
+def set_elements(x: Tensor, index: Any, value: Any) -> None:
+    """`x[index] = value`, recorded where a gradient is asked for."""
+    chosen = indexing.resolve(index, x, "setting elements")
+    if is_recorded(x, (value,)):
+        refuse_leaf(x, "setting elements")
+        replace(x, "setting elements", indexing.put(box(x.array, x.node), value, chosen, False), True)
+    else:
+        try:
+            indexing.write(x.array, chosen, plain(value))
+        except guards.MISTAKES as error:
+            raise guards.explain(error, "setting elements", (x,)) from None
+        finally:
+            x.bump_version()  # even then: what failed half way has changed something
+
+
+def scaled(operation: Callable[..., Any]) -> Callable[..., Any]:
+    """The operation with the second operand multiplied by `alpha`."""
+
+    def function(x: Any, other: Any, *, alpha: float = 1) -> Any:
+        return operation(x, other if alpha == 1 else elementwise.mul(other, alpha))
+
+    return functools.wraps(operation)(function)
+
+
+class InPlace(Value):
+    """The methods of a Tensor that change its memory, and end in an underscore."""
+
+    add_ = __iadd__ = in_place(scaled(elementwise.add))
+    sub_ = subtract_ = __isub__ = in_place(scaled(elementwise.sub))
+    mul_ = multiply_ = __imul__ = in_place(elementwise.mul)
+    div_ = divide_ = true_divide_ = __itruediv__ = in_place(elementwise.div)
+    floor_divide_ = __ifloordiv__ = in_place(elementwise.floor_divide)
+    remainder_ = __imod__ = in_place(elementwise.remainder)
+    pow_ = __ipow__ = in_place(elementwise.pow)
+    __iand__ = in_place(elementwise.bitwise_and)
+    __ior__ = in_place(elementwise.bitwise_or)
+    __ixor__ = in_place(elementwise.bitwise_xor)
+    clamp_ = clip_ = in_place(elementwise.clamp)
+    exp_, log_, sqrt_, rsqrt_ = map(
+        in_place, (elementwise.exp, elementwise.log, elementwise.sqrt, elementwise.rsqrt)
+    )  # fmt: skip
+    sin_, cos_, tan_, tanh_ = map(in_place, (elementwise.sin, elementwise.cos, elementwise.tan, elementwise.tanh))
+    sigmoid_, relu_, abs_, neg_ = map(
+        in_place, (elementwise.sigmoid, elementwise.relu, elementwise.abs, elementwise.neg)
+    )  # fmt: skip
+    round_, floor_, ceil_, trunc_ = map(
+        in_place, (elementwise.round, elementwise.floor, elementwise.ceil, elementwise.trunc)
+    )  # fmt: skip
+    square_, reciprocal_, sign_, erf_ = map(
+        in_place, (elementwise.square, elementwise.reciprocal, elementwise.sign, elementwise.erf)
+    )  # fmt: skip
+    masked_fill_, tril_, triu_ = in_place(shape.masked_fill), in_place(shape.tril), in_place(shape.triu)
+    copy_ = in_place(overwrite, "copy_")
+    fill_ = in_place(overwrite, "fill_")
+
+    def uniform_(self, a: float = 0.0, b: float = 1.0, generator: Source = None) -> Tensor:
+        """Fill with draws from the uniform distribution on [a, b)."""
+        return self.copy_(a + (b - a) * draw("random", self.array.shape, self.array.dtype, generator))
+
+    def normal_(self, mean: float = 0.0, std: float = 1.0, generator: Source = None) -> Tensor:
+        """Fill with draws from a normal distribution."""
+        return self.copy_(mean + std * draw("standard_normal", self.array.shape, self.array.dtype, generator))
+
+    def zero_(self) -> Tensor:
+        """Set all elements to 0."""
+        return self.fill_(0)
+
+    follow = follow

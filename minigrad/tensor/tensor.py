@@ -1,0 +1,433 @@
+"""Tensor: an array, its place in the graph, and the operators. And the functions that make one from nothing.
+
+A primitive is a plain function, so it becomes a method by standing in the class body. What is written out here is
+what has no gradient of its own: arguments in a row (`x.reshape(2, 3)`), change in place, and the way to and from NumPy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from minigrad import notebook
+from minigrad.autograd import tape
+from minigrad.autograd.graph import Value, box
+from minigrad.device import CPU, check_device, read_target
+from minigrad.device import device as Device
+from minigrad.dtypes import as_dtype, read_type_name, type_name
+from minigrad.instead import missing_name
+from minigrad.ops import elementwise, indexing, linalg, reductions, shape
+from minigrad.tensor import inplace
+from minigrad.tensor.convert import as_array, plain, row
+from minigrad.tensor.names import DISPATCH
+
+
+class Tensor(inplace.InPlace, results=True):
+    """An n-dimensional array that remembers how it was computed. PyTorch's names, argument order and meaning.
+
+    data: numbers, nested lists, an array or a Tensor; copied. Python floats become float32, an array keeps its dtype.
+
+    >>> x = Tensor([1.0, 2.0], requires_grad=True)
+    >>> (x * x).sum().backward()
+    >>> x.grad
+    tensor([2., 4.])
+    """
+
+    def __init__(self, data: Any, dtype: Any = None, requires_grad: bool = False):
+        self.array = as_array(data, dtype)
+        self.version = [0]
+        if requires_grad:
+            self.requires_grad = True
+
+    def backward(
+        self,
+        gradient: Any = None,
+        retain_graph: bool | None = None,
+        create_graph: bool = False,
+        inputs: Sequence[Value] | Value | None = None,
+    ) -> None:
+        """Add ∂self/∂leaf, weighted by `gradient` (this tensor's shape; 1 for a scalar), to each leaf's `.grad`."""
+        tape.backward([self], [gradient], retain_graph, create_graph, inputs)
+
+    # ---- operators -------------------------------------------------------------------------------
+
+    __add__ = add = elementwise.add
+    __sub__ = sub = subtract = elementwise.sub
+    __mul__ = mul = multiply = elementwise.mul
+    __truediv__ = div = divide = elementwise.div
+    __floordiv__ = floor_divide = elementwise.floor_divide
+    __mod__ = remainder = elementwise.remainder
+    __pow__ = pow = elementwise.pow
+    __matmul__ = matmul = mm = bmm = mv = dot = linalg.matmul
+    __radd__ = elementwise.add
+    __rmul__ = elementwise.mul
+    __neg__ = neg = elementwise.neg
+    __abs__ = abs = elementwise.abs
+    __eq__ = eq = elementwise.eq  # type: ignore[assignment]
+    __ne__ = ne = elementwise.ne  # type: ignore[assignment]
+    __lt__ = lt = elementwise.lt
+    __le__ = le = elementwise.le
+    __gt__ = gt = elementwise.gt
+    __ge__ = ge = elementwise.ge
+    __and__ = __rand__ = elementwise.bitwise_and
+    __or__ = __ror__ = elementwise.bitwise_or
+    __xor__ = __rxor__ = elementwise.bitwise_xor
+    __invert__ = elementwise.bitwise_not
+    __hash__ = object.__hash__  # by identity, as == compares elements
+
+    def __rsub__(self, other: Any) -> Tensor:
+        return elementwise.sub(other, self)
+
+    def __rtruediv__(self, other: Any) -> Tensor:
+        return elementwise.div(other, self)
+
+    def __rfloordiv__(self, other: Any) -> Tensor:
+        return elementwise.floor_divide(other, self)
+
+    def __rmod__(self, other: Any) -> Tensor:
+        return elementwise.remainder(other, self)
+
+    def __rpow__(self, other: Any) -> Tensor:
+        return elementwise.pow(other, self)
+
+    def __rmatmul__(self, other: Any) -> Tensor:
+        return linalg.matmul(other, self)
+
+    def __pos__(self) -> Tensor:
+        return self
+
+    # ---- elementwise ---------------------------------------------------------------------------------
+
+    sign = elementwise.sign
+    exp, expm1, log, log1p = elementwise.exp, elementwise.expm1, elementwise.log, elementwise.log1p
+    sqrt, rsqrt, square, reciprocal = (
+        elementwise.sqrt, elementwise.rsqrt, elementwise.square, elementwise.reciprocal
+    )  # fmt: skip
+    sin, cos, tan, tanh = elementwise.sin, elementwise.cos, elementwise.tan, elementwise.tanh
+    sigmoid, relu, erf = elementwise.sigmoid, elementwise.relu, elementwise.erf
+    maximum, minimum, clamp, clip = (
+        elementwise.maximum, elementwise.minimum, elementwise.clamp, elementwise.clamp
+    )  # fmt: skip
+    floor, ceil, trunc, round = elementwise.floor, elementwise.ceil, elementwise.trunc, elementwise.round
+    isnan, isinf, isfinite = elementwise.isnan, elementwise.isinf, elementwise.isfinite
+    logical_and, logical_or, logical_xor, logical_not = (
+        elementwise.logical_and, elementwise.logical_or, elementwise.logical_xor, elementwise.logical_not
+    )  # fmt: skip
+    clone = elementwise.clone
+
+    def where(self, condition: Any, other: Any) -> Tensor:
+        """This tensor where the condition holds, `other` elsewhere, all broadcasting."""
+        return elementwise.where(condition, self, other)
+
+    # ---- reductions ----------------------------------------------------------------------------------
+
+    sum, mean, prod, cumsum = reductions.sum, reductions.mean, reductions.prod, reductions.cumsum
+    amax, amin, max, min, median = (
+        reductions.amax, reductions.amin, reductions.max, reductions.min, reductions.median
+    )  # fmt: skip
+    argmax, argmin, argsort, sort = (
+        reductions.argmax, reductions.argmin, reductions.argsort, reductions.sort
+    )  # fmt: skip
+    var, std, norm, any, all = (
+        reductions.var, reductions.std, reductions.norm, reductions.any, reductions.all
+    )  # fmt: skip
+    logsumexp, softmax, log_softmax = reductions.logsumexp, reductions.softmax, reductions.log_softmax
+
+    def sum_to_size(self, *size: Any) -> Tensor:
+        """The sum over the dimensions that broadcasting from `size` to this shape repeats."""
+        return reductions.sum_to_size(self, row(size))
+
+    # ---- shape -----------------------------------------------------------------------------------------
+
+    transpose, movedim, flatten, unflatten = shape.transpose, shape.movedim, shape.flatten, shape.unflatten
+    squeeze, unsqueeze, broadcast_to, roll = shape.squeeze, shape.unsqueeze, shape.broadcast_to, shape.roll
+    split, chunk, unbind, unfold = shape.split, shape.chunk, shape.unbind, shape.unfold
+    gather, take_along_dim, index_select = shape.gather, shape.take_along_dim, shape.index_select
+    masked_fill, tril, triu, outer = shape.masked_fill, shape.tril, shape.triu, linalg.outer
+
+    def reshape(self, *shape_: Any) -> Tensor:
+        """The same elements in row-major order in another shape; one length may be -1."""
+        return shape.reshape(self, row(shape_))
+
+    view = reshape
+
+    def view_as(self, other: Tensor) -> Tensor:
+        """The same elements in the shape of `other`."""
+        return shape.reshape(self, other.shape)
+
+    reshape_as = view_as
+
+    def permute(self, *dims: Any) -> Tensor:
+        """The dimensions in another order: dimension i of the result is dimension dims[i] of this."""
+        return shape.permute(self, row(dims))
+
+    def expand(self, *sizes: Any) -> Tensor:
+        """This repeated, without a copy, along dimensions of length 1 and new leading ones; -1 keeps a length."""
+        return shape.expand(self, row(sizes))
+
+    def expand_as(self, other: Tensor) -> Tensor:
+        """This expanded to the shape of `other`."""
+        return shape.expand(self, other.shape)
+
+    def repeat(self, *sizes: Any) -> Tensor:
+        """This tiled: sizes[i] copies along dimension i, counted from the last."""
+        return shape.repeat(self, row(sizes))
+
+    def tile(self, *dims: Any) -> Tensor:
+        """This repeated dims[i] times along dimension i, missing ones taken as 1."""
+        return shape.tile(self, row(dims))
+
+    def flip(self, *dims: Any) -> Tensor:
+        """The elements in reverse along `dims`."""
+        return shape.flip(self, row(dims))
+
+    def t(self) -> Tensor:
+        """The transpose of a matrix; vectors and scalars stay as they are."""
+        if self.ndim > 2:
+            raise ValueError(f"t: expected at most 2 dimensions, got shape {self.shape}; use transpose or permute")
+        return self.T
+
+    @property
+    def T(self) -> Tensor:
+        """The dimensions in reverse order."""
+        return shape.permute(self, tuple(range(self.ndim))[::-1])
+
+    @property
+    def mT(self) -> Tensor:
+        """The last two dimensions exchanged."""
+        return linalg.matrix_transpose(self)
+
+    def contiguous(self) -> Tensor:
+        """This in row-major memory: itself if it is, a copy otherwise."""
+        return self if self.array.flags.c_contiguous else elementwise.clone(self, "C")
+
+    index_put = indexing.index_put
+
+    def __getitem__(self, index: Any) -> Tensor:
+        return indexing.subscript(self, index)
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        inplace.set_elements(self, index, value)
+
+    # ---- to and from NumPy and Python --------------------------------------------------------------
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The length of each dimension."""
+        return self.array.shape
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The NumPy dtype of the elements."""
+        return self.array.dtype
+
+    @property
+    def ndim(self) -> int:
+        """The number of dimensions."""
+        return self.array.ndim
+
+    def size(self, dim: int | None = None) -> Any:
+        """The shape, or the length of one dimension."""
+        return self.array.shape if dim is None else self.array.shape[dim]
+
+    def dim(self) -> int:
+        """The number of dimensions."""
+        return self.array.ndim
+
+    def numel(self) -> int:
+        """The number of elements."""
+        return self.array.size
+
+    def numpy(self) -> np.ndarray:
+        """The array itself, sharing memory. A tensor that requires a gradient must be detached first."""
+        if self.requires_grad:
+            raise RuntimeError("numpy: the tensor requires a gradient, which NumPy would lose; use .detach().numpy()")
+        return self.array
+
+    def item(self) -> Any:
+        """The only element, as a Python number."""
+        if self.array.size != 1:
+            raise ValueError(f"item: expected a tensor of one element, got shape {self.shape}")
+        return self.array.item()
+
+    def tolist(self) -> Any:
+        """The elements as nested lists of Python numbers."""
+        return self.array.tolist()
+
+    def to(self, *args: Any, **options: Any) -> Tensor:
+        """This in another dtype: to(dtype), to(device), to(device, dtype), to(other), each with non_blocking and copy.
+
+        Itself if nothing changes, unless `copy`. The device is the CPU; the dtype that of `other`, if one is given.
+        """
+        dtype, copy = read_target("to", *args, **options)
+        if dtype is None or as_dtype(dtype) == self.array.dtype:
+            return self.clone() if copy else self
+        return elementwise.cast(self, as_dtype(dtype))
+
+    def type(self, dtype: Any = None, non_blocking: bool = False) -> Any:
+        """What PyTorch calls this tensor, as "torch.FloatTensor"; with a dtype or such a name, this in that dtype."""
+        if dtype is None:
+            return type_name(self.array.dtype)
+        return self.to(dtype=read_type_name(dtype) if isinstance(dtype, str) else as_dtype(dtype))
+
+    @property
+    def device(self) -> Device:
+        """Where the elements are: on the CPU."""
+        return CPU
+
+    def cpu(self, memory_format: Any = None) -> Tensor:
+        """This tensor: it is on the CPU."""
+        return self
+
+    def cuda(self, device: Any = "cuda", non_blocking: bool = False, memory_format: Any = None) -> Tensor:
+        """Refused with a RuntimeError: there is one device, the CPU."""
+        check_device("cuda" if device is None else device, "cuda")
+        return self
+
+    is_cuda = False
+
+    def pin_memory(self, device: Any = None) -> Tensor:
+        """This tensor: no other device waits for its memory."""
+        return self
+
+    def type_as(self, other: Tensor) -> Tensor:
+        """This in the dtype of `other`."""
+        return self.to(other.array.dtype)
+
+    def float(self) -> Tensor:
+        """This in float32."""
+        return self.to(np.float32)
+
+    def double(self) -> Tensor:
+        """This in float64."""
+        return self.to(np.float64)
+
+    def long(self) -> Tensor:
+        """This in int64."""
+        return self.to(np.int64)
+
+    def int(self) -> Tensor:
+        """This in int32."""
+        return self.to(np.int32)
+
+    def bool(self) -> Tensor:
+        """Whether each element is not 0."""
+        return self.to(np.bool_)
+
+    def half(self) -> Tensor:
+        """This in float16."""
+        return self.to(np.float16)
+
+    def short(self) -> Tensor:
+        """This in int16."""
+        return self.to(np.int16)
+
+    def char(self) -> Tensor:
+        """This in int8."""
+        return self.to(np.int8)
+
+    def byte(self) -> Tensor:
+        """This in uint8."""
+        return self.to(np.uint8)
+
+    def __len__(self) -> Any:
+        if not self.array.ndim:
+            raise TypeError("len() of a 0-d tensor")
+        return len(self.array)
+
+    def __iter__(self) -> Iterator[Tensor]:
+        if not self.array.ndim:
+            raise TypeError("iteration over a 0-d tensor")
+        return iter([self[i] for i in range(len(self))])
+
+    def __bool__(self) -> Any:
+        if self.array.size != 1:
+            raise ValueError(f"the truth of a tensor of shape {self.shape} is ambiguous; use .any() or .all()")
+        return bool(self.array.item())
+
+    def __float__(self) -> Any:
+        return float(self.item())
+
+    def __int__(self) -> Any:
+        return int(self.item())
+
+    def __index__(self) -> Any:
+        return self.array.__index__()
+
+    def __contains__(self, element: Any) -> Any:
+        return bool((self.array == plain(element)).any())
+
+    def __format__(self, specification: str) -> str:
+        if not specification:
+            return str(self)
+        if self.array.ndim:
+            raise TypeError(
+                f"a tensor of shape {self.shape} has no format {specification!r}; use x.item() of one element, or "
+                "x.tolist()"
+            )
+        return format(self.item(), specification)
+
+    if not TYPE_CHECKING:  # a type checker would take it for a promise that every name exists
+
+        def __getattr__(self, name: str) -> Any:  # asked only when there is no such attribute
+            raise missing_name("Tensor", name, self)
+
+    def __repr__(self) -> str:
+        body = np.array2string(self.array, separator=", ", prefix="tensor(", precision=4, floatmode="maxprec")
+        if not self.array.size:
+            body = f"[], shape={self.shape}"
+        dtype = "" if self.dtype in (np.float32, np.int64, np.bool_) else f", dtype={self.dtype}"
+        place = f", grad_fn={self.node}" if not self.is_leaf else ", requires_grad=True" if self.node else ""
+        return f"tensor({body}{dtype}{place})"
+
+    def _repr_html_(self) -> str:
+        place = "" if self.node is None else ", asks for a gradient" if self.is_leaf else f" from {self.node.name}"
+        return notebook.array(self.array, f"{type(self).__name__}{place}")
+
+    def __deepcopy__(self, memo: dict[Any, Any]) -> Tensor:
+        if not self.is_leaf:
+            raise RuntimeError("deepcopy: only leaves can be copied with their graph; detach the tensor first")
+        copied = object.__new__(type(self))
+        memo[id(self)] = copied
+        copied.array, copied.version = self.array.copy(), [0]
+        copied.grad = None if self.grad is None else self.grad.detach().clone()
+        copied.requires_grad = self.requires_grad
+        return copied
+
+    def __reduce__(self) -> Any:
+        if not self.is_leaf:
+            raise RuntimeError("a tensor with a graph cannot be sent elsewhere; detach it first")
+        return rebuild, (self.array, self.requires_grad)
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> np.ndarray:
+        return np.array(self.numpy(), dtype=dtype, copy=copy)
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        """`np.exp(tensor)` is the primitive of that name; a ufunc without one raises rather than lose the gradient."""
+        function = DISPATCH.get(ufunc.__name__)
+        if function is None or method != "__call__" or kwargs:
+            raise TypeError(
+                f"np.{ufunc.__name__} (method {method}, options {list(kwargs)}) has no rule for tensors; "
+                "use a function of minigrad, or .detach().numpy()"
+            )
+        return function(*inputs)
+
+    def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        """`np.sum(tensor, axis=0)` is the primitive of that name; a function without one raises."""
+        ours = DISPATCH.get(function.__name__)
+        if ours is None:
+            raise TypeError(
+                f"{function.__module__}.{function.__name__} has no rule for tensors; use a function of minigrad, "
+                "or .detach().numpy()"
+            )
+        renamed = {{"axis": "dim", "keepdims": "keepdim", "ddof": "correction"}.get(k, k): v for k, v in kwargs.items()}
+        if function in (np.var, np.std):
+            renamed.setdefault("correction", 0)
+        return ours(*args, **renamed)
+
+
+def rebuild(array: np.ndarray, requires_grad: bool) -> Tensor:
+    """A leaf from what `Tensor.__reduce__` sent."""
+    return box(array).requires_grad_(requires_grad)
