@@ -245,31 +245,52 @@ class Program(RuleBasedStateMachine):
     def change(self, name, i, value, off):
         entry = self.pick(i)
         before = [e.tensor.array.copy() for e in self.entries]
+        if not off and entry.tensor.requires_grad and not entry.tensor.is_leaf:
+            return  # recorded; see add_to_name
         try:
             with mg.set_grad_enabled(not off):
                 IN_PLACE[name](entry.tensor, value)
         except (RuntimeError, ValueError, IndexError) as error:
             told = str(error)
             if isinstance(error, RuntimeError):
-                assert "cannot be changed in place" in told
-                assert entry.tensor.requires_grad
+                assert "cannot be changed in place" in told or "share one place in memory" in told
             else:
                 assert "read-only" in told or "too many indices" in told, told
             for e, data in zip(self.entries, before, strict=True):
                 np.testing.assert_array_equal(e.tensor.array, data)
             Program.refused += 1
             return
-        assert not entry.tensor.requires_grad or (off and entry.tensor.is_leaf)
+        assert off or not entry.tensor.requires_grad
         changed = [e for e in self.entries if np.shares_memory(e.tensor.array, entry.tensor.array)]
         for e in self.entries:
             e.touched = e.touched or any(c is e or c in e.parents for c in changed)
 
     @rule(i=st.integers(0), j=st.integers(0))
     def add_to_name(self, i, j):
-        """`x += y` in recorded code: a new tensor, unless x needs no gradient and neither does y."""
+        """`x += y` in recorded code, on a result that shares its memory with nothing: x gets a new history."""
         x, y = self.pick(i), self.pick(j)
-        if x.tensor.requires_grad and not x.tensor.is_leaf:
-            self.apply(lambda a, b: a.__iadd__(b), np.add, [x, y])
+        alone = not any(e is not x and np.shares_memory(e.tensor.array, x.tensor.array) for e in self.entries)
+        plain = x.tensor.view_of is None and not x.factors and x.retained is None
+        if not (alone and plain and x.tensor.requires_grad and not x.tensor.is_leaf):
+            return
+        if np.broadcast_shapes(x.tensor.shape, y.tensor.shape) != x.tensor.shape if self.fit(x, y) else True:
+            return
+        changed = Entry(x.tensor, np.add, (x, y))
+        if not np.all(np.abs(np.add(*changed.inputs)) < 100):
+            return
+        x.tensor += y.tensor
+        self.note_retained()
+        np.testing.assert_allclose(x.tensor.array, np.add(*changed.inputs))
+        for e in self.entries:
+            e.touched = e.touched or e is x or x in e.parents
+        self.entries[self.entries.index(x)] = changed
+
+    def fit(self, x, y):
+        try:
+            np.broadcast_shapes(x.tensor.shape, y.tensor.shape)
+        except ValueError:
+            return False
+        return True
 
     # ---- hooks -------------------------------------------------------------------------------------------
 
@@ -533,7 +554,7 @@ def test_an_index_array_of_numpy_may_change_after_use():
 
 def test_a_dtype_that_does_not_fit_in_place_is_named():
     x = mg.tensor([1, 2])
-    with pytest.raises(TypeError, match=r"add_\(int64\[2\]\): Cannot cast ufunc 'add'"):
+    with pytest.raises(TypeError, match=r"add_\(int64\[2\]\): the result is float32, which"):
         x.add_(0.5)
     assert x.tolist() == [1, 2]
 
@@ -547,13 +568,14 @@ def test_contiguous_is_row_major_and_keeps_the_dtype(dtype):
     np.testing.assert_array_equal(y.array, x.array)
 
 
-def test_a_change_in_place_that_failed_half_way_is_detected_all_the_same():
+def test_a_change_in_place_that_fails_changes_nothing():
     x, y = mg.tensor([1.0, 2.0]), mg.ones(2, requires_grad=True)
     product = x * y
     with np.errstate(all="raise"), pytest.raises(FloatingPointError):
-        x.div_(mg.tensor([2.0, 0.0]))  # the first element is divided, the second refused
-    with pytest.raises(RuntimeError, match="changed in place"):
-        product.sum().backward()
+        x.div_(mg.tensor([2.0, 0.0]))  # the first element can be divided, the second cannot
+    assert x.tolist() == [1, 2]
+    product.sum().backward()
+    assert y.grad.tolist() == [1, 2]
 
 
 def test_a_backward_that_fails_on_its_way_changes_no_gradient():
@@ -575,10 +597,10 @@ def test_a_complex_operand_is_refused(operand):
         x * operand
 
 
-@pytest.mark.parametrize("grad", [mg.ones(1), mg.ones(3, 1), np.ones(3, np.float32)])
-def test_an_optimizer_refuses_a_gradient_of_another_shape(grad):
+def test_an_optimizer_refuses_a_gradient_of_another_shape():
     x, y = mg.ones(3, requires_grad=True), mg.ones(3, requires_grad=True)
-    x.grad, y.grad = mg.ones(3), grad
-    with pytest.raises(ValueError, match=r"^SGD: a parameter float32\[3\] has a gradient float32\["):
+    x.grad, y.grad = mg.ones(3), mg.ones(3)
+    y.data = mg.ones(2)
+    with pytest.raises(ValueError, match=r"^SGD: a parameter float32\[2\] has a gradient float32\[3\]"):
         optim.SGD([x, y], lr=0.1).step()
-    assert x.tolist() == y.tolist() == [1, 1, 1]
+    assert x.tolist() == [1, 1, 1] and y.tolist() == [1, 1]

@@ -43,7 +43,10 @@ def change(x: Tensor, name: str, operation: Callable[..., Any], *args: Any, **kw
         refuse_leaf(x, name)
         before = box(x.array.copy(), x.node)  # what the rules of the operation may need
         args = tuple(before if a is x else a for a in args)
-    replace(x, name, operation(before, *args, **kwargs), recorded)
+    result = operation(before, *args, **kwargs)
+    if recorded and result.node is None:  # a constant, as after floor: the gradient that goes on to x is 0
+        result = overwrite(before, result)
+    replace(x, name, result, recorded)
     return x
 
 
