@@ -79,7 +79,8 @@ WITHOUT_A_ROW = re.findall(
     """
     Generator Tensor Module Parameter Optimizer LRScheduler RemovableHandle primitive summary graph
     no_grad enable_grad set_grad_enabled inference_mode is_grad_enabled follow detect_anomaly gradcheck gradgradcheck
-    manual_seed get_rng_state set_rng_state rand randn randint rand_like randn_like randint_like randperm
+    manual_seed initial_seed seed get_rng_state set_rng_state
+    rand randn randint rand_like randn_like randint_like randperm
     cpu cuda device pin_memory get_default_device set_default_device get_default_dtype set_default_dtype
     set_default_tensor_type empty empty_like save load set_num_threads get_num_threads bump_version change ufunc_
     gumbel_softmax uniform_ normal_ kaiming_uniform_ kaiming_normal_ xavier_uniform_ xavier_normal_ orthogonal_
