@@ -73,8 +73,8 @@ def read_parts(text):
 
 
 def run(path):
-    """Run a program; what it printed, by the line of its own that was running."""
-    printed = {}
+    """Run a program; a list of what it printed, each with the line of its own that was running."""
+    printed = []
 
     def note(*values, **options):
         frame = sys._getframe(1)
@@ -82,27 +82,29 @@ def run(path):
             frame = frame.f_back
         text = io.StringIO()
         print(*values, **options, file=text)
-        printed.setdefault(frame.f_lineno, []).append(text.getvalue())
+        printed.append((frame.f_lineno, text.getvalue()))
 
     runpy.run_path(str(path), {"print": note}, run_name="__main__")
     return printed
 
 
-def find_definition(name, under=""):
-    """The source of a function, class or method of the core, by its name, and the file in which it stands."""
+def find_definition(name, under):
+    """The source of a function or class of the core, where its path contains `under`; the path, and the file's head."""
     found = []
     for path in sorted(PACKAGE.rglob("*.py")):
         place = path.relative_to(PACKAGE.parent).as_posix()
         if under in place:
             text = path.read_text(encoding="utf-8")
-            for node in ast.parse(text).body:
+            tree = ast.parse(text)
+            for node in tree.body:
                 if isinstance(node, ast.FunctionDef | ast.ClassDef) and node.name == name:
                     first = min([node.lineno, *(d.lineno for d in node.decorator_list)])
-                    found.append((place, "\n".join(text.splitlines()[first - 1 : node.end_lineno])))
+                    source = "\n".join(text.splitlines()[first - 1 : node.end_lineno])
+                    found.append((place, source, f'"""{ast.get_docstring(tree)}\n"""'))
     if len(found) != 1:
         raise LookupError(
-            f"tour: {len(found)} definitions of {name!r} in minigrad/…{under}…: {[place for place, _ in found]}. "
-            "Mend the list in examples/learn/tour_core.py"
+            f"tour: expected one definition of {name!r} in minigrad/…{under}…, found {[place for place, *_ in found]}; "
+            "mend the list in examples/learn/tour_core.py"
         )
     return found[0]
 
@@ -163,11 +165,10 @@ def step_section(name):
     text = path.read_text(encoding="utf-8")
     docstring, parts = read_parts(text)
     title, _, intro = docstring.partition("\n")
-    printed = {} if name == TIMED else run(path)
+    printed = [] if name == TIMED else run(path)
     rows = []
     for i, part in enumerate(parts):
-        lines = "".join("".join(printed.get(n, [])) for n in range(part.first, part.last + 1))
-        block = output_block(lines.rstrip())
+        block = output_block("".join(text for line, text in printed if part.first <= line <= part.last).rstrip())
         if name == TIMED and i == len(parts) - 1:
             date, _, times = MEASURED.read_text(encoding="utf-8").partition("\n")
             block = output_block(times.rstrip(), f"printed on {date}")
@@ -178,8 +179,9 @@ def step_section(name):
 def core_section(chapter):
     """A chapter on the core: its prose, and definitions that are looked up by name."""
     rows = []
-    for name, under, prose in chapter.definitions:
-        rows.append(row(mark_up(prose), code_block(*find_definition(name, under))))
+    for entry in chapter.entries:
+        place, source, head = find_definition(entry.name, entry.under)
+        rows.append(row(mark_up(entry.prose), code_block(place, head if entry.head else source)))
     return section(chapter.key, chapter.title, mark_up(chapter.intro), rows)
 
 

@@ -1,7 +1,7 @@
 """Step 2: arrays, and derivatives of any order.
 
-Step 1 handles one number at a time. A network has millions, in arrays. This step does three things to step 1: the
-values become arrays, the slopes become *rules*, and rules are made of the same operations that they are rules for.
+Step 1 handles one number at a time. A network has millions, in arrays. This step changes three things. The values
+become arrays. The slopes become *rules*. And the rules are made of the same operations that they are rules for.
 
 Run it: `python examples/learn/step2_arrays.py`
 """
@@ -13,16 +13,17 @@ from functools import partial
 import numpy as np
 
 
-# A Tensor is an array that remembers how it was made. `edges` lists the tensors that it was made from, each with the
-# rule that passes a gradient to it. What is a Tensor gets a gradient; a plain array or number is a constant.
+# A Tensor is an array that remembers how it was made. Its `edges` lead to the tensors that it was made from. On each
+# edge is the rule by which a gradient passes to that parent. What is a Tensor gets a gradient; plain arrays and numbers
+# are constants.
 #
-# There is no list of everything any more. A serial number says which tensor came first, and that is all that the tape
-# was for. Tensors that nobody needs can be forgotten.
+# There is no list of all tensors any more. A serial number says which was made first, and that is all that the tape was
+# for. What nobody needs any more, Python can forget.
 class Tensor:
     """An array and how it was made."""
 
     serial_numbers = itertools.count()
-    __array_ufunc__ = None  # asks NumPy to leave `array * tensor` to us
+    __array_ufunc__ = None  # NumPy shall leave `array * tensor` to this class
 
     def __init__(self, array):
         self.array = np.asarray(array, dtype=float)
@@ -31,13 +32,18 @@ class Tensor:
         self.serial = next(Tensor.serial_numbers)
 
 
-# An operation on arrays becomes an operation on Tensors by `@primitive`. Its *forward* is an ordinary NumPy function.
-# For each argument that can have a gradient there is a rule, a function of `g`. `g` is the gradient that has arrived at
-# the operation's result, and the rule returns what goes on to the argument.
+# What is the slope of one array by another? It would be a huge table: how much each element of the result changes with
+# each element of the argument. Nobody needs the table. All that matters is what it does to a gradient. So in place of a
+# slope we have a *rule*: a function that takes `g`, the gradient at the operation's result, and returns the gradient
+# that goes on to one of the arguments.
 #
-# The other parameters of a rule say what it needs: an argument of the forward by its name, the shape of one
-# (`x_shape`), or the result (`out`). This is kept on the edge, and nothing else is. It is bound to the rule here, so
-# that later `rule(g)` is enough.
+# `@primitive` makes an operation out of an ordinary function of arrays, the *forward*, and of a rule for each argument
+# that can have a gradient. A rule names what it needs besides `g`: an argument of the forward (`x`), only the shape of
+# one (`x_shape`), or the result (`out`). This is kept on the edge, and nothing else is.
+#
+# (Three functions are nested here. `primitive` takes the rules. `decorate` takes the forward. `operation` is what is
+# called later in place of the forward. `partial` binds what was kept to the rule, so that it can be called with `g`
+# alone.)
 def primitive(**rules):
     """Make a function of arrays an operation on Tensors, with a rule for each differentiable argument."""
 
@@ -59,11 +65,13 @@ def primitive(**rules):
     return decorate
 
 
-# Here is the table of derivatives. A slope times `g` is what the chain rule asks for, element by element: compare `mul`
-# with `__mul__` in step 1. The slope of `exp` is its own result. `relu` lets the gradient through where x is positive.
+# Here is the table of derivatives. In an elementwise operation each element has a slope of its own, and the chain rule
+# multiplies `g` by it. So compare `mul` with `__mul__` in step 1. The slope of `exp` is its own result. `relu` replaces
+# negative numbers by 0; it lets the gradient through where x is positive (True counts as 1) and nowhere else.
 #
-# Rules multiply Tensors, so a gradient is itself a Tensor that remembers how it was made. Its gradient can be asked for
-# in turn: that gives second derivatives, and third, and so on, without another line.
+# The rules multiply *Tensors*. So the gradient that comes out is again a Tensor that remembers how it was made. You can
+# ask for its gradient in turn: this gives second derivatives, and third, and so on, without another line. (A rule is
+# called later, so it may use operations that stand further down.)
 @primitive(x=lambda g: g, y=lambda g: g)
 def add(x, y):
     return x + y
@@ -75,7 +83,7 @@ def mul(x, y):
 
 
 @primitive(x=lambda g, x, n: g * (n * x ** (n - 1) if n else 0))
-def power(x, n):
+def power(x, n):  # n is a plain number
     return x**n
 
 
@@ -94,12 +102,12 @@ def relu(x):
     return np.maximum(x, 0)
 
 
-# NumPy *broadcasts*: in `x + y`, an array of shape (3,) is repeated to fit one of shape (2, 3). One of shape (2, 1) is
-# repeated along its second axis. An element that was repeated was used several times, so its contributions add up, as
-# for `c` in step 1.
+# One thing is left: NumPy *broadcasts*. In `x + y`, an array of shape (3,) is repeated twice to fit one of shape (2,
+# 3). One of shape (2, 1) is repeated three times along its second axis. An element that was repeated was used several
+# times. So its contributions add up, as those of `c` did in step 1.
 #
-# So these two belong together: `expand` repeats an array to a larger shape, and `sum_to` sums it to a smaller one over
-# the axes that `expand` would repeat. Each is the rule of the other.
+# Two operations do this by themselves. `expand` repeats an array to a larger shape. `sum_to` sums an array over the
+# axes that `expand` would have repeated. Each is the rule of the other.
 @primitive(x=lambda g, x_shape: sum_to(g, x_shape))
 def expand(x, shape):
     return np.broadcast_to(x, shape)
@@ -112,6 +120,7 @@ def sum_to(x, shape):
     return x.sum((*range(new), *repeated)).reshape(shape)
 
 
+# Now `x + y`, `2 * x`, `x**3`, `-x` and `x - y` work on Tensors.
 Tensor.__add__ = Tensor.__radd__ = add
 Tensor.__mul__ = Tensor.__rmul__ = mul
 Tensor.__pow__ = power
@@ -119,11 +128,12 @@ Tensor.__neg__ = lambda x: x * -1
 Tensor.__sub__ = lambda x, y: x + -y
 
 
-# Now the tape of step 1, read backwards. `history` collects what the output was made from, and sorts it by serial
-# number: the latest first. `grad` walks along it, exactly as `backward` did.
+# Next comes what `backward` was in step 1. `history` finds all tensors that led to the output, and sorts them by their
+# serial numbers, the latest first. This is the tape, read backwards.
 #
-# The rules above never think of broadcasting. If a rule's answer is larger than the argument that it is for, `grad`
-# sums it to the argument's shape. This happens in one place, for all operations.
+# `grad` walks along it. It begins with a 1 for each element of the output, so it gives the gradient of the sum of these
+# elements. If a rule's answer is larger than the argument that it is for, then the argument was broadcast, and `grad`
+# sums the answer to the argument's shape. This happens here, once for all operations: no rule has to think of it.
 def history(output):
     """All tensors that led to `output`, the latest first."""
     seen, todo = {output}, [output]
@@ -146,26 +156,26 @@ def grad(output, inputs):
     return [gradients[x] for x in inputs]
 
 
-# To see an array, print a character for each element: `O` and `o` are clearly and slightly positive, `X` and `x`
-# clearly and slightly negative, `·` is about zero.
+# To see an array, print a character for each element. `O` is clearly positive, `o` slightly, `·` is about zero, `x` is
+# slightly negative and `X` clearly. (In Python, [-1] and [-2] count from the end of the string.)
 def draw(matrix):
     """A matrix as lines of characters, by the size of its elements beside the largest."""
     levels = np.round(2 * matrix / (np.abs(matrix).max() or 1)).astype(int)  # -2, -1, 0, 1 or 2
     return "\n".join("".join("·oOXx"[level] for level in row) for row in levels)
 
 
-# First, broadcasting. A column of two numbers and a row of three make a table of six products. Each number takes part
-# in several of them, and its gradient adds up what comes back: 1 + 10 + 100 for both numbers of the column, and 2 + 3
-# for all three of the row.
+# We try broadcasting first. A column of two numbers times a row of three makes a table of six products. Each number
+# takes part in several of them, and what comes back adds up: 1 + 10 + 100 for both numbers of the column, and 2 + 3 for
+# all three of the row.
 if __name__ == "__main__":
     column, row = Tensor([[2.0], [3.0]]), Tensor([1.0, 10.0, 100.0])
     table = column * row
     print("products: ", *table.array.tolist())
     print("gradients:", *[g.array.tolist() for g in grad(table, [column, row])])
 
-    # Then any order of derivative. We take exp(-x²) at 61 places from -3 to 3, and its derivative, and the derivative
-    # of that, and one more. Each line below is a curve seen from above: where it is positive, negative or about zero.
-    # The formula for the third derivative is in any table: (12x - 8x³) · exp(-x²).
+    # Then any order of derivative. We take exp(−x²) at 61 places from -3 to 3, and its derivative, and the derivative
+    # of that, and one more. Each line below shows a curve from above: where it is positive, where negative, and where
+    # about zero. By hand one gets (12x - 8x³) · exp(−x²) for the third derivative, and it is the same.
     x = Tensor(np.linspace(-3, 3, 61))
     curves = [exp(-(x**2))]
     for _ in range(3):

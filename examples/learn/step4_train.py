@@ -1,8 +1,8 @@
 """Step 4: a network learns to see what one sum cancels.
 
-This is a complete training, from nothing but steps 2 and 3. The images show an edge that rises in red where it falls in
-blue, or the other way round. The network is to say which. It is the questioner's case: if all channels had the same
-weights, red and blue would cancel in every sum.
+This is a complete training, from nothing but steps 2 and 3. Each image shows an edge that rises in red where it falls
+in blue, or the other way round. The network is to say which of the two. If a filter had the same weights for red and
+blue, their answers would cancel in every sum, and it could not know.
 
 Run it: `python examples/learn/step4_train.py`
 """
@@ -14,8 +14,8 @@ from step3_convolution import conv2d
 SIZE, FILTERS, STEPS, RATE = 8, 4, 100, 1.0
 
 
-# The data: `label` is +1 where red rises and -1 where red falls. The edge stands at a random place, and there is noise
-# on every pixel.
+# First the data. `label` is +1 where the edge rises in red, and -1 where it falls. The edge stands at a random place,
+# and there is some noise on every pixel.
 def opponent_edges(n, rng):
     """Images (n, 3, SIZE, SIZE) and their labels (n, 1, 1, 1): +1 where red rises from left to right, else -1."""
     label = rng.choice([-1.0, 1.0], (n, 1, 1, 1))
@@ -25,12 +25,13 @@ def opponent_edges(n, rng):
     return images + 0.1 * rng.normal(size=(n, 3, SIZE, SIZE)), label
 
 
-# The network has three layers. A convolution gives each filter's answers. `relu` keeps the positive ones, and their
-# mean over all positions says how much a filter has seen of its pattern. Last, `v` weighs the filters against each
-# other, and the sum is one score for each image. A positive score is to mean that red rises.
+# The network has three layers. The first is a convolution: each filter's answers. The second is `relu`, which keeps the
+# positive answers, and then their mean over all positions. It says how much a filter has seen of its pattern. In the
+# third, `v` has a weight for each filter. The weighted sum is one *score* for each image. A positive score is to mean
+# that red rises.
 #
-# `w` may have one slice for all channels, (F, 1, 3, 3), instead of one for each, (F, 3, 3, 3). Then the multiplication
-# by ones broadcasts it.
+# `w` has a slice for each channel, (F, 3, 3, 3). It may also have one slice for all channels, (F, 1, 3, 3). Then
+# multiplying by ones broadcasts it.
 def network(images, w, v):
     """Images (n, 3, SIZE, SIZE), filters (F, 3 or 1, 3, 3) and weights (F, 1, 1) -> scores (n, 1, 1, 1)."""
     maps = relu(conv2d(images, w * np.ones((1, 3, 1, 1))))  # (n, F, P, Q)
@@ -38,14 +39,15 @@ def network(images, w, v):
     return sum_to(seen * v, (len(images), 1, 1, 1))
 
 
-# The loss is near 0 where score and label agree in sign and the score is large. Where they differ in sign, it grows
-# like the score.
+# The *loss* is one number that says how wrong the scores are. It is near 0 for an image if score and label have the
+# same sign and the score is large. If they have different signs, it grows like the score.
 def loss(scores, label):
     """The mean of log(1 + exp(-score·label))."""
     return sum_to(log(exp(scores * -label) + 1), ()) * (1 / len(label))
 
 
-# Training: calculate the loss, ask for its gradient, and move every weight a little against it. That is all.
+# Training: calculate the loss, ask for its gradient, and move every weight a little against it, so that the loss gets
+# smaller. Again and again. That is all.
 def train(w, v, images, label, steps=STEPS):
     """The weights after some steps of descent from `w` and `v`, and the loss before each step."""
     losses = []
@@ -56,9 +58,9 @@ def train(w, v, images, label, steps=STEPS):
     return w, v, losses
 
 
-# We train three times on the same images. First from random weights. Then with one slice for all channels, as the
-# questioner has it. Last, we begin with three equal slices, so that all edges cancel, but each slice may learn by
-# itself.
+# We train three times on the same images. The first time, we start with random weights. The second time, each filter
+# has one slice for all channels. The third time, there are three slices again, but they start out equal. So at first
+# all edges cancel, but each slice can learn by itself.
 if __name__ == "__main__":
     rng = np.random.default_rng(0)
     images, label = opponent_edges(64, rng)
@@ -71,6 +73,9 @@ if __name__ == "__main__":
         right = np.mean(network(unseen, learned, weights).array * truth > 0)
         print(f"{name:15} {losses[0]:10.3f} {losses[-1]:10.3f} {right:12.1%}")
 
-    # What has the last one learned?
-    best = np.abs(weights.array).argmax()
-    print(draw(np.hstack(learned.array[best])))
+    # With one slice for all channels the network can only guess: about half of the images are right by chance. With
+    # three slices it learns the task, even if they start out equal. So cancelling is not a dead end. The learned
+    # weights of one filter are below: its slices for red, for green, and for blue. Blue has the opposite signs of red.
+    # So what red and blue answer to these edges has the same sign now, and the sum keeps it.
+    rows = draw(np.hstack(learned.array[np.abs(weights.array).argmax()])).splitlines()
+    print("\n".join(f"{row[:3]}  {row[3:6]}  {row[6:]}" for row in rows))

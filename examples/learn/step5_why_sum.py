@@ -1,8 +1,8 @@
 """Step 5: what the sum does to a gradient.
 
-A convolution adds up its channels. Why add? Why not take the mean, or the largest? We look at what comes *back*. Each
-channel has answered, and one answer was made from theirs. Now a gradient arrives at that one answer. What does each
-channel get of it?
+A convolution adds up what its channels answer. Why add? Why not take the mean, or the largest? To see the difference,
+we look at what comes *back*. Three answers were made into one, and now a gradient arrives at that one. What does each
+of the three get of it?
 
 Run it: `python examples/learn/step5_why_sum.py`
 """
@@ -13,8 +13,10 @@ from step3_convolution import conv2d
 from step4_train import loss
 
 
-# First a new operation, the larger of two. A small change of the smaller one changes nothing, so the gradient goes to
-# the larger one alone. Then three ways to make one answer from those of red, green and blue.
+# First a new operation, the larger of two. If the smaller one changes a little, nothing happens. So the gradient goes
+# to the larger one alone.
+#
+# Then three ways to make one answer out of those of red, green and blue.
 @primitive(x=lambda g, x, y: g * (x.array >= y.array), y=lambda g, x, y: g * (y.array > x.array))
 def maximum(x, y):
     return np.maximum(x, y)
@@ -27,19 +29,20 @@ REDUCTIONS = {
 }
 
 
-# `explain` takes a convolution apart. Each channel is convolved with its own slice of weights, and the answers are
-# combined as told. Channels and slices are Tensors of their own, so we can ask what arrives at each.
+# `explain` takes a convolution apart. The channels of the images are Tensors of their own, and so are the slices of the
+# weights. Each channel is convolved with its slice alone. Then the three answers are combined as told, and `loss` makes
+# of them what is to be differentiated. So we can ask what arrives at each answer, each slice and each channel.
 def explain(x, w, combine, loss):
-    """Each channel's answer; the gradient of `loss(combine(*answers))` at each answer, each slice and each channel."""
+    """The answers of the channels; the gradients of the loss at the answers, the slices and the channels."""
     channels, slices = ([Tensor(a[:, [c]]) for c in range(3)] for a in (x, w))
     answers = [conv2d(*pair) for pair in zip(channels, slices, strict=True)]
     return answers, *(grad(loss(combine(*answers)), inputs) for inputs in (answers, slices, channels))
 
 
-# The smallest image that has an edge is a patch of one row and three pixels. In ours, red and blue differ by the label:
-# it is +1 where the edge rises in red and falls in blue, and -1 where it is the other way round. With `common` above 0
-# they also have something in common: an edge of that height is added to all three channels. It rises in half of the
-# patches and falls in the other half, whatever the label.
+# The smallest image that has an edge is a *patch* of one row and three pixels. Our patches have a label: +1 where the
+# edge rises in red and falls in blue, -1 where it is the other way round. With `common` above 0, the channels also have
+# something in common: an edge of that height is added to all three. It rises in half of the patches and falls in the
+# other half, and it has nothing to do with the label.
 def patches(common):
     """Eight patches (8, 3, 1, 3) and their labels (8, 1, 1, 1)."""
     label, shared = np.tile([1, -1], 4), np.tile([1, 1, -1, -1], 2)
@@ -47,10 +50,12 @@ def patches(common):
     return np.multiply.outer(heights, [[-1, 0, 1]]), label.reshape(8, 1, 1, 1)
 
 
-# Now send one unit of gradient back, for two patches: in the first the edge rises in red, in the second it falls. Under
-# the sum each channel gets the whole unit, whatever the answers are. Under the mean each gets a third, also whatever
-# they are: the mean is the sum in other units. Under the maximum the winner gets all, and the others learn nothing
-# here.
+# Now send one unit of gradient back, for two patches: in the first the edge rises in red, in the second it falls. The
+# filter is the one from step 3 that cancels them. Printed for red, green and blue: the answer, and what it gets.
+#
+# Under the sum everybody gets the whole unit, whatever the answers are. Under the mean everybody gets a third, whatever
+# the answers are: the mean is the sum in other units. Under the maximum the winner gets all. The others learn nothing
+# from this patch, and who wins depends on the patch.
 if __name__ == "__main__":
     x, label = patches(common=0)
     for name, combine in REDUCTIONS.items():
@@ -59,20 +64,27 @@ if __name__ == "__main__":
             pairs = [(a.array[i].item(), g.array[i].item()) for a, g in zip(answers, back, strict=True)]
             print(f"{name:5} red {edge}:", *[f"{answer:2.0f} gets {g:.2f}" for answer, g in pairs], sep="   ")
 
-    # So what does a step of training do to a channel's answer? The slice moves against its gradient. That is a sum over
-    # all training patches s: of g_s, the gradient that arrived at the sum, times the channel's pixels in s. So the
-    # answer to a patch x moves by
+    # What does a step of training do to a channel's answer? The slice moves against its gradient. This gradient is a
+    # sum over all patches s of the training: g(s), the gradient that arrived at the answer to s, times the channel's
+    # pixels in s. So the channel's answer to one patch x changes by
     #
-    # -rate · Σ g_s · (pixels of s times pixels of x, added up over the channel)
+    #     -rate · Σ g(s) · (pixels of s · pixels of x)
     #
-    # One term of this sum is the patch's own, s = x. There the pixels are squared, so the term has the sign of -g_x in
-    # *all* channels. It moves all answers the same way: the way the loss wants the sum to go. Only the other patches
-    # can move one channel up and another down.
+    # where the last product is summed over the pixels of the channel. One term is the patch's *own*, s = x. There the
+    # pixels are squared, so they cannot be negative. So the own terms of all channels have the same sign: they move all
+    # answers the way in which the loss wants the sum to go. Only the *other* patches can move one channel up and
+    # another one down.
+    #
+    # We begin with weights of zero and take one step with rate 1. The tables are about the first patch, which has label
+    # +1. Without a common edge, all patches agree: red goes up, blue goes up, and the sum with them. With a common
+    # edge, the others push blue down. Look at the sum of the three: the common edge, which is in all channels, is
+    # cancelled in it, and the difference that the label needs is kept. So it is the other patches that teach a filter
+    # to cancel, and they teach it to cancel what does not matter.
     for common in (0, 2):
         x, label = patches(common)
         _, back, slopes, _ = explain(x, np.zeros((1, 3, 1, 3)), REDUCTIONS["sum"], lambda out, y=label: loss(out, y))
         print(f"common edge {common}: own + others = together; measured")
         for c, name in enumerate(["red", "green", "blue"]):
-            terms = -back[c].array.ravel() * (x[:, c] * x[0, c]).sum((1, 2))  # one for each patch; the rate is 1
+            terms = -back[c].array.ravel() * (x[:, c] * x[0, c]).sum((1, 2))  # one for each patch s
             moved = conv2d(x[:1, [c]], -1 * slopes[c]).array.item()
             print(f"{name:5} {terms[0]:6.3f} {terms[1:].sum():+6.3f} = {terms.sum():6.3f}; {moved:6.3f}")

@@ -1,122 +1,155 @@
 """What the tour says about the core: chapters, each with definitions that are looked up by name in minigrad/."""
-
 from dataclasses import dataclass
 
-HEAD = """
-This is a tour of a small program that learns. It starts with two numbers and ends in the source of a library, and every
-step on the way is a complete program that you can run and change. You need to know Python and the chain rule, and to
-have an hour.
+HEAD = """ This is a tour of a small library for programs that learn. It starts with two numbers and ends in the
+library's own source. Every step on the way is a complete program that you can run and change. You need to know Python,
+to have met NumPy's arrays and the chain rule, and to have an hour.
 
-The library is called *minigrad*. It calculates with arrays, remembers how, and gives the gradient of the result with
-respect to everything that went in. With that it trains networks for images. It was written to answer one question: a
-filter of such a network adds up what it finds in red, in green and in blue. Why *add*? If an edge rises in red where it
-falls in blue, the two cancel. Is that not a loss?
+The library is called *minigrad*. It calculates with arrays, and it can say how the result would change if something
+that went into it were changed. That is what a program needs to learn from its mistakes.
 
-On the left is what there is to say, on the right is the code. Below the code is what it prints when it is run, and what
-the library draws. Nothing here is copied by hand: this page is made from the programs, and a test fails if it is not up
-to date.
+It was written to answer a question about images. A network looks at an image through small filters, and a filter adds
+up what it finds in red, in green and in blue. Why does it *add*? If an edge rises in red where it falls in blue, the
+two cancel. Is that information not lost? Steps 3 to 5 are about this.
+
+On the left is what there is to say, on the right is the code. Below the code stands what it prints when it is run. The
+pictures are drawn by the library. Nothing here is copied by hand: this page is made from the programs, and a check
+fails when it is not up to date.
 """
 
 
 @dataclass
+class Entry:
+    """A definition of the core, or with `head` the first lines of its file, and what to say about it."""
+
+    name: str
+    under: str  # part of the file's path
+    prose: str
+    head: bool = False
+
+
+@dataclass
 class Chapter:
-    """A part of the core; `definitions` are (name, part of its path, what to say)."""
+    """A part of the core."""
 
     key: str
     title: str
     intro: str
-    definitions: list[tuple[str, str, str]]
+    entries: list[Entry]
 
 
-CORE = [
-    Chapter(
-        "tape",
-        "The library's tape: step 2, plus what a library needs",
-        """
-The rest of the tour is the library itself. You will know the shape of everything that you see. What is new has been
-added because people use it: it must refuse what is wrong in words that help, not keep more than it needs, and be as
-fast as NumPy.
+TAPE = Chapter(
+    "tape",
+    "The library's tape: step 2, plus what a library needs",
+    """
+The rest of the tour is the library itself. You will recognise what you see. What has been added is there because people
+use it: it has to say in helpful words what is wrong, to keep no more than it needs, and to be fast.
 """,
-        [
-            (
-                "mul",
-                "ops/elementwise",
-                """
-An operation is written as in step 2. This is the library's own multiplication. The types are for editors and checkers.
+    [
+        Entry(
+            "mul",
+            "ops/elementwise",
+            """
+An operation is written as in step 2. This is the library's multiplication. What follows the colons and the arrow are
+types, for editors and for a checker.
 """,
-            ),
-            (
-                "exp",
-                "ops/elementwise",
-                "And this is its exponential. Its rule asks for the result by the name `out`, so that is what is kept.",
-            ),
-            (
-                "primitive",
-                "autograd",
-                """
-Compare `apply` with `operation` in step 2, line by line:
+        ),
+        Entry(
+            "exp",
+            "ops/elementwise",
+            """
+And this is its exponential. Its rule asks for the result by the name `out`, so the result is kept. `kernels` is where
+NumPy is made fast.
+""",
+        ),
+        Entry("primitive", "autograd", "This is how the file begins in which `primitive` stands.", head=True),
+        Entry(
+            "primitive",
+            "autograd",
+            """
+Compare `apply` with `operation` in step 2:
 
 - `arrays = …` and `forward(*arrays)`: the forward runs on plain arrays.
-- `for rule in …`: an edge for each argument that has a rule and asks for a gradient. In step 2 every Tensor asked. Here
-only those do that say `requires_grad=True`, and what was made from them.
-- `Node(…)`: the edges have an object of their own, beside the tensor. A Node never refers to its own result. So if you
-forget the tensor, Python can free its array at once.
-- `….save(…)`: keeps what the rules name, as `kept` did. It also notes the *version* of each array: how often it was
-changed in place. If backward finds another version, it says so, instead of giving a wrong gradient.
+- `for rule in …`: there is an edge for each argument that has a rule and asks for a gradient. In step 2 every Tensor
+asked. Here those ask that were made with `requires_grad=True`, and whatever was made from them.
+- `Node(…)`: the edges belong to an object of their own, beside the tensor. A Node never refers to its own result. So
+when you forget the tensor, Python can free its array at once.
+- `….save(…)`: it keeps what the rules name. It also notes the *version* of each array: how often it was changed in
+place. If the version is another one when the gradient comes, there is an error, and not a wrong gradient.
 
-What else is there: a Python number must not turn a float32 array into float64. An error must name the operation. A
-result may share the memory of an argument. Recording can be switched off. And observers can watch, which is how the
-pictures are drawn.
+The rest is care. A call may name its arguments. An error names the operation. A Python number does not turn a float32
+array into float64. A result may lie in the memory of an argument. Recording can be switched off. And *observers* may
+watch; the pictures on this page were drawn by one.
 """,
-            ),
-            (
-                "backpropagate",
-                "autograd",
-                """
-Compare this with `grad` in step 2. The `for` loop over `order` goes from children to parents. `rule.function(g, …)`
-makes a contribution. If it does not fit the parent, broadcasting is undone, here and nowhere else. The line with
-`grads[parent] + part` adds it to what has arrived before.
+        ),
+        Entry(
+            "backpropagate",
+            "autograd",
+            """
+Compare this with `grad` in step 2. `for node in order` goes from children to parents. `rule.function(g, …)` makes a
+contribution. If it does not fit the parent, broadcasting is undone, here and nowhere else. The line with
+`grads[parent]` adds it to what had arrived before.
 
-What else is there: only the part of the graph is visited that leads to something wanted. Hooks may look at a gradient.
-What was saved is freed as soon as it has been used. And the gradients are recorded only if you ask for that, by
-`create_graph=True`: then they can be differentiated again, as they always could in step 2.
+The rest is care again. Only nodes are visited that lead to something wanted. *Hooks*, functions of the user, may look
+at a gradient. What was saved is freed as soon as it has been used. And the gradients are themselves recorded only if
+you ask for it with `create_graph=True`. Then you can differentiate them again, as you always can in step 2.
 """,
-            ),
-        ],
-    ),
-    Chapter(
-        "conv",
-        "The library's convolution: step 3, plus options",
-        "",
-        [
-            (
-                "convolution",
-                "ops/conv",
-                """
+        ),
+    ],
+)
+
+CONVOLUTION = Chapter(
+    "conv",
+    "The library's convolution: step 3, plus options",
+    "",
+    [
+        Entry(
+            "convolution",
+            "ops/conv",
+            """
+The file begins with the formula of step 3. The letters are a little different: here p and k are pairs, of a row and a
+column. The tables of ones and zeros have become an index: s·p + d·k - pad is the pixel at which window and pixel meet.
+(s is the stride. With a dilation d above 1, the window has gaps.)
+
+The sentence below the table is step 5: the same gradient goes to every channel.
+""",
+            head=True,
+        ),
+        Entry(
+            "convolution",
+            "ops/conv",
+            """
 The same three operations with the same rules. `einsum` is gone: the forwards call the fast versions, which are step 6
-in general. What was `how` in step 3, the two tables of ones and zeros, is here a description of the windows.
+for all options. A *bias* is a number for each filter that is added to its answers.
 """,
-            ),
-            ("convolution_input", "ops/conv", "Its rules are the convolution and the third one."),
-            ("convolution_weight", "ops/conv", "And the third one, whose rules are the other two."),
-        ],
-    ),
-    Chapter(
-        "explain",
-        "The library's answer to the question: step 5, plus any convolution",
-        "",
-        [
-            (
-                "explain",
-                "channels",
-                """
-It does what `explain` in step 5 does, for any convolution of any network. You say what follows the convolution, as a
-function that takes its output to a loss. You get every channel's answers and its part of both gradients.
+        ),
+        Entry("convolution_input", "ops/conv", "Its rules are the first one and the third one."),
+        Entry("convolution_weight", "ops/conv", "And the third one, whose rules are the other two."),
+    ],
+)
 
-It also checks itself: the channels' parts must add up to the output and to the gradients that the network really has.
-If they did not, it would raise an error.
+EXPLAIN = Chapter(
+    "explain",
+    "The library's answer: step 5, plus any network",
+    "",
+    [
+        Entry(
+            "explain",
+            "channels",
+            """
+This does what `explain` in step 5 does, for any convolution in any network. You give the convolution, what enters it,
+and a function that takes its output through the rest of the network to the loss. You get each channel's answers (`r`,
+responses), the gradient that arrived at their sum (`g`), and each channel's part of the gradients of weights and
+pixels.
+
+It checks itself. The channels' parts must add up to the output and to the gradients that the network really has. If
+they do not, it raises an error.
+
+With this the tour is at its end. What the library finds out with it is told on another page, `examples/why_sum.html`:
+how often channels cancel in trained networks, what it costs, and how other ways to combine them fare.
 """,
-            ),
-        ],
-    ),
-]
+        ),
+    ],
+)
+
+CORE = [TAPE, CONVOLUTION, EXPLAIN]

@@ -23,8 +23,9 @@ def draw_derivative():
     """The graph of a derivative, which is a calculation like any other."""
     with viz.record() as seen:
         x = mg.tensor(0.5, requires_grad=True)
-        (slope,) = mg.grad(mg.exp(-(x**2)), x, create_graph=True)
-    return mg.graph(slope, names={"x": x}, record=seen, title="the derivative of exp(-x²)").svg()
+        g = mg.tensor(1.0)
+        (slope,) = mg.grad(mg.exp(-(x**2)), x, g, create_graph=True)
+    return mg.graph(slope, names={"x": x, "g": g}, record=seen, title="the derivative of exp(−x²)").svg()
 
 
 def draw_filter(weights):
@@ -75,7 +76,7 @@ PICTURES = {
     ],
     "step2_arrays": [
         (
-            """This graph is a *derivative*. The library calculated exp(-x²), and then asked for its gradient. The
+            """This graph is a *derivative*. The library calculated exp(−x²), and then asked for its gradient. The
             gradient was made by operations, too: those of the rules. So it has a graph of its own, and the question can
             be asked again.""",
             draw_derivative,
