@@ -138,6 +138,7 @@ def test_values_gradients_and_second_derivatives(call: Call) -> None:
         assert relative_error(got.second, expected.second) < ROUNDING
 
 
+@heard
 @pytest.mark.parametrize("call", [c for c in ASKED if c.inputs is not None], ids=lambda call: call.name)
 def test_module_looks_and_keeps_its_state_as_pytorchs_does(call: Call) -> None:
     assert description(mg, call) == INDEX[call.name]["module"]

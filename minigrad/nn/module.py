@@ -17,21 +17,9 @@ from minigrad.autograd import RemovableHandle
 from minigrad.device import check_device, read_target
 from minigrad.dtypes import as_dtype
 from minigrad.instead import missing_name
+from minigrad.nn.parameter import Parameter
 from minigrad.saving import Check
 from minigrad.tensor import Tensor
-
-
-class Parameter(Tensor):
-    """A tensor that a module learns: as an attribute of one it is among its `parameters()`."""
-
-    def __init__(self, data: Any, requires_grad: bool = True):
-        super().__init__(data, requires_grad=requires_grad)
-
-    def __reduce__(self) -> Any:
-        return type(self), (self.array, self.requires_grad)
-
-    def __repr__(self) -> str:
-        return f"Parameter containing:\n{super().__repr__()}"
 
 
 class IncompatibleKeys(NamedTuple):

@@ -182,7 +182,7 @@ def preserved(module: Module) -> Iterator[None]:
 
 def multiply_adds(name: str, args: tuple[Any, ...], out: np.ndarray) -> int:
     """Products that a primitive adds up: each output element of a convolution takes one per weight of its filter."""
-    shapes = [arg.array.shape if isinstance(arg, Value) else np.shape(arg) for arg in args[:2]]
+    shapes = [arg.array.shape if isinstance(arg, Value) else getattr(arg, "shape", ()) for arg in args[:2]]
     if name == "convolution":  # weight (O, C/groups, K, L)
         return out.size * math.prod(shapes[1][1:])
     if name == "convolution_input":
