@@ -115,5 +115,6 @@ def public(namespace: Mapping[str, Any], home: str = "") -> list[str]:
 
 def missing(owner: str, name: str, instead: Mapping[str, str], obj: Any = None) -> AttributeError:
     """The error for `name`, which `owner` lacks: it says what to use instead where that is known."""
-    hint = f"; {instead[name]}" if name in instead else ""
-    return AttributeError(f"{owner} has no attribute {name!r}{hint}", name=name, obj=obj)
+    kind = owner.removesuffix(" object").removeprefix("module ").strip("'")
+    hint = instead.get(name) or INSTEAD.get(f"{kind}.{name}")
+    return AttributeError(f"{owner} has no attribute {name!r}" + (f"; {hint}" if hint else ""), name=name, obj=obj)

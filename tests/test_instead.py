@@ -12,7 +12,7 @@ OWNERS = {
     "minigrad": mg,
     "Tensor": mg.Tensor,
     "Module": nn.Module,
-    **{place.rpartition(".")[2]: import_module(f"minigrad.{place}") for place in (*PLACES, "torch.vision")},
+    **{place.rpartition(".")[2]: import_module(f"minigrad.{place}") for place in (*PLACES, "torch.vision", "utils")},
 }
 
 

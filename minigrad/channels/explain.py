@@ -41,7 +41,7 @@ def apart(conv: nn.Conv2d, x: Tensor) -> Tensor:
     groups, each = conv.groups, conv.in_channels // conv.groups
     o, _, *window = tuple(conv.weight.shape)  # (O, C/G, K, L), or (O, 1, K, L) where all channels share one slice
     weight = conv.weight.expand((o, each, *window)).reshape(groups, o // groups, each, *window)
-    x, padding = conv._padded(x)
+    x, padding = conv._pad(x)
     slices = weight.transpose(1, 2).reshape(o * each, 1, *window)
     r = conv2d(x, slices, None, conv.stride, padding, conv.dilation, groups * each)
     return r.reshape(r.shape[0], groups, each, o // groups, *r.shape[2:])
