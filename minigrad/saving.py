@@ -82,10 +82,10 @@ class Check:
 
     def option(self, name: str, value: Any, like: Any) -> Any:
         """`value` in Python's own types, which must be alike: a number for a number, a row for a row of its length."""
-        value = copy_plain(value)
-        if not is_alike(value, like):
-            self.problems.append(f"{name} is {value!r}, not like {like!r}")
-        return value
+        if is_alike(plain := copy_plain(value), like):
+            return plain
+        self.problems.append(f"{name} is {plain!r}, not like {like!r}")
+        return like
 
     def __enter__(self) -> Self:
         return self
@@ -101,6 +101,8 @@ class Check:
 
 def copy_plain(value: Any) -> Any:
     """A copy of lists, tuples and dictionaries; in it, NumPy's numbers are Python's, which do not overflow."""
+    if type(value) in (float, int, bool, str, type(None)):
+        return value
     if isinstance(value, dict):
         return {copy_plain(key): copy_plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

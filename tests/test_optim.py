@@ -8,7 +8,20 @@ import pytest
 
 import minigrad as mg
 from minigrad import optim
-from minigrad.optim import SGD, Adagrad, Adam, AdamW, Optimizer, RMSprop
+from minigrad.optim import (
+    ASGD,
+    SGD,
+    Adadelta,
+    Adagrad,
+    Adam,
+    Adamax,
+    AdamW,
+    NAdam,
+    Optimizer,
+    RAdam,
+    RMSprop,
+    Rprop,
+)
 
 TRAJECTORIES = [  # where [1, -2] is after six steps of `descend`
     (SGD, {"lr": 0.1}, [0.586097785371, -6.66762688309]),
@@ -35,7 +48,9 @@ TRAJECTORIES = [  # where [1, -2] is after six steps of `descend`
     ),
 ]
 EACH = pytest.mark.parametrize(("kind", "options", "expected"), TRAJECTORIES)
-KINDS = pytest.mark.parametrize("kind", [SGD, Adam, AdamW, RMSprop, Adagrad])
+KINDS = pytest.mark.parametrize(
+    "kind", [SGD, ASGD, Rprop, Adam, AdamW, Adamax, NAdam, RAdam, RMSprop, Adagrad, Adadelta]
+)
 
 
 def parameter(values=(1.0, -2.0), dtype=mg.float64):
@@ -93,9 +108,10 @@ def test_the_update_is_in_place_and_seen_by_backward():
 
 @KINDS
 def test_a_step_of_a_large_parameter_asks_for_no_memory_after_the_first(kind):
-    p = mg.zeros(1000, 250, requires_grad=True)
-    p.grad = mg.ones(1000, 250)
-    optimizer = kind([p], weight_decay=0.1, **({"momentum": 0.9} if kind in (SGD, RMSprop) else {}))
+    p = mg.zeros(4000, 1000, requires_grad=True)
+    p.grad = mg.ones(4000, 1000)
+    decay = {"weight_decay": 0.1} if kind is not Rprop else {}
+    optimizer = kind([p], **decay, **({"momentum": 0.9} if kind in (SGD, RMSprop) else {}))
     optimizer.step()
     tracemalloc.start()
     optimizer.step()
@@ -168,12 +184,18 @@ def test_the_state_dict_has_pytorchs_layout():
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (lambda s: s.pop("param_groups"), "expected a mapping with 'state' and 'param_groups'"),
+        (lambda s: s.pop("param_groups"), "nothing changed:\n  it is not what state_dict returned .*param_groups"),
         (lambda s: s["param_groups"].pop(), "groups of .* parameters were saved"),
         (lambda s: s["param_groups"][0].pop("betas"), "group 0 lacks betas"),
-        (lambda s: s["state"].update({7: {}}), "parameter 7, which no group has"),
-        (lambda s: s["state"][0].update(exp_avg=np.zeros(3)), r"exp_avg of parameter 0 is float64\[3\], not \[2\]"),
-        (lambda s: s["state"][0].update(exp_avg=np.array(["a", "b"])), "exp_avg of parameter 0 is <U1"),
+        (lambda s: s["state"].update({7: {}}), r"a state of parameter \[7\], which no group has"),
+        (
+            lambda s: s["state"][0].update(exp_avg=np.zeros(3)),
+            r"size mismatch for exp_avg of parameter 0: \(3,\) given, expected \(2,\)",
+        ),
+        (
+            lambda s: s["state"][0].update(exp_avg=np.array(["a", "b"])),
+            "dtype mismatch for exp_avg of parameter 0: <U1 given",
+        ),
     ],
 )
 def test_loading_a_wrong_state_says_what_is_wrong_and_changes_nothing(change, words):
@@ -195,7 +217,7 @@ def test_loading_lists_all_that_is_wrong():
     descend(p, optimizer, range(1))
     wrong = copy.deepcopy(optimizer.state_dict())
     wrong["state"][0].update(exp_avg=np.zeros(3), exp_avg_sq=np.zeros(4))
-    with pytest.raises(ValueError, match=r"(?s)exp_avg of .*\[3\].*exp_avg_sq of .*\[4\]"):
+    with pytest.raises(ValueError, match=r"(?s)exp_avg of .*\(3,\).*exp_avg_sq of .*\(4,\)"):
         optimizer.load_state_dict(wrong)
 
 
@@ -212,21 +234,24 @@ def test_a_loaded_state_is_a_copy():
 @pytest.mark.parametrize(
     ("make", "error", "words"),
     [
-        (lambda: SGD([]), ValueError, "empty list of parameters"),
+        (lambda: SGD([]), ValueError, "optimizer got an empty parameter list"),
         (lambda: SGD(parameter()), TypeError, "a single Tensor"),
         (lambda: SGD([{"params": {parameter(), parameter()}}]), TypeError, "order"),
-        (lambda: SGD([{"params": []}]), ValueError, "a group without parameters"),
         (lambda: SGD([np.zeros(2)]), TypeError, "parameter 0 is no Tensor but ndarray"),
         (lambda: SGD([parameter() * 2]), ValueError, "computed by <mul"),
         (lambda: SGD([p := parameter(), p]), ValueError, "more than once"),
-        (lambda: SGD([{"params": [p := parameter()]}, {"params": [p]}]), ValueError, "more than once"),
-        (lambda: SGD([{"params": [parameter()], "weight_dacay": 1}]), ValueError, "unknown option weight_dacay; .*lr"),
+        (lambda: SGD([{"params": [p := parameter()]}, {"params": [p]}]), ValueError, "more than one parameter group"),
+        (
+            lambda: SGD([{"params": [parameter()], "weight_dacay": 1}]),
+            ValueError,
+            r"unknown option weight_dacay; did you mean weight_decay\?",
+        ),
         (lambda: SGD([{"params": [parameter()]}, [parameter()]]), TypeError, "expected a group"),
-        (lambda: SGD([parameter()], lr=-1.0), ValueError, "lr must not be negative, got -1.0"),
+        (lambda: SGD([parameter()], lr=-1.0), ValueError, "lr must be at least 0, got -1.0"),
         (lambda: SGD([parameter()], nesterov=True), ValueError, "nesterov needs a momentum"),
-        (lambda: Adam([parameter()], betas=(0.9, 1.0)), ValueError, r"beta 1 must be in \[0, 1\), got 1.0"),
-        (lambda: Adam([{"params": [parameter()], "eps": -1}]), ValueError, "eps must not be negative"),
-        (lambda: RMSprop([parameter()], alpha=float("nan")), ValueError, "alpha must not be negative, got nan"),
+        (lambda: Adam([parameter()], betas=(0.9, 1.0)), ValueError, r"betas must be below 1, got \(0.9, 1.0\)"),
+        (lambda: Adam([{"params": [parameter()], "eps": -1}]), ValueError, "eps must be at least 0, got -1"),
+        (lambda: RMSprop([parameter()], alpha=float("nan")), ValueError, "alpha must be at least 0, got nan"),
     ],
 )
 def test_what_makes_no_sense_is_refused(make, error, words):
@@ -253,22 +278,23 @@ def test_a_new_optimizer_is_a_defaults_dictionary_and_an_update():
 
 
 def test_names_that_are_not_here_say_what_is():
-    with pytest.raises(AttributeError, match="'LBFGS'; there are SGD"):
-        _ = optim.LBFGS
+    with pytest.raises(AttributeError, match=r"'adam'; did you mean 'Adam'\?"):
+        _ = optim.adam
 
 
 def test_the_repr_shows_groups_and_options():
-    assert repr(SGD([parameter()], lr=0.1)).splitlines()[:4] == [
-        "SGD (",
-        "Parameter Group 0",
-        "    dampening: 0.0",
-        "    lr: 0.1",
-    ]
+    lines = repr(SGD([parameter()], lr=0.1)).splitlines()
+    assert lines[:4] == ["SGD (", "Parameter Group 0", "    capturable: False", "    dampening: 0.0"]
+    assert "    lr: 0.1" in lines and lines[-1] == ")"
 
 
 @pytest.mark.parametrize(
     ("key", "value", "cause"),
-    [("step", mg.tensor([1.0, -2.0]), "not a number of steps"), ("exp_avg", np.array([0, 4e38]), "beyond float32")],
+    [
+        ("step", mg.tensor([1.0, -2.0]), "not like 0"),
+        ("step", -1.0, "not a number of steps"),
+        ("exp_avg", np.array([0, 4e38]), "beyond float32"),
+    ],
 )
 def test_a_state_that_cannot_be_taken_over_exactly_is_refused(key, value, cause):
     p = mg.ones(2, requires_grad=True)

@@ -12,7 +12,8 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
 from minigrad.instead import missing
-from minigrad.optim.optimizers import Group, Optimizer, alike, plain
+from minigrad.optim.optimizer import Group, Optimizer
+from minigrad.saving import copy_plain, is_alike
 
 INSTEAD = {  # names that PyTorch's users reach for first
     **dict.fromkeys(
@@ -97,11 +98,11 @@ class LRScheduler:
             got = sorted(map(str, state_dict)) if isinstance(state_dict, Mapping) else type(state_dict).__name__
             raise ValueError(f"{name}.load_state_dict: expected {sorted(own)}, got {got}")
         for key, value in own.items():
-            if not alike(value, state_dict[key]):
+            if not is_alike(copy_plain(state_dict[key]), value):
                 raise ValueError(f"{name}.load_state_dict: {key} is {state_dict[key]!r}, not like {value!r}")
             if key in DIVISORS and not state_dict[key] > 0:
                 raise ValueError(f"{name}.load_state_dict: {key} must be positive, got {state_dict[key]!r}")
-        self.__dict__.update({key: plain(value) for key, value in state_dict.items()})
+        self.__dict__.update({key: copy_plain(value) for key, value in state_dict.items()})
 
 
 class StepLR(LRScheduler):
