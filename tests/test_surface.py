@@ -142,7 +142,7 @@ HINTS = {
     "loader": (lambda: mg.DataLoader, "utils.data.DataLoader"),
     "no such name in the package": (lambda: mg.nonsense, "module 'minigrad' has no attribute 'nonsense'$"),
     "of nn": (lambda: nn.LSTM, "module 'minigrad.nn' has no attribute 'LSTM'; write the step"),
-    "of optim": (lambda: optim.LBFGS, "module 'minigrad.optim' has no attribute 'LBFGS'; there are SGD"),
+    "of optim": (lambda: optim.adam, r"did you mean 'Adam'\?"),
     "of a module": (lambda: nn.Linear(1, 1).share_memory(), r"send module.state_dict\(\)"),
 }
 
