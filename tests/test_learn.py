@@ -2,6 +2,7 @@
 
 import ast
 import importlib
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -96,6 +97,14 @@ def test_the_first_five_steps_need_numpy_only():
             if isinstance(node, ast.Import | ast.ImportFrom):
                 names = [node.module] if isinstance(node, ast.ImportFrom) else [alias.name for alias in node.names]
                 assert set(names) <= allowed
+
+
+def test_the_tour_is_one_page_with_all_the_steps_that_loads_nothing():
+    page = (LEARN / "tour.html").read_text(encoding="utf-8")
+    assert not re.search(r"""<script|<link|@import|url\(|\bsrc=|\bhref="(?!#)""", page)
+    assert [name for name in re.findall(r'<section id="(\w+)">', page) if name.startswith("step")] == list(LIMITS)
+    for name in LIMITS:
+        assert f"python examples/learn/{name}.py" in page
 
 
 # ---------------------------------------------------------------------------------------------- step by step

@@ -62,7 +62,14 @@ And this is its exponential. Its rule asks for the result by the name `out`, so 
 NumPy is made fast.
 """,
         ),
-        Entry("primitive", "autograd", "This is how the file begins in which `primitive` stands.", head=True),
+        Entry(
+            "primitive",
+            "autograd",
+            """
+This is how the file begins in which `primitive` stands. It names the other files of the engine and what is in them.
+""",
+            head=True,
+        ),
         Entry(
             "primitive",
             "autograd",
@@ -131,22 +138,37 @@ for all options. A *bias* is a number for each filter that is added to its answe
 EXPLAIN = Chapter(
     "explain",
     "The library's answer: step 5, plus any network",
-    "",
+    """
+The last file does what `explain` in step 5 does, for any convolution in any network.
+""",
     [
         Entry(
             "explain",
             "channels",
+            "The answer of one channel to its own slice is called its *response* here.",
+            head=True,
+        ),
+        Entry(
+            "explain",
+            "channels",
             """
-This does what `explain` in step 5 does, for any convolution in any network. You give the convolution, what enters it,
-and a function that takes its output through the rest of the network to the loss. You get each channel's answers (`r`,
-responses), the gradient that arrived at their sum (`g`), and each channel's part of the gradients of weights and
-pixels.
+You give it a convolution, what enters it, and a function from the output to the loss. Or you give it a network, the
+name of one of its convolutions, what enters the network, and a function from its output to the loss.
+""",
+        ),
+        Entry(
+            "_take_apart",
+            "channels",
+            """
+The network runs once, as it is. `g` is the gradient that arrives at the convolution's output. Then `responses`
+convolves each channel with its own slice, as in step 5. The same `g` is sent back through each response alone: what
+arrives is this channel's part of the gradients of weights and pixels.
 
-It checks itself. The channels' parts must add up to the output and to the gradients that the network really has. If
-they do not, it raises an error.
+The last lines check the result. The parts must add up to the output and to the gradients that the convolution really
+has. If they do not, there is an error.
 
-With this the tour is at its end. What the library finds out with it is told on another page, `examples/why_sum.html`:
-how often channels cancel in trained networks, what it costs, and how other ways to combine them fare.
+This is the end of the tour. What the project found out with it is told on another page, `examples/why_sum.html`: what
+training does to channels that cancel, what the sum costs, and how other ways to combine the channels fare.
 """,
         ),
     ],
