@@ -198,7 +198,7 @@ def library_network(w, v, tied):
 @pytest.mark.parametrize("tied", [False, True])
 def test_training_has_the_librarys_losses_step_for_step(tied, rng):
     two, four = step(2), step(4)
-    images, label = four.opponent_edges(32, rng)
+    images, label = four.make_edges(32, rng)
     w, v = rng.normal(size=(4, 1 if tied else 3, 3, 3)) / 5, rng.normal(size=(4, 1, 1))
     learned, weights, losses = four.train(two.Tensor(w), two.Tensor(v), images, label, steps=30)
     model = library_network(w, v, tied)
@@ -245,7 +245,7 @@ def test_other_reductions_send_back_what_the_librarys_send_back(name, rng):
 @pytest.mark.parametrize("common", [0, 2])
 def test_a_step_moves_a_channels_answer_by_its_own_term_and_the_others(common):
     five, loss = step(5), step(4).loss
-    x, label = five.patches(common)
+    x, label = five.make_patches(common)
     x, zeros, combine = x.astype(float), np.zeros((1, 3, 1, 3)), five.REDUCTIONS["sum"]
     _, back, slopes, _ = five.explain(x, zeros, combine, lambda out: loss(out, label))
     conv = nn.Conv2d(3, 1, (1, 3), bias=False, dtype=mg.float64)
@@ -274,7 +274,7 @@ def test_the_fast_convolution_is_the_librarys_to_the_second_order(size, window, 
 
 
 def test_the_fast_convolution_holds_each_pixel_once_for_a_column_of_the_window_and_not_once_for_a_pixel_of_it():
-    matrices = step(6).columns(np.zeros((4, 3, 10, 10)), 3, 3)
+    matrices = step(6).gather_columns(np.zeros((4, 3, 10, 10)), 3, 3)
     assert len(matrices) == 8 and matrices[0].shape == (3 * 3 * 3, 8 * 4)
     assert all(m.base is matrices[0].base for m in matrices)  # views of one copy
     assert matrices[0].base.size == 10 * 3 * 3 * 8 * 4

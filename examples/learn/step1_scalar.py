@@ -54,7 +54,7 @@ def backward(result):
 
 
 # Our example uses `a` twice and `c` twice. It works on Numbers, and on Python's own numbers as well.
-def example(a, b):
+def calculate(a, b):
     """(a·b + a) · a·b"""
     c = a * b
     return (c + a) * c
@@ -65,12 +65,12 @@ def example(a, b):
 # together -10.
 if __name__ == "__main__":
     a, b = Number(2.0), Number(-3.0)
-    backward(example(a, b))
+    backward(calculate(a, b))
     print("row  how               value  gradient")
     for number in TAPE:
         print(f"{number.row:3}  {number.how:15} {number.value:7.1f} {number.gradient:9.1f}")
 
     # Is it true? Move each input a little to either side, and see how much the result moves for each unit.
     h = 1e-5
-    print("measured: a", round((example(2 + h, -3) - example(2 - h, -3)) / (2 * h), 4), end=", ")
-    print("b", round((example(2, -3 + h) - example(2, -3 - h)) / (2 * h), 4))
+    print("measured: a", round((calculate(2 + h, -3) - calculate(2 - h, -3)) / (2 * h), 4), end=", ")
+    print("b", round((calculate(2, -3 + h) - calculate(2, -3 - h)) / (2 * h), 4))

@@ -128,13 +128,13 @@ Tensor.__neg__ = lambda x: x * -1
 Tensor.__sub__ = lambda x, y: x + -y
 
 
-# Next comes what `backward` was in step 1. `history` finds all tensors that led to the output, and sorts them by their
-# serial numbers, the latest first. This is the tape, read backwards.
+# Next comes what `backward` was in step 1. `trace_back` finds all tensors that led to the output, and sorts them by
+# their serial numbers, the latest first. This is the tape, read backwards.
 #
 # `grad` walks along it. It begins with a 1 for each element of the output, so it gives the gradient of the sum of these
 # elements. If a rule's answer is larger than the argument that it is for, then the argument was broadcast, and `grad`
 # sums the answer to the argument's shape. This happens here, once for all operations: no rule has to think of it.
-def history(output):
+def trace_back(output):
     """All tensors that led to `output`, the latest first."""
     seen, todo = {output}, [output]
     while todo:
@@ -147,7 +147,7 @@ def history(output):
 def grad(output, inputs):
     """The gradient of the sum of `output` with respect to each of the inputs, as Tensors."""
     gradients = {output: Tensor(np.ones(output.shape))}
-    for tensor in history(output):
+    for tensor in trace_back(output):
         for parent, rule in tensor.edges:
             part = rule(gradients[tensor])
             if part.shape != parent.shape:

@@ -18,11 +18,11 @@ from step2_arrays import Tensor, draw, grad, primitive
 #
 #     i = stride·p + k - padding
 #
-# `meeting` writes this as a table of ones and zeros with three axes: 1 where pixel i, position p and place k meet. For
-# example, let a window of 2 move over 4 pixels. Then pixel 2 lies under place 1 of the window at position 1, and under
-# place 0 of the window at position 2. So two ones belong to pixel 2. This table is all that has to be known about
-# windows.
-def meeting(size, window, stride=1, padding=0):
+# `mark_meetings` writes this as a table of ones and zeros with three axes: 1 where pixel i, position p and place k
+# meet. For example, let a window of 2 move over 4 pixels. Then pixel 2 lies under place 1 of the window at position 1,
+# and under place 0 of the window at position 2. So two ones belong to pixel 2. This table is all that has to be known
+# about windows.
+def mark_meetings(size, window, stride=1, padding=0):
     """A table (I, P, K): 1 where place k of the window at position p is pixel i of the image, else 0."""
     i, p, k = np.ogrid[:size, : (size + 2 * padding - window) // stride + 1, :window]
     return (i == stride * p + k - padding).astype(float)
@@ -35,8 +35,8 @@ def meeting(size, window, stride=1, padding=0):
 #     S = Σ x[n,c,i,j] · w[o,c,k,l] · y[n,o,p,q]
 #           · rows[i,p,k] · columns[j,q,l]
 #
-# The sum runs over all ten letters. `rows` and `columns` are tables of `meeting`: they leave only terms in which pixel
-# and weight meet.
+# The sum runs over all ten letters. `rows` and `columns` are tables of `mark_meetings`: they leave only terms in which
+# pixel and weight meet.
 #
 # Leave out the factor y, and sum over all letters that y does not have. For each n, o, p and q, what is left is the
 # filter's answer. So this is the convolution. Note that it sums over c, the channels.
@@ -69,7 +69,7 @@ def convolution_weight(y, x, how):
 
 def conv2d(x, w, stride=1, padding=0):
     """Images (N, C, I, J), filters (O, C, K, L) -> answers (N, O, P, Q)."""
-    return convolution(x, w, [meeting(*s, stride, padding) for s in zip(x.shape[2:], w.shape[2:], strict=True)])
+    return convolution(x, w, [mark_meetings(*s, stride, padding) for s in zip(x.shape[2:], w.shape[2:], strict=True)])
 
 
 # Here is the case that this project is about. The image is one row of 8 pixels. An edge rises in red, nothing happens
@@ -87,7 +87,8 @@ if __name__ == "__main__":
     for name, answer in zip(["red", "green", "blue", "sum", "second"], [*slices, *answers.array[0]], strict=True):
         print(f"{name:7} {draw(answer)}  {answer.ravel().tolist()}")
 
-    # Last, S itself. For y we take the answers, to have some numbers. Each of the three operations leaves one factor
-    # out. Multiply its result by that factor and add up, and it must be S again, each time.
+    # Last, S itself. For y we take the answers, to have some numbers. The sum of answers · y is S, so its gradients
+    # come from the other two operations. Each of the three leaves one factor out. Multiply what it gives by that factor
+    # and add up: it must be S again, each time.
     dx, dw = grad(answers * answers.array, [x, w])
     print("S =", *[(factor * rest).array.sum() for factor, rest in ((answers, answers), (x, dx), (w, dw))])

@@ -16,7 +16,7 @@ SIZE, FILTERS, STEPS, RATE = 8, 4, 100, 1.0
 
 # First the data. `label` is +1 where the edge rises in red, and -1 where it falls. The edge stands at a random place,
 # and there is some noise on every pixel.
-def opponent_edges(n, rng):
+def make_edges(n, rng):
     """Images (n, 3, SIZE, SIZE) and their labels (n, 1, 1, 1): +1 where red rises from left to right, else -1."""
     label = rng.choice([-1.0, 1.0], (n, 1, 1, 1))
     place = rng.uniform(2, SIZE - 3, (n, 1, 1, 1))
@@ -32,7 +32,7 @@ def opponent_edges(n, rng):
 #
 # `w` has a slice for each channel, (F, 3, 3, 3). It may also have one slice for all channels, (F, 1, 3, 3). Then
 # multiplying by ones broadcasts it.
-def network(images, w, v):
+def score(images, w, v):
     """Images (n, 3, SIZE, SIZE), filters (F, 3 or 1, 3, 3) and weights (F, 1, 1) -> scores (n, 1, 1, 1)."""
     maps = relu(conv2d(images, w * np.ones((1, 3, 1, 1))))  # (n, F, P, Q)
     seen = sum_to(maps, (*maps.shape[:2], 1, 1)) * (1 / np.prod(maps.shape[2:]))  # (n, F, 1, 1)
@@ -52,7 +52,7 @@ def train(w, v, images, label, steps=STEPS):
     """The weights after some steps of descent from `w` and `v`, and the loss before each step."""
     losses = []
     for _ in range(steps):
-        now = loss(network(images, w, v), label)
+        now = loss(score(images, w, v), label)
         losses.append(float(now.array))
         w, v = [Tensor(p.array - RATE * g.array) for p, g in zip([w, v], grad(now, [w, v]), strict=True)]
     return w, v, losses
@@ -63,14 +63,14 @@ def train(w, v, images, label, steps=STEPS):
 # all edges cancel, but each slice can learn by itself.
 if __name__ == "__main__":
     rng = np.random.default_rng(0)
-    images, label = opponent_edges(64, rng)
-    unseen, truth = opponent_edges(500, rng)
+    images, label = make_edges(64, rng)
+    unseen, truth = make_edges(500, rng)
     w, v = rng.normal(size=(FILTERS, 3, 3, 3)) / 5, rng.normal(size=(FILTERS, 1, 1)) / 2
     starts = {"random": w, "one for all": w[:, :1], "equal at first": w[:, :1] * np.ones((1, 3, 1, 1))}
     print("slices          first loss  last loss  right on unseen images")
     for name, start in starts.items():
         learned, weights, losses = train(Tensor(start), Tensor(v), images, label)
-        right = np.mean(network(unseen, learned, weights).array * truth > 0)
+        right = np.mean(score(unseen, learned, weights).array * truth > 0)
         print(f"{name:15} {losses[0]:10.3f} {losses[-1]:10.3f} {right:12.1%}")
 
     # With one slice for all channels the network can only guess: about half of the images are right by chance. With

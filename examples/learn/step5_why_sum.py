@@ -43,7 +43,7 @@ def explain(x, w, combine, loss):
 # edge rises in red and falls in blue, -1 where it is the other way round. With `common` above 0, the channels also have
 # something in common: an edge of that height is added to all three. It rises in half of the patches and falls in the
 # other half, and it has nothing to do with the label.
-def patches(common):
+def make_patches(common):
     """Eight patches (8, 3, 1, 3) and their labels (8, 1, 1, 1)."""
     label, shared = np.tile([1, -1], 4), np.tile([1, 1, -1, -1], 2)
     heights = np.outer(label, [1, 0, -1]) + common * shared[:, None]  # (8, 3)
@@ -57,31 +57,34 @@ def patches(common):
 # the answers are: the mean is the sum in other units. Under the maximum the winner gets all. The others learn nothing
 # from this patch, and who wins depends on the patch.
 if __name__ == "__main__":
-    x, label = patches(common=0)
+    x, label = make_patches(common=0)
     for name, combine in REDUCTIONS.items():
         answers, back, *_ = explain(x[:2], np.tile([-1, 0, 1], (1, 3, 1, 1)), combine, lambda out: out)
         for i, edge in enumerate(["rises", "falls"]):
             pairs = [(a.array[i].item(), g.array[i].item()) for a, g in zip(answers, back, strict=True)]
             print(f"{name:5} red {edge}:", *[f"{answer:2.0f} gets {g:.2f}" for answer, g in pairs], sep="   ")
 
-    # What does a step of training do to a channel's answer? The slice moves against its gradient. This gradient is a
-    # sum over all patches s of the training: g(s), the gradient that arrived at the answer to s, times the channel's
-    # pixels in s. So the channel's answer to one patch x changes by
+    # What does a step of training do to a channel's answer? The slice moves against its gradient. The gradient is a sum
+    # over all patches s of the training: g(s), the gradient that arrived at the answer to s, times the channel's pixels
+    # in s. (This is the rule for w of step 3, for a window as large as the patch.) So the channel's answer to one patch
+    # x changes by
     #
     #     -rate · Σ g(s) · (pixels of s · pixels of x)
     #
-    # where the last product is summed over the pixels of the channel. One term is the patch's *own*, s = x. There the
-    # pixels are squared, so they cannot be negative. So the own terms of all channels have the same sign: they move all
-    # answers the way in which the loss wants the sum to go. Only the *other* patches can move one channel up and
-    # another one down.
+    # where the last product is added up over the pixels of the channel. One term of the sum is the patch's *own*, s =
+    # x. Its pixels are squared, so they cannot be negative. So the own terms of all channels have the same sign: they
+    # move all answers the way in which the loss wants their sum to go. Only the *other* patches can move one channel up
+    # and another one down.
     #
-    # We begin with weights of zero and take one step with rate 1. The tables are about the first patch, which has label
-    # +1. Without a common edge, all patches agree: red goes up, blue goes up, and the sum with them. With a common
-    # edge, the others push blue down. Look at the sum of the three: the common edge, which is in all channels, is
-    # cancelled in it, and the difference that the label needs is kept. So it is the other patches that teach a filter
-    # to cancel, and they teach it to cancel what does not matter.
+    # We begin with weights of zero and take one step with rate 1. The tables are about the first patch. Its label is
+    # +1, so the sum should rise. Without a common edge all patches agree: red goes up by 1, blue by 1, the sum by 2.
+    #
+    # With a common edge of 2 this patch rises in all three channels: 3 in red, 2 in green, 1 in blue. So its own terms
+    # say: more of all three. But the others bring green back to 0 and push blue below 0. The sum goes up by 3 + 0 - 1,
+    # which is 2 as before. What is common to the channels has cancelled, and what the label needs is kept. So it is the
+    # *other* patches that teach a filter to cancel, and they teach it to cancel what does not matter.
     for common in (0, 2):
-        x, label = patches(common)
+        x, label = make_patches(common)
         _, back, slopes, _ = explain(x, np.zeros((1, 3, 1, 3)), REDUCTIONS["sum"], lambda out, y=label: loss(out, y))
         print(f"common edge {common}: own + others = together; measured")
         for c, name in enumerate(["red", "green", "blue"]):

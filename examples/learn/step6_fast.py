@@ -30,7 +30,7 @@ import minigrad as mg
 # Now take all windows in row p. They see rows p, p + 1, … of the image, K of them. In our array these lie one after the
 # other, in one piece, and that piece *is* the matrix of K·C·L rows. The windows in row p + 1 see the piece that begins
 # one row later. Nothing has to be copied again. So each pixel is copied L times, and not K·L times.
-def columns(x, k, l):
+def gather_columns(x, k, l):
     """For each row of windows a matrix (K·C·L, Q·N) of what these windows see; x is (N, C, I, J)."""
     n, c, i, j = x.shape
     rows = np.ascontiguousarray(x.transpose(2, 1, 3, 0))  # (I, C, J, N)
@@ -45,7 +45,7 @@ def columns(x, k, l):
 def convolution(x, w):
     o, c, k, l = w.shape
     filters = w.transpose(0, 2, 1, 3).reshape(o, k * c * l)
-    answers = np.stack([filters @ matrix for matrix in columns(x, k, l)])  # (P, O, Q·N): here is the sum over c
+    answers = np.stack([filters @ matrix for matrix in gather_columns(x, k, l)])  # (P, O, Q·N): here is the sum over c
     return answers.reshape(len(answers), o, -1, len(x)).transpose(3, 1, 0, 2)  # (N, O, P, Q)
 
 
@@ -55,7 +55,7 @@ def convolution_weight(y, x):
     (n, o, p, q), (_, c, i, j) = y.shape, x.shape
     k, l = i - p + 1, j - q + 1
     gradients = y.transpose(2, 1, 3, 0).reshape(p, o, q * n)
-    total = sum(g @ matrix.T for g, matrix in zip(gradients, columns(x, k, l), strict=True))  # (O, K·C·L)
+    total = sum(g @ matrix.T for g, matrix in zip(gradients, gather_columns(x, k, l), strict=True))  # (O, K·C·L)
     return total.reshape(o, k, c, l).transpose(0, 2, 1, 3)
 
 

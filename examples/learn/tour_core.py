@@ -12,9 +12,9 @@ It was written to answer a question about images. A network looks at an image th
 up what it finds in red, in green and in blue. Why does it *add*? If an edge rises in red where it falls in blue, the
 two cancel. Is that information not lost? Steps 3 to 5 are about this.
 
-On the left is what there is to say, on the right is the code. Below the code stands what it prints when it is run. The
-pictures are drawn by the library. Nothing here is copied by hand: this page is made from the programs, and a check
-fails when it is not up to date.
+On the left is what there is to say, on the right is the code (on a narrow screen, one below the other). Below the code
+stands what it prints when it is run. The pictures are drawn by the library. Nothing here is copied by hand: this page
+is made from the programs, and a check fails when it is not up to date.
 """
 
 

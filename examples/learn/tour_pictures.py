@@ -2,7 +2,7 @@
 
 import numpy as np
 from step2_arrays import Tensor
-from step4_train import FILTERS, opponent_edges, train
+from step4_train import FILTERS, make_edges, train
 
 import minigrad as mg
 from minigrad import nn, viz
@@ -40,7 +40,7 @@ def draw_filter(weights):
 def learn_filter():
     """The filter with the largest weight in the answer, learned from three equal slices as in step 4."""
     rng = np.random.default_rng(0)
-    images, label = opponent_edges(64, rng)
+    images, label = make_edges(64, rng)
     w, v = rng.normal(size=(FILTERS, 1, 3, 3)) / 5, rng.normal(size=(FILTERS, 1, 1)) / 2
     learned, weights, _ = train(Tensor(w * np.ones((1, 3, 1, 1))), Tensor(v), images, label)
     return learned.array[[weights.array.argmax()]]
@@ -70,7 +70,7 @@ PICTURES = {
             """The same example, calculated and drawn by the library. Values flow down. The gradients flow back up along
             the arrows: a thick arrow carries a large one. `a` receives two contributions, 30 through the product and -6
             through the sum, and they make 24. An arrow is blue where its contribution has the sign of the total, and
-            orange where it has the other.""",
+            orange where it has the other. (ρ says how much is left when contributions are added: 1 is all of it.)""",
             draw_scalars,
         )
     ],
@@ -86,18 +86,20 @@ PICTURES = {
         (
             """The library draws a convolution channel by channel. Here is the first filter on a larger image: `x` is a
             channel of the image, `w` the slice of weights for it, `r` the slice's answer. Blue is positive and orange
-            negative. The sum Σ is empty: all is cancelled.
+            negative. The sum Σ is empty: all has cancelled.
 
-            Look at the gradient that comes *back*, too: every channel gets the same, and it is not zero. The next two
-            steps are about that.""",
+            Look at the gradient that comes *back*, too. It is not zero, and it arrives at every `r` alike. The weights
+            of a slice receive it times the pixels of their channel: ‖dW‖ says how much that is. So red and blue get
+            much, and green gets nothing, for it has no edge. The next two steps are about this.""",
             lambda: draw_filter(np.tile([-1.0, 0.0, 1.0], (1, 3, 3, 1))),
         )
     ],
     "step4_train": [
         ("""The network as the library draws it, made of the library's own layers.""", draw_network),
         (
-            """And one filter that was learned from three equal slices, on the image of the last picture. The slice for
-            blue has turned round. Red's answer and blue's now have the same sign, and the sum keeps both.""",
+            """And one filter that was learned from three equal slices. It looks at the image of step 3's picture. The
+            slice for blue has turned round. So the answers of red and blue have the same sign, and the sum keeps
+            both.""",
             lambda: draw_filter(learn_filter()),
         ),
     ],
