@@ -35,7 +35,7 @@ def mark_meetings(size, window, stride=1, padding=0):
 #     S = Σ x[n,c,i,j] · w[o,c,k,l] · y[n,o,p,q]
 #           · rows[i,p,k] · columns[j,q,l]
 #
-# The sum runs over all ten letters. `rows` and `columns` are tables of `mark_meetings`: they leave only terms in which
+# The sum runs over all nine letters. `rows` and `columns` are tables of `mark_meetings`: they leave only terms in which
 # pixel and weight meet.
 #
 # Leave out the factor y, and sum over all letters that y does not have. For each n, o, p and q, what is left is the
@@ -51,7 +51,7 @@ def mark_meetings(size, window, stride=1, padding=0):
 #
 # `einsum` takes such a formula literally: the letters of each factor, an arrow, and the letters that stay.
 # (`"ik,kj->ij"` would be the product of two matrices: it sums over k. `*how` stands for the two tables. `optimize` lets
-# NumPy choose the order in which it multiplies.)
+# NumPy choose the order in which it multiplies, with up to 10⁹ numbers on the way.)
 @primitive(x=lambda g, w, how: convolution_input(g, w, how), w=lambda g, x, how: convolution_weight(g, x, how))
 def convolution(x, w, how):
     return np.einsum("ncij,ockl,ipk,jql->nopq", x, w, *how, optimize=("optimal", 1e9))

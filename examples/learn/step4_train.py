@@ -26,9 +26,9 @@ def make_edges(n, rng):
 
 
 # The network has three layers. The first is a convolution: each filter's answers. The second is `relu`, which keeps the
-# positive answers, and then their mean over all positions. It says how much a filter has seen of its pattern. In the
-# third, `v` has a weight for each filter. The weighted sum is one *score* for each image. A positive score is to mean
-# that red rises.
+# positive answers; their mean over all positions says how much a filter has seen of its pattern. In the third, `v` has
+# a weight for each filter, and the weighted sum is one *score* for each image. A positive score is to mean that red
+# rises.
 #
 # `w` has a slice for each channel, (F, 3, 3, 3). It may also have one slice for all channels, (F, 1, 3, 3). Then
 # multiplying by ones broadcasts it.

@@ -23,9 +23,9 @@ def maximum(x, y):
 
 
 REDUCTIONS = {
-    "sum": lambda r, g, b: r + g + b,
-    "mean": lambda r, g, b: (r + g + b) * (1 / 3),
-    "max": lambda r, g, b: maximum(maximum(r, g), b),
+    "sum": lambda red, green, blue: red + green + blue,
+    "mean": lambda red, green, blue: (red + green + blue) * (1 / 3),
+    "max": lambda red, green, blue: maximum(maximum(red, green), blue),
 }
 
 
@@ -71,7 +71,7 @@ if __name__ == "__main__":
     #
     #     -rate · Σ g(s) · (pixels of s · pixels of x)
     #
-    # where the last product is added up over the pixels of the channel. One term of the sum is the patch's *own*, s =
+    # where the last product is added up over the pixels of the channel. One term of the sum is the patch's *own*: s is
     # x. Its pixels are squared, so they cannot be negative. So the own terms of all channels have the same sign: they
     # move all answers the way in which the loss wants their sum to go. Only the *other* patches can move one channel up
     # and another one down.
