@@ -116,7 +116,7 @@ def mark_up(text):
     """Paragraphs of plain text as HTML: `code`, *emphasis*, lines indented by four as a formula, lists with dashes."""
     blocks = []
     for block in re.split(r"\n\s*\n", text.strip("\n")):
-        escaped = html.escape(block, quote=False)
+        escaped = html.escape(inspect.cleandoc(block), quote=False)
         if block.startswith("    "):
             blocks.append(f'<pre class="formula">{escaped}</pre>')
             continue
