@@ -143,6 +143,7 @@ from minigrad.random import Generator, default_generator, get_rng_state, initial
 from minigrad.saving import load, save
 from minigrad.tensor import Tensor
 from minigrad.tensor.creation import *
+from minigrad.tensor.distributions import *
 from minigrad.tensor_types import (
     BoolTensor,
     ByteTensor,
@@ -164,6 +165,7 @@ int8, int16, int32, int64 = _np.dtype("int8"), _np.dtype("int16"), _np.dtype("in
 uint8, bool = _np.dtype("uint8"), _np.dtype("bool")
 float, double, half = float32, float64, float16
 int, long, short = int32, int64, int16
+mm = bmm = mv = dot = matmul
 inf, nan, pi = _np.inf, _np.nan, _np.pi
 
 __version__ = "0.1.0"
@@ -172,26 +174,27 @@ __all__ = [  # noqa: RUF022 (a list for type checkers)
     "BoolTensor", "ByteTensor", "CharTensor", "DoubleTensor", "FloatTensor", "Generator", "HalfTensor",
     "IntTensor", "LongTensor", "ShortTensor", "Tensor", "abs", "absolute", "accelerator", "add", "all",
     "amax", "amin", "any", "arange", "argmax", "argmin", "argsort", "as_tensor", "autograd", "backends",
-    "bitwise_and", "bitwise_not", "bitwise_or", "bitwise_xor", "bool", "broadcast_to", "cat", "ceil",
-    "chunk", "clamp", "clip", "clone", "conv1d", "conv2d", "conv_transpose2d", "cos", "cuda", "cumsum",
-    "data", "default_generator", "detect_anomaly", "device", "div", "divide", "double", "einsum",
-    "empty", "empty_like", "enable_grad", "eq", "erf", "exp", "expm1", "eye", "flatten", "flip",
-    "float", "float16", "float32", "float64", "floor", "floor_divide", "from_numpy", "full",
-    "full_like", "func", "functional", "gather", "ge", "get_default_device", "get_default_dtype",
-    "get_num_threads", "get_rng_state", "grad", "gradcheck", "gradgradcheck", "graph", "gt", "half",
-    "index_put", "index_select", "inf", "inference_mode", "initial_seed", "int", "int16", "int32",
-    "int64", "int8", "is_grad_enabled", "isfinite", "isinf", "isnan", "kernels", "le", "linspace",
-    "load", "log", "log1p", "log_softmax", "logical_and", "logical_not", "logical_or", "logical_xor",
-    "logsumexp", "long", "lt", "manual_seed", "masked_fill", "matmul", "max", "maximum", "mean",
-    "median", "min", "minimum", "movedim", "mps", "mul", "multiply", "nan", "ne", "neg", "negative",
-    "nn", "no_grad", "norm", "ones", "ones_like", "ops", "optim", "outer", "permute", "pi", "pow",
-    "primitive", "prod", "rand", "rand_like", "randint", "randint_like", "randn", "randn_like",
-    "random", "randperm", "reciprocal", "relu", "remainder", "reshape", "roll", "round", "rsqrt",
-    "save", "seed", "set_default_device", "set_default_dtype", "set_default_tensor_type",
-    "set_grad_enabled", "set_num_threads", "set_rng_state", "short", "sigmoid", "sign", "sin",
-    "softmax", "sort", "split", "sqrt", "square", "squeeze", "stack", "std", "sub", "subtract", "sum",
-    "take_along_dim", "tan", "tanh", "tensor", "tile", "transpose", "tril", "triu", "trunc", "uint8",
-    "unbind", "unflatten", "unsqueeze", "utils", "var", "viz", "where", "xpu", "zeros", "zeros_like",
+    "bernoulli", "bitwise_and", "bitwise_not", "bitwise_or", "bitwise_xor", "bmm", "bool",
+    "broadcast_to", "cat", "ceil", "chunk", "clamp", "clip", "clone", "conv1d", "conv2d",
+    "conv_transpose2d", "cos", "cuda", "cumsum", "data", "default_generator", "detect_anomaly",
+    "device", "div", "divide", "dot", "double", "einsum", "empty", "empty_like", "enable_grad", "eq",
+    "erf", "exp", "expm1", "eye", "flatten", "flip", "float", "float16", "float32", "float64", "floor",
+    "floor_divide", "from_numpy", "full", "full_like", "func", "functional", "gather", "ge",
+    "get_default_device", "get_default_dtype", "get_num_threads", "get_rng_state", "grad", "gradcheck",
+    "gradgradcheck", "graph", "gt", "half", "index_put", "index_select", "inf", "inference_mode",
+    "initial_seed", "int", "int16", "int32", "int64", "int8", "is_grad_enabled", "isfinite", "isinf",
+    "isnan", "kernels", "le", "linspace", "load", "log", "log1p", "log_softmax", "logical_and",
+    "logical_not", "logical_or", "logical_xor", "logsumexp", "long", "lt", "manual_seed", "masked_fill",
+    "matmul", "max", "maximum", "mean", "median", "min", "minimum", "mm", "movedim", "mps", "mul",
+    "multinomial", "multiply", "mv", "nan", "ne", "neg", "negative", "nn", "no_grad", "norm", "normal",
+    "ones", "ones_like", "ops", "optim", "outer", "permute", "pi", "pow", "primitive", "prod", "rand",
+    "rand_like", "randint", "randint_like", "randn", "randn_like", "random", "randperm", "reciprocal",
+    "relu", "remainder", "reshape", "roll", "round", "rsqrt", "save", "seed", "set_default_device",
+    "set_default_dtype", "set_default_tensor_type", "set_grad_enabled", "set_num_threads",
+    "set_rng_state", "short", "sigmoid", "sign", "sin", "softmax", "sort", "split", "sqrt", "square",
+    "squeeze", "stack", "std", "sub", "subtract", "sum", "take_along_dim", "tan", "tanh", "tensor",
+    "tile", "transpose", "tril", "triu", "trunc", "uint8", "unbind", "unflatten", "unsqueeze", "utils",
+    "var", "viz", "where", "xpu", "zeros", "zeros_like",
 ]  # fmt: skip
 
 _INSTEAD = {
@@ -204,14 +207,11 @@ _INSTEAD = {
     **dict.fromkeys(["DataLoader", "Dataset", "TensorDataset"], "batches are in utils.data: utils.data.DataLoader"),
     **dict.fromkeys(["jacobian", "hessian", "vjp", "jvp", "hvp"], "it is in func"),
     **dict.fromkeys(["concat", "concatenate", "hstack", "vstack"], "use cat or stack"),
-    **dict.fromkeys(["mm", "bmm", "mv", "dot"], "use matmul, or the operator @"),
     **dict.fromkeys(["allclose", "isclose", "unique", "nonzero"], "use NumPy's on x.detach().numpy()"),
     **dict.fromkeys(["swapaxes", "swapdims"], "use transpose"),
     **dict.fromkeys(["complex64", "complex128"], "numbers are real"),
     "autocast": "use x.to(dtype)",
-    "bernoulli": "use rand(size) < p",
     "equal": "use (x == y).all()",
-    "normal": "use mean + std * randn(size)",
     "summary": "it is in nn",
     "topk": "use sort(descending=True)",
 }

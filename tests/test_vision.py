@@ -183,6 +183,7 @@ def test_mnist_is_read_from_its_files(digits):
     ((images, labels),) = DataLoader(test, batch_size=3)
     assert images.shape == (3, 1, 28, 28) and labels.tolist() == [1, 2, 3]
     np.testing.assert_allclose(images[:, 0, 0, 0].numpy(), np.arange(3) / np.float32(255))
+    assert train.train_data is train.data and test.test_labels is test.targets
     assert train.class_to_idx["3 - three"] == 3 and "Number of datapoints: 5" in repr(train)
     assert len(datasets.MNIST(digits / "MNIST" / "raw")) == 5  # the folder itself will do
 

@@ -26,3 +26,4 @@ from minigrad.autograd.tape import backward as backward
 from minigrad.autograd.tape import grad as grad
 from minigrad.autograd.tape import primitive as primitive
 from minigrad.autograd.tape import reachable as reachable
+from minigrad.autograd.variable import Variable as Variable

@@ -90,6 +90,9 @@ class MNIST(VisionDataset):
         """The number of each class by its name."""
         return {name: i for i, name in enumerate(self.classes)}
 
+    train_data = test_data = property(lambda self: self.data)  # the older names
+    train_labels = test_labels = property(lambda self: self.targets)
+
     @property
     def raw_folder(self) -> str:
         """Where the files are downloaded to."""
