@@ -50,7 +50,8 @@ def test_the_default_is_bounded_by_affinity_and_by_a_containers_quota(tmp_path, 
 @pytest.mark.parametrize("wish, count", [("3", 3), ("4,2", 4), ("", None), ("0", None), ("many", None)])
 def test_omp_num_threads_is_heeded(monkeypatch, wish, count):
     monkeypatch.setenv("OMP_NUM_THREADS", wish)
-    assert threads._default_count() == (count or threads.count_cpus())
+    monkeypatch.setattr(threads, "_count", None)
+    assert threads.get_num_threads() == (count or threads.count_cpus())
 
 
 @pytest.mark.parametrize("count", [1, 2, 5])

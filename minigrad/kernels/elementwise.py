@@ -1,4 +1,7 @@
-"""Elementwise work: block by block, so that what is between its steps stays in cache, and shared where it is much."""
+"""Elementwise work: block by block, so that what is between its steps stays in cache, and shared where it is much.
+
+The results lie in memory as their arguments do.
+"""
 
 from __future__ import annotations
 
@@ -11,20 +14,25 @@ from minigrad.kernels.threads import BLOCK, share_slices
 
 
 def by_blocks(function: Callable[[Array], Array], x: Array) -> Array:
-    """`function(x)` for an elementwise one of many steps or a costly one: on large arrays block by block, over the
-    threads, so that what is between the steps stays in cache. The result has the dtype of x."""
-    block = 2 * BLOCK
-    if x.size >= 2 * block and x.dtype.kind == "f":
-        out = np.empty_like(x)
-        if flat := flatten_alike(out, x):
-            target, source = flat
+    """`function(x)`, for a function that works element by element, in many steps or a costly one, and keeps the dtype.
 
-            def task(s: slice) -> None:
-                target[s] = function(source[s])
+    Large arrays are taken block by block, over the threads, so that what is between the steps stays in cache.
+    """
+    if x.size < 4 * BLOCK or x.dtype.kind != "f":
+        return function(x)
+    out = np.empty_like(x)
+    lines = flatten_alike(x, out)
+    if lines is None:  # not dense in memory
+        return function(x)
+    map_blocks(function, *lines)
+    return out
 
-            share_slices(task, x.size, block, 4 * block)
-            return out
-    return function(x)
+
+def map_blocks(function: Callable[[Array], Array], x: Array, out: Array) -> None:
+    def fill(block: slice) -> None:
+        out[block] = function(x[block])
+
+    share_slices(fill, x.size, 2 * BLOCK, 8 * BLOCK)
 
 
 def relu(x: Array) -> Array:
@@ -35,17 +43,21 @@ def relu(x: Array) -> Array:
 
 
 def gate(x: Array, y: Array) -> Array:
-    """x where y is not negative or zero, else 0: the gradient of `relu` with y its result."""
-    if x.dtype == y.dtype and x.dtype.kind == "f" and x.size > BLOCK // 4:
+    """x where y is above 0 or NaN, and 0 elsewhere: the gradient of `relu` with y its result."""
+    if x.size > BLOCK // 4 and x.dtype == y.dtype and x.dtype.kind == "f":
         out = np.empty_like(x)
-        if flat := flatten_alike(x, y, out):
-            bits = integers_like(x.dtype)
-            source, sign, target = flat[0].view(bits), flat[1], flat[2].view(bits)
-
-            def task(s: slice) -> None:
-                closed = np.less_equal(sign[s], 0, out=borrow("closed", (s.stop - s.start,), np.dtype(bool)))
-                np.multiply(source[s], np.logical_not(closed, out=closed), out=target[s])
-
-            share_slices(task, x.size, 2 * BLOCK)
+        if lines := flatten_alike(x, y, out):
+            gate_bits(*lines)
             return out
     return np.where(np.less_equal(y, 0), x.dtype.type(0), x)
+
+
+def gate_bits(x: Array, y: Array, out: Array) -> None:
+    """`gate` as a product of bits with 0 or 1, which takes no branch; see `integers_like`."""
+    bits = integers_like(x.dtype)
+
+    def fill(block: slice) -> None:
+        closed = np.less_equal(y[block], 0, out=borrow("closed", (block.stop - block.start,), np.dtype(bool)))
+        np.multiply(x[block].view(bits), np.logical_not(closed, out=closed), out=out[block].view(bits))
+
+    share_slices(fill, x.size, 2 * BLOCK)

@@ -1,7 +1,7 @@
 """Sums by channel and the normalisation of a batch that is built on them.
 
-Where the mean is no larger than two deviations, sums of products need not be centred first: what then cancels is at
-most a factor of five. That saves a pass over the image, and is looked at every time.
+Where the mean is no larger than two deviations, sums of products need not be centred first: they are at most five times
+what is left of them. That saves a pass over the images. It is checked every time.
 """
 
 from __future__ import annotations

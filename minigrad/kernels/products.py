@@ -1,4 +1,4 @@
-"""Matrix products on our own threads."""
+"""Matrix products, shared over our own threads instead of those of BLAS, which spin on after their work."""
 
 from __future__ import annotations
 
@@ -9,21 +9,28 @@ from minigrad.kernels.threads import PRODUCTS, SMALL, one_blas_thread, run
 
 
 def matmul(x: Array, y: Array) -> Array:
-    """`np.matmul` on our threads instead of those of BLAS, which spin on after their work (see threads.py)."""
-    if x.ndim == 2 == y.ndim and x.shape[1] == y.shape[0]:
-        (rows, inner), columns = x.shape, y.shape[1]
-        if rows * inner * columns <= SMALL:
-            return np.matmul(x, y)  # type: ignore[no-any-return]
-        out = np.empty((rows, columns), np.result_type(x, y))
-        # blocks of columns or of rows, large enough that preparing the other factor anew costs little
-        size = max(64, -(-max(rows, columns) // 8), (1 << 20) // (inner * min(rows, columns) + 1))
-        if columns >= rows:
-            task = lambda i: np.matmul(x, y[:, i : i + size], out=out[:, i : i + size])
-        else:
-            task = lambda i: np.matmul(x[i : i + size], y, out=out[i : i + size])
-        run(task, range(0, max(rows, columns), size), share=rows * inner * columns >= PRODUCTS)
-        return out
+    """`np.matmul`, on our threads if the matrices are two, and on one if they are stacked."""
     if 0 in (x.ndim, y.ndim) or x.size * y.shape[-1] <= SMALL:
         return np.matmul(x, y)  # type: ignore[no-any-return]
+    if x.ndim == 2 == y.ndim and x.shape[1] == y.shape[0]:
+        return multiply(x, y)
     with one_blas_thread():
         return np.matmul(x, y)  # type: ignore[no-any-return]
+
+
+def multiply(x: Array, y: Array) -> Array:
+    """The product of two matrices, cut along its longer side into as many blocks for any number of threads."""
+    (rows, inner), columns = x.shape, y.shape[1]
+    out = np.empty((rows, columns), np.result_type(x, y))
+    longer, shorter = max(rows, columns), min(rows, columns)
+    # blocks that are large enough for the other factor, which BLAS prepares anew for each, to cost little
+    size = max(64, -(-longer // 8), (1 << 20) // (inner * shorter + 1))
+
+    def fill(i: int) -> None:
+        if columns >= rows:
+            np.matmul(x, y[:, i : i + size], out=out[:, i : i + size])
+        else:
+            np.matmul(x[i : i + size], y, out=out[i : i + size])
+
+    run(fill, range(0, longer, size), share=rows * inner * columns >= PRODUCTS)
+    return out

@@ -1,9 +1,9 @@
-"""The worker threads that kernels share their work over: how many there are, and how tasks are run on them.
+"""Who does the work: how many threads kernels share it over, and how tasks are run on them.
 
-NumPy lets go of the interpreter lock inside copies, ufuncs and matrix products, so plain threads do run at
-once. While they do, BLAS is held to one thread each. That holds for a single task too: the threads of a BLAS
-library go on spinning for milliseconds after their work is done, and would take the processor from ours
-(measured with OpenBLAS: a kernel right after a two-thread product of 64x1024x10 took 2-3 times as long).
+NumPy lets go of the interpreter lock inside copies, ufuncs and matrix products, so plain threads do run at once. While
+they do, BLAS is held to one thread each. That holds for a single task, too: the threads of a BLAS library go on
+spinning for milliseconds after their work is done, and would take the processor from ours (measured with OpenBLAS: a
+kernel right after a two-thread product of 64 × 1024 × 10 took two to three times as long).
 """
 
 from __future__ import annotations
@@ -12,13 +12,14 @@ import contextvars
 import math
 import os
 import threading
-import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from queue import SimpleQueue
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future, ThreadPoolExecutor
 
 T = TypeVar("T")
 
@@ -28,23 +29,33 @@ PRODUCTS = 1 << 24  # multiplications from which matrix products are worth it, t
 SMALL = 9_000  # multiplications below which BLAS libraries use one thread by themselves
 
 
+class State(threading.local):
+    """What holds for the running thread only."""
+
+    inside = False  # a task is running on it
+
+
+state = State()
+_count: int | None = None  # threads to use; None until somebody sets or asks it
+_pool: ThreadPoolExecutor | None = None  # the workers, all threads but the caller's; None until they are needed
+
+
 def set_num_threads(count: int) -> None:
     """Let the kernels use `count` threads, the caller's included (process-wide; 1 starts none)."""
+    global _count, _pool
     if isinstance(count, bool) or not isinstance(count, int) or count < 1:
         raise ValueError(f"set_num_threads: expected an integer of at least 1, got {count!r}")
-    _settings.count = count
+    if count != _count:
+        _count, _pool = count, None
 
 
 def get_num_threads() -> int:
     """Number of threads that the kernels use: as set, else OMP_NUM_THREADS, else what the process may use."""
-    if _settings.count is None:
-        _settings.count = _default_count()
-    return _settings.count
-
-
-def _default_count() -> int:
-    wish = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
-    return int(wish) if wish.isdecimal() and int(wish) > 0 else count_cpus()
+    global _count
+    if _count is None:
+        wish = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
+        _count = int(wish) if wish.isdecimal() and int(wish) > 0 else count_cpus()
+    return _count
 
 
 def count_cpus(limit: Path = Path("/sys/fs/cgroup/cpu.max")) -> int:
@@ -57,33 +68,70 @@ def count_cpus(limit: Path = Path("/sys/fs/cgroup/cpu.max")) -> int:
     return max(1, min(cpus, math.ceil(quota / period)))
 
 
-def run(task: Callable[[T], object], items: Iterable[T], share: bool = True) -> None:
-    """Call `task(item)` for every item, on up to `get_num_threads()` threads; an error is raised at the end.
+# --------------------------------------------------------------------------------------------------- sharing
 
-    The items are taken up in order, by whichever thread is free: a task must not care which. Calls from
-    several user threads share the workers. A call from inside a task runs where it is, as does one that is
-    not to `share`: on virtual machines a worker was seen to start 0.1 ms after it is called, and to be as late
-    in reporting, so little work is done sooner alone.
+
+def run(task: Callable[[T], object], items: Iterable[T], share: bool = True) -> None:
+    """Call `task(item)` for every item on up to `get_num_threads()` threads, the caller's among them.
+
+    The items are taken up in order by whichever thread is free, and a task must not care which. Several threads may
+    call at once, and share the workers. A call from inside a task runs where it is, and so does one that is not to
+    `share`: a worker was seen to start 0.1 ms after it is called, so little work is done sooner alone. After an error
+    no more items are taken up; it is raised when all threads have stopped.
     """
-    items = list(items)
-    count = min(get_num_threads(), len(items)) if share and not getattr(_inside, "task", False) else 1
-    with one_blas_thread():
-        if count <= 1:
-            for item in items:
-                task(item)
-            return
-        job = _Job(task, items)
-        for _ in range(count - 1):
-            # the caller's context, so that its np.errstate holds in the workers
-            _pool.put(contextvars.copy_context(), job)
+    todo = deque(items)
+    others = min(get_num_threads(), len(todo)) - 1 if share and not state.inside else 0
+
+    def work() -> None:
+        outer, state.inside = state.inside, True
         try:
-            job.work()
-            job.finished.wait()
-        except BaseException:  # Ctrl-C while waiting: nothing may go on writing behind the caller's back
-            job.abandon()
+            while True:
+                try:
+                    item = todo.popleft()
+                except IndexError:
+                    return
+                task(item)
+        finally:
+            todo.clear()  # empty, unless there was an error
+            state.inside = outer
+
+    with one_blas_thread():
+        helpers = call_workers(work, others)
+        try:
+            work()
+            for helper in helpers:
+                if not helper.cancel():  # it has begun, and may have something in hand
+                    helper.result()
+        except BaseException:  # a task's error, or Ctrl-C: nothing may go on writing behind the caller's back
+            todo.clear()
+            stop_workers(helpers)
             raise
-    if job.error is not None:
-        raise job.error
+
+
+def call_workers(work: Callable[[], None], count: int) -> list[Future[None]]:
+    """Have workers call `work` in the caller's context, so that its np.errstate holds there, too."""
+    global _pool
+    helpers: list[Future[None]] = []
+    if count < 1:
+        return helpers
+    pool = _pool
+    if pool is None:
+        from concurrent.futures import ThreadPoolExecutor  # imported here: few programs need it at once
+
+        pool = _pool = ThreadPoolExecutor(max(1, get_num_threads() - 1), "minigrad")
+    try:
+        for _ in range(count):
+            helpers.append(pool.submit(contextvars.copy_context().run, work))
+    except RuntimeError:  # the system gives no more threads: do with those that there are
+        pass
+    return helpers
+
+
+def stop_workers(helpers: Iterable[Future[None]]) -> None:
+    """Come back when those that have begun are done."""
+    for helper in helpers:
+        if not helper.cancel():
+            helper.exception()
 
 
 def share_slices(task: Callable[[slice], object], size: int, block: int, worth: int = WORTH) -> None:
@@ -92,83 +140,11 @@ def share_slices(task: Callable[[slice], object], size: int, block: int, worth: 
     if size >= worth:
         run(task, slices)
     else:
-        for s in slices:
-            task(s)
+        for part in slices:
+            task(part)
 
 
-_inside = threading.local()  # .task: this thread is inside a task
-
-
-class _Job:
-    """A call of `run`: the items still to be taken up, and how many are not done."""
-
-    def __init__(self, task: Callable[[Any], object], items: Iterable[Any]) -> None:
-        self.task = task
-        self.items = deque(items)
-        self.left = len(self.items)
-        self.error: BaseException | None = None
-        self.lock = threading.Lock()
-        self.finished = threading.Event()
-        self.busy: set[int] = set()  # threads that are at work on it
-        if not self.left:
-            self.finished.set()
-
-    def work(self) -> None:
-        """Take up items until there are none."""
-        outer, _inside.task = getattr(_inside, "task", False), True
-        try:
-            self.busy.add(threading.get_ident())
-            while True:
-                try:
-                    item = self.items.popleft()
-                except IndexError:
-                    return
-                try:
-                    if self.error is None:
-                        self.task(item)
-                except BaseException as error:
-                    self.error = error
-                with self.lock:
-                    self.left -= 1
-                    if not self.left:
-                        self.finished.set()
-        finally:
-            _inside.task = outer
-            self.busy.discard(threading.get_ident())
-
-    def abandon(self) -> None:
-        """Take up no more items, and wait for those under way."""
-        self.items.clear()
-        while self.busy:
-            time.sleep(0.001)
-
-
-class _Pool:
-    """Worker threads, started when first needed; they wait for jobs and never keep the process alive."""
-
-    def __init__(self) -> None:
-        self.jobs: SimpleQueue[tuple[contextvars.Context, _Job]] = SimpleQueue()
-        self.lock = threading.Lock()
-        self.workers = 0
-
-    def put(self, context: contextvars.Context, job: _Job) -> None:
-        if self.workers < get_num_threads() - 1:
-            with self.lock:
-                while self.workers < get_num_threads() - 1:
-                    name = f"minigrad-{self.workers + 1}"
-                    try:
-                        threading.Thread(target=self.serve, name=name, daemon=True).start()
-                    except RuntimeError:  # the system gives no more: do with those that there are
-                        break
-                    self.workers += 1
-        if self.workers:
-            self.jobs.put((context, job))
-
-    def serve(self) -> None:
-        while True:
-            context, job = self.jobs.get()
-            context.run(job.work)
-            del context, job  # do not keep the last job's arrays alive while waiting
+# ------------------------------------------------------------------------------------------------------ BLAS
 
 
 @contextmanager
@@ -183,7 +159,9 @@ def one_blas_thread() -> Iterator[None]:
             blas.release()
 
 
-class _Blas:
+class Blas:
+    """The BLAS libraries of the process: how many blocks hold them to one thread, and what they were set to before."""
+
     def __init__(self) -> None:
         self.lock = threading.Lock()
         self.depth = 0
@@ -215,21 +193,17 @@ class _Blas:
                 library.set_num_threads(count)
 
 
-class _Settings:
-    count: int | None = None
+_blas = Blas()
 
 
-_settings, _pool, _blas = _Settings(), _Pool(), _Blas()
-
-
-def _after_fork() -> None:
-    """A forked child has none of its parent's threads, and locks that they held: begin anew."""
+def begin_anew() -> None:
+    """A forked child has none of its parent's threads, and locks that they held."""
     global _pool, _blas
-    outer, _pool, _blas = _blas, _Pool(), _Blas()
-    _inside.task = False
+    outer, _pool, _blas = _blas, None, Blas()
+    state.inside = False
     if outer.depth:
         outer.restore()
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)
+    os.register_at_fork(after_in_child=begin_anew)

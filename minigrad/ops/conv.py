@@ -166,14 +166,8 @@ def read_window(
     """The options of `name` as one value; an error says which of them is wrong."""
     if not isinstance(groups, int | np.integer):
         raise TypeError(f"{name}: groups must be an integer, got {groups!r}")
-    return Window(
-        kernel,
-        pair(name, "stride", stride, 1),
-        pair(name, "padding", padding, 0),
-        pair(name, "dilation", dilation, 1),
-        int(groups),
-        ceil_mode,
-    )
+    pairs = (pair(name, "stride", stride, 1), pair(name, "padding", padding, 0), pair(name, "dilation", dilation, 1))
+    return Window(kernel, *pairs, int(groups), ceil_mode)
 
 
 def pair(name: str, option: str, value: Any, least: int) -> Pair:
