@@ -58,12 +58,9 @@ INSTEAD = {
         ("Tensor.equal", "use (x == y).all()"),
         ("Tensor.topk", "use sort(descending=True)"),
         ("Module.compile", "there is nothing to compile; call the module itself"),
-        ("Module.half Module.bfloat16", "use .to(mg.float32) or .to(mg.float64)"),
+        ("Module.bfloat16", "use .half() or .float()"),
         ("Module.share_memory", "send module.state_dict() to the other process"),
-        (
-            "Module.register_full_backward_hook Module.register_backward_hook",
-            "use register_hook of the Tensor whose gradient is wanted",
-        ),
+        ("Module.register_backward_hook", "use register_full_backward_hook"),
     )
     for name in names.split()
 }

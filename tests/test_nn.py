@@ -128,7 +128,8 @@ def test_a_module_that_contains_itself_is_an_error(use):
 
 
 @pytest.mark.parametrize(
-    ("name", "words"), [("share_memory", "to the other process"), ("half", "to"), ("weights", "no attribute 'weights'")]
+    ("name", "words"),
+    [("share_memory", "to the other process"), ("bfloat16", "half"), ("weights", "no attribute 'weights'")],
 )
 def test_missing_attributes_say_what_to_use(name, words):
     assert not hasattr(Net(), name)
@@ -194,18 +195,6 @@ def test_to_refuses_other_places_and_whole_numbers():
         Net().to("cuda")
     with pytest.raises(TypeError, match=r"Module\.to: expected a floating dtype, got int64"):
         Net().to(mg.int64)
-
-
-def test_hooks_see_and_replace_what_goes_in_and_comes_out():
-    layer, seen = nn.Identity(), []
-    before = layer.register_forward_pre_hook(lambda module, args: (args[0] + 1,))
-    seeing = layer.register_forward_hook(lambda module, args, out: seen.append((module, args[0].item(), out.item())))
-    after = layer.register_forward_hook(lambda module, args, out: out * 10)
-    assert layer(mg.tensor(1.0)).item() == 20 and seen == [(layer, 2.0, 2.0)]
-    for handle in (before, seeing, after):
-        handle.remove()
-    assert layer(mg.tensor(1.0)).item() == 1 and len(seen) == 1
-    assert not nn.Identity()._forward_hooks  # hooks are the module's own
 
 
 def test_a_copy_is_deep_and_a_pickle_the_same():

@@ -81,7 +81,7 @@ def test_the_model_is_left_as_it_was():
     assert model.training and model[0].training and not model[1].training
     assert all(np.array_equal(t.numpy(), before[name]) for name, t in model.state_dict().items())
     assert np.array_equal(mg.get_rng_state(), state)
-    assert not model._forward_hooks and not mg.autograd.state.observers
+    assert not any(model._hooks.values()) and not mg.autograd.state.observers
 
 
 def test_html_escapes_names():

@@ -6,61 +6,56 @@ result stands in the input's memory, too.
 
 from __future__ import annotations
 
-import functools
 import warnings
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, ParamSpec
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import DTypeLike
 
 from minigrad import random
+from minigrad.functional.checks import overwrite
 from minigrad.instead import public
 from minigrad.ops import elementwise, reductions
 from minigrad.ops.elementwise import sigmoid, softplus, tanh, where
 from minigrad.ops.shape import chunk
 from minigrad.tensor import Tensor, from_numpy
-
-_P = ParamSpec("_P")
+from minigrad.tensor.inplace import change, in_place
 
 # ------------------------------------------------------------------------------------------------ element by element
 
 
-def _in_place(function: Callable[_P, Tensor]) -> Callable[_P, Tensor]:
-    """The function whose name ends in an underscore: its result replaces the elements of its input."""
-
-    def apply(*args: _P.args, **kwargs: _P.kwargs) -> Tensor:
-        out: Any = function(*args, **kwargs)
-        return (args[0] if args else kwargs["input"]).copy_(out)  # type: ignore[attr-defined, no-any-return]
-
-    functools.update_wrapper(apply, function)
-    apply.__name__ = apply.__qualname__ = f"{function.__name__}_"
-    apply.__doc__ = f"`{function.__name__}` in place."
-    return apply
-
-
 def relu(input: Tensor, inplace: bool = False) -> Tensor:
     """max(0, x)."""
+    if inplace:
+        return overwrite(input, "relu_", elementwise.relu(input))
     return elementwise.relu(input)
 
 
 def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = False) -> Tensor:
     """x where positive, else `negative_slope` x."""
+    if inplace:
+        return change(input, "leaky_relu_", leaky_relu, negative_slope)
     return elementwise.leaky_relu(input, negative_slope)
 
 
 def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     """x where positive, else `alpha` (exp(x) - 1). Source: Clevert et al. 2016."""
+    if inplace:
+        return change(input, "elu_", elu, alpha)
     return elementwise.elu(input, alpha)
 
 
 def selu(input: Tensor, inplace: bool = False) -> Tensor:
     """1.0507 elu(x) with alpha 1.6733, which keep mean 0 and variance 1. Source: Klambauer et al. 2017."""
+    if inplace:
+        return change(input, "selu_", selu)
     return elementwise.elu(input, 1.6732632423543772) * 1.0507009873554805
 
 
 def celu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     """x where positive, else `alpha` (exp(x / alpha) - 1). Source: Barron 2017."""
+    if inplace:
+        return change(input, "celu_", celu, alpha)
     if alpha == 0:
         raise ValueError("celu: alpha must not be 0")
     return elementwise.elu(input / alpha) * alpha
@@ -68,16 +63,22 @@ def celu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
 
 def silu(input: Tensor, inplace: bool = False) -> Tensor:
     """x sigmoid(x)."""
+    if inplace:
+        return change(input, "silu_", silu)
     return elementwise.silu(input)
 
 
 def mish(input: Tensor, inplace: bool = False) -> Tensor:
     """x tanh(log(1 + exp(x))). Source: Misra 2019."""
+    if inplace:
+        return change(input, "mish_", mish)
     return input * tanh(softplus(input))
 
 
 def hardtanh(input: Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> Tensor:
     """x between `min_val` and `max_val`, else the nearer of the two; no gradient at either."""
+    if inplace:
+        return change(input, "hardtanh_", hardtanh, min_val, max_val)
     if min_val > max_val:
         raise ValueError(f"hardtanh: min_val {min_val} is larger than max_val {max_val}")
     return where(input <= min_val, min_val, where(input >= max_val, max_val, input))
@@ -85,21 +86,27 @@ def hardtanh(input: Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace
 
 def relu6(input: Tensor, inplace: bool = False) -> Tensor:
     """min(max(0, x), 6)."""
-    return hardtanh(input, 0.0, 6.0)
+    return hardtanh(input, 0.0, 6.0, inplace)
 
 
 def hardsigmoid(input: Tensor, inplace: bool = False) -> Tensor:
     """(x + 3) / 6 held between 0 and 1."""
+    if inplace:
+        return change(input, "hardsigmoid_", hardsigmoid)
     return where(input <= -3, 0.0, where(input >= 3, 1.0, (input + 3) / 6))
 
 
 def hardswish(input: Tensor, inplace: bool = False) -> Tensor:
     """x hardsigmoid(x). Source: Howard et al. 2019."""
+    if inplace:
+        return change(input, "hardswish_", hardswish)
     return where(input < -3, 0.0, where(input <= 3, input * (input + 3) / 6, input))
 
 
 def threshold(input: Tensor, threshold: float, value: float, inplace: bool = False) -> Tensor:
     """x where it is larger than `threshold`, else `value`."""
+    if inplace:
+        return threshold_(input, threshold, value)
     return where(input <= threshold, value, input)
 
 
@@ -139,8 +146,8 @@ def prelu(input: Tensor, weight: Tensor) -> Tensor:
     return where(input > 0, input, slope * input)
 
 
-relu_, leaky_relu_, elu_, selu_ = _in_place(relu), _in_place(leaky_relu), _in_place(elu), _in_place(selu)
-celu_, hardtanh_, threshold_ = _in_place(celu), _in_place(hardtanh), _in_place(threshold)
+relu_, leaky_relu_, elu_, selu_ = in_place(relu), in_place(leaky_relu), in_place(elu), in_place(selu)
+celu_, hardtanh_, threshold_ = in_place(celu), in_place(hardtanh), in_place(threshold)
 
 # ------------------------------------------------------------------------------------------------ along a dimension
 

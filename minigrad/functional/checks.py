@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from minigrad.tensor import Tensor
+from minigrad.tensor.inplace import is_recorded, refuse_leaf, replace
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 ArrayLike: TypeAlias = "Tensor | NDArray[Any]"
@@ -82,3 +83,12 @@ def through_float32(function: Function) -> Function:
         return function(input.to(np.float32), *args[1:], **kwargs).to(np.float16)
 
     return apply  # type: ignore[return-value]
+
+
+def overwrite(input: Tensor, name: str, out: Tensor) -> Tensor:
+    """Put `out`, of whose rules none looks at the input, into the input's memory and history; return the input."""
+    recorded = is_recorded(input, ())
+    if recorded:
+        refuse_leaf(input, name)
+    replace(input, name, out, recorded)
+    return input

@@ -8,19 +8,23 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from minigrad import random
+from minigrad.functional.checks import overwrite
 from minigrad.instead import public
 from minigrad.tensor import Tensor, from_numpy
 
 Generator = np.random.Generator | None
 
 
-def _drop(name: str, input: Tensor, mask: tuple[int, ...], p: float, training: bool, generator: Generator) -> Tensor:
+def _drop(
+    name: str, input: Tensor, mask: tuple[int, ...], p: float, training: bool, inplace: bool, generator: Generator
+) -> Tensor:
     """The input times 1 / (1 - p) with probability 1 - p, else times 0, by draws of the shape `mask`."""
     _check_probability(name, p)
     if not training or p == 0:
         return input
     kept = _draw_kept(mask, p, generator).astype(input.dtype)
-    return input * from_numpy(kept * (1 / (1 - p) if p < 1 else 0))
+    out: Tensor = input * from_numpy(kept * (1 / (1 - p) if p < 1 else 0))
+    return overwrite(input, f"{name}_", out) if inplace else out
 
 
 def _check_probability(name: str, p: float) -> None:
@@ -41,21 +45,23 @@ def dropout(
 
     Source: Srivastava et al. 2014, in its inverted form.
     """
-    return _drop("dropout", input, input.shape, p, training, generator)
+    return _drop("dropout", input, input.shape, p, training, inplace, generator)
 
 
-def _drop_channels(name: str, images: int, input: Tensor, p: float, training: bool, generator: Generator) -> Tensor:
+def _drop_channels(
+    name: str, images: int, input: Tensor, p: float, training: bool, inplace: bool, generator: Generator
+) -> Tensor:
     """`_drop` for each channel of (N, C, …) with so many further dimensions, or of (C, …)."""
     if input.ndim not in (images + 1, images + 2):
         raise ValueError(f"{name}: expected {images + 1} or {images + 2} dimensions, got shape {input.shape}")
-    return _drop(name, input, (*input.shape[:-images], *(1,) * images), p, training, generator)
+    return _drop(name, input, (*input.shape[:-images], *(1,) * images), p, training, inplace, generator)
 
 
 def dropout1d(
     input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False, *, generator: Generator = None
 ) -> Tensor:
     """Zero whole channels of (N, C, L) or (C, L) with probability `p`, scaling the others by 1 / (1 - p)."""
-    return _drop_channels("dropout1d", 1, input, p, training, generator)
+    return _drop_channels("dropout1d", 1, input, p, training, inplace, generator)
 
 
 def dropout2d(
@@ -66,15 +72,15 @@ def dropout2d(
     As in PyTorch three dimensions are (N, C, L). Source: Tompson et al. 2015.
     """
     if input.ndim == 3:
-        return _drop_channels("dropout2d", 1, input, p, training, generator)
-    return _drop_channels("dropout2d", 2, input, p, training, generator)
+        return _drop_channels("dropout2d", 1, input, p, training, inplace, generator)
+    return _drop_channels("dropout2d", 2, input, p, training, inplace, generator)
 
 
 def dropout3d(
     input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False, *, generator: Generator = None
 ) -> Tensor:
     """Zero whole channels of (N, C, D, H, W) or (C, D, H, W) with probability `p`, the others scaled by 1 / (1 - p)."""
-    return _drop_channels("dropout3d", 3, input, p, training, generator)
+    return _drop_channels("dropout3d", 3, input, p, training, inplace, generator)
 
 
 def alpha_dropout(
@@ -91,7 +97,8 @@ def alpha_dropout(
     scale = 1 / math.sqrt((limit * limit * p + 1) * (1 - p)) if p < 1 else 0.0
     kept = _draw_kept(input.shape, p, generator)
     shift = scale * limit * (p - ~kept)
-    return input * from_numpy((kept * scale).astype(input.dtype)) + from_numpy(shift.astype(input.dtype))
+    out = input * from_numpy((kept * scale).astype(input.dtype)) + from_numpy(shift.astype(input.dtype))
+    return overwrite(input, "alpha_dropout_", out) if inplace else out
 
 
 if not TYPE_CHECKING:

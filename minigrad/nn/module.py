@@ -15,8 +15,9 @@ import numpy as np
 from minigrad import notebook
 from minigrad.autograd import RemovableHandle
 from minigrad.device import check_device, read_target
-from minigrad.dtypes import as_dtype
+from minigrad.dtypes import as_dtype, read_type_name
 from minigrad.instead import missing_name
+from minigrad.nn import hooks
 from minigrad.nn.parameter import Parameter
 from minigrad.saving import Check
 from minigrad.tensor import Tensor
@@ -46,8 +47,7 @@ class Module:
 
     training: bool = True
     _buffers: Mapping[str, bool] = MappingProxyType({})  # name -> whether it belongs to the state_dict
-    _forward_hooks: Mapping[int, Callable[..., Any]] = MappingProxyType({})
-    _forward_pre_hooks: Mapping[int, Callable[..., Any]] = MappingProxyType({})
+    _hooks: Mapping[str, dict[int, hooks.Hook]] = MappingProxyType({})
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """What calling the module computes; for subclasses to define."""
@@ -58,14 +58,7 @@ class Module:
         def __call__(self: Forward[P, T], *args: P.args, **kwargs: P.kwargs) -> T: ...
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:  # type: ignore[no-redef]
-        for hook in tuple(self._forward_pre_hooks.values()):
-            if (replacement := hook(self, args)) is not None:
-                args = replacement if isinstance(replacement, tuple) else (replacement,)
-        out = self.forward(*args, **kwargs)
-        for hook in tuple(self._forward_hooks.values()):
-            if (replacement := hook(self, args, out)) is not None:
-                out = replacement
-        return out
+        return hooks.call(self, args, kwargs) if self._hooks else self.forward(*args, **kwargs)
 
     # ---------------------------------------------------------------------------------------- what it consists of
 
@@ -208,6 +201,8 @@ class Module:
 
     def train(self, mode: bool = True) -> Self:
         """Set training mode, which dropout and batch normalisation heed, in all modules."""
+        if not isinstance(mode, bool | np.bool_):
+            raise ValueError(f"train: expected True or False, got {mode!r}")
         for module in self.modules():
             module.training = bool(mode)
         return self
@@ -225,10 +220,11 @@ class Module:
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Drop the gradients of all parameters, or fill them with zeros."""
         for parameter in self.parameters():
-            if set_to_none:
+            if set_to_none or parameter.grad is None:
                 parameter.grad = None
-            elif parameter.grad is not None:
-                parameter.grad = Tensor(np.zeros_like(parameter.array))
+            else:
+                parameter.grad = parameter.grad.detach() if parameter.grad.requires_grad else parameter.grad
+                parameter.grad.zero_()
 
     def to(self, *args: Any, **options: Any) -> Self:
         """Cast all floating parameters, gradients and buffers: to(dtype), to(device), to(device, dtype), to(tensor).
@@ -268,23 +264,57 @@ class Module:
         """Cast to float64."""
         return self.to(np.float64)
 
-    def register_forward_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
-        """Call `hook(module, args, out)` after each forward; what it returns, if anything, replaces the
-        result."""
-        hooks = self.__dict__.setdefault("_forward_hooks", {})
-        return RemovableHandle(hooks, hook)
+    def half(self) -> Self:
+        """Cast to float16."""
+        return self.to(np.float16)
 
-    def register_forward_pre_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
-        """Call `hook(module, args)` before each forward; what it returns, if anything, replaces the
-        arguments."""
-        hooks = self.__dict__.setdefault("_forward_pre_hooks", {})
-        return RemovableHandle(hooks, hook)
+    def type(self, dst_type: Any) -> Self:
+        """Cast to a dtype, also by the name of PyTorch's type of tensors, such as "torch.DoubleTensor"."""
+        return self.to(read_type_name(dst_type) if isinstance(dst_type, str) else dst_type)
+
+    def register_forward_hook(
+        self, hook: Callable[..., Any], *, prepend: bool = False, with_kwargs: bool = False, always_call: bool = False
+    ) -> RemovableHandle:
+        """Call `hook(module, args, out)` after each forward; what it returns, if anything, replaces the result.
+
+        prepend: before the other hooks. with_kwargs: `hook(module, args, kwargs, out)`. always_call: even where forward
+        raises an error, with None for `out`.
+        """
+        return hooks.register(self, "forward", hooks.Hook(hook, with_kwargs, always_call), prepend)
+
+    def register_forward_pre_hook(
+        self, hook: Callable[..., Any], *, prepend: bool = False, with_kwargs: bool = False
+    ) -> RemovableHandle:
+        """Call `hook(module, args)` before each forward; what it returns, if anything, replaces the arguments.
+
+        prepend: before the other hooks. with_kwargs: `hook(module, args, kwargs)`, which returns both or None.
+        """
+        return hooks.register(self, "forward_pre", hooks.Hook(hook, with_kwargs), prepend)
+
+    def register_full_backward_hook(self, hook: Callable[..., Any], prepend: bool = False) -> RemovableHandle:
+        """Call `hook(module, grad_input, grad_output)` once the gradients of the module's inputs are complete.
+
+        Both are tuples, with None where no gradient is asked for. What the hook returns, if anything, replaces the
+        gradient of the input, where there is one such input.
+        """
+        return hooks.register(self, "backward", hooks.Hook(hook), prepend)
+
+    def register_full_backward_pre_hook(self, hook: Callable[..., Any], prepend: bool = False) -> RemovableHandle:
+        """Call `hook(module, grad_output)` once the gradients of the module's outputs are; it may replace them."""
+        return hooks.register(self, "backward_pre", hooks.Hook(hook), prepend)
 
     # -------------------------------------------------------------------------------------------------- its state
 
-    def state_dict(self, *, prefix: str = "") -> dict[str, Tensor]:
-        """All parameters and persistent buffers by path, detached. They share their memory with the module's."""
-        return {prefix + name: tensor.detach() for name, tensor in self._state()}
+    def state_dict(
+        self, *, destination: dict[str, Tensor] | None = None, prefix: str = "", keep_vars: bool = False
+    ) -> dict[str, Tensor]:
+        """All parameters and persistent buffers by path, detached unless `keep_vars`. They share the module's memory.
+
+        destination: a dictionary to add them to. prefix: what their paths begin with.
+        """
+        state = {} if destination is None else destination
+        state.update({prefix + name: tensor if keep_vars else tensor.detach() for name, tensor in self._state()})
+        return state
 
     def _state(self) -> Iterator[tuple[str, Tensor]]:
         for path, module in self._walk():
