@@ -357,3 +357,156 @@ def test_missing_functions_say_what_to_use():
         with pytest.raises(AttributeError, match="'scaled_dot_product_attention'; use softmax"):
             _ = module.scaled_dot_product_attention
     assert not hasattr(F, "nonsense")
+
+
+IN_PLACE = {
+    "relu": (), "leaky_relu": (0.2,), "elu": (0.5,), "selu": (), "celu": (0.5,), "silu": (), "mish": (), "relu6": (),
+    "hardtanh": (-0.5, 0.5), "hardsigmoid": (), "hardswish": (), "threshold": (0.1, 7.0),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", IN_PLACE)
+def test_with_inplace_the_input_itself_becomes_the_result_and_gradients_are_the_same(name):
+    function, args, leaf = getattr(F, name), IN_PLACE[name], x(3, 4)
+    expected = function(leaf * 2, *args)
+    y = leaf * 2
+    assert function(y, *args, inplace=True) is y and function(y.detach(), *args, True) is not y
+    np.testing.assert_array_equal(function(leaf.detach() * 2, *args).array, expected.array)
+    y = leaf * 2
+    function(y, *args, inplace=True)  # what it returns is not looked at
+    np.testing.assert_array_equal(y.array, expected.array)
+    (g,) = mg.grad((y * y).sum(), leaf)
+    (h,) = mg.grad((expected * expected).sum(), leaf)
+    np.testing.assert_allclose(g.array, h.array)
+    with pytest.raises(RuntimeError, match="a leaf that requires a gradient cannot be changed in place"):
+        function(leaf, *args, inplace=True)
+
+
+@pytest.mark.parametrize("name", ["dropout", "dropout1d", "dropout2d", "dropout3d", "alpha_dropout"])
+def test_dropout_in_place_changes_its_input_in_training_only(name):
+    leaf = x(*((2, 3, 2, 2, 2)[: {"dropout1d": 3, "dropout2d": 4}.get(name, 5)]))
+    y = leaf * 1
+    assert getattr(F, name)(y, 0.5, False, True) is y
+    np.testing.assert_array_equal(y.array, leaf.array)
+    assert getattr(F, name)(y, 0.5, True, True) is y
+    y.sum().backward()
+    slope = {0.0, 2.0} if name != "alpha_dropout" else {0.0, leaf.grad.array.max()}
+    assert set(leaf.grad.array.ravel()) <= slope
+    if name != "alpha_dropout":
+        np.testing.assert_allclose(y.array, leaf.array * leaf.grad.array)
+
+
+def test_dropout_of_channels_takes_all_of_a_channel_or_nothing():
+    for name, shape in (("dropout1d", (50, 4, 5)), ("dropout2d", (50, 4, 5)), ("dropout3d", (50, 4, 2, 2, 2))):
+        out = getattr(F, name)(mg.ones(*shape), 0.5, generator=mg.Generator().manual_seed(0)).array
+        means = out.reshape(50, 4, -1).mean(-1)
+        assert set(means.ravel()) == {0.0, 2.0}
+
+
+def test_alpha_dropout_keeps_mean_and_variance():
+    out = F.alpha_dropout(mg.randn(200, 500), 0.3, True).array
+    assert abs(out.mean()) < 0.02 and abs(out.var() - 1) < 0.02
+
+
+def test_gumbel_softmax_draws_classes_by_their_probabilities_and_hard_ones_have_the_soft_gradient():
+    scores = mg.tensor(np.log([[0.2, 0.5, 0.3]] * 20_000), requires_grad=True)
+    hard = F.gumbel_softmax(scores, tau=0.5, hard=True)
+    assert set(hard.array.round(12).ravel()) == {0.0, 1.0} and (hard.array.sum(-1).round(12) == 1).all()
+    np.testing.assert_allclose(hard.array.mean(0), [0.2, 0.5, 0.3], atol=0.02)
+    (hard * mg.tensor([1.0, 2.0, 3.0])).sum().backward()
+    assert np.abs(scores.grad.array).sum() > 0
+
+
+def test_hardsigmoid_has_a_sixth_as_its_slope_between_its_bounds():
+    a = mg.tensor([-4.0, -3.0, 0.5, 3.0, 4.0], requires_grad=True)
+    F.hardsigmoid(a).sum().backward()
+    np.testing.assert_array_equal(a.grad.array, np.float32([0, 0, 1 / 6, 0, 0]))
+
+
+def test_losses_and_norms_of_float16_are_summed_in_float32():
+    big = mg.full((4000,), 60.0, dtype=mg.float16)
+    assert F.mse_loss(big, mg.zeros(4000, dtype=mg.float16)).item() == 3600
+    assert F.l1_loss(big, mg.zeros(4000, dtype=mg.float16)).dtype == mg.float16
+    scores = mg.zeros(40_000, 8, dtype=mg.float16)
+    assert abs(F.cross_entropy(scores, mg.zeros(40_000, dtype=mg.int64)).item() - math.log(8)) < 2e-3
+    image = mg.full((2, 3, 40, 40), 300.0, dtype=mg.float16)
+    image.array[1] = 100
+    for out in (
+        F.batch_norm(image, None, None, training=True),
+        F.layer_norm(image.permute(1, 2, 3, 0), (2,)),
+        F.group_norm(image.transpose(0, 1), 1),
+    ):
+        assert out.dtype == mg.float16 and np.abs(np.abs(out.array.astype(float)) - 1).max() < 1e-2
+    assert np.isfinite(F.rms_norm(image, (40, 40)).array).all()
+    assert F.local_response_norm(image, 3).dtype == mg.float16
+
+
+EMPTY = {
+    F.relu: (0, 3), F.softmax: (0, 3), F.glu: (0, 4), F.dropout2d: (0, 3, 4, 4), F.pixel_shuffle: (0, 4, 3, 3),
+    F.unfold: (0, 2, 4, 4), F.max_pool1d: (0, 3, 4), F.interpolate: (0, 3, 4, 4), F.instance_norm: (0, 3, 4, 4),
+    F.local_response_norm: (0, 3, 4), F.batch_norm: (0, 3, 4, 4), F.group_norm: (0, 4, 3), F.layer_norm: (0, 4),
+}  # fmt: skip
+OPTIONS = {
+    F.softmax: (1,), F.pixel_shuffle: (2,), F.unfold: (2,), F.max_pool1d: (2,), F.interpolate: (2,),
+    F.local_response_norm: (3,), F.batch_norm: (None,) * 4 + (True,), F.group_norm: (2,), F.layer_norm: ((4,),),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("function", EMPTY, ids=lambda f: f.__name__)
+def test_an_empty_batch_stays_one(function):
+    a = mg.zeros(*EMPTY[function], requires_grad=True)
+    out = function(a, *OPTIONS.get(function, ()))
+    assert out.shape[0] == 0
+    out.sum().backward()
+    assert a.grad.shape == a.shape
+
+
+def test_an_empty_batch_moves_no_running_statistics_and_has_no_mean_loss():
+    mean, var = mg.zeros(3), mg.ones(3)
+    F.batch_norm(mg.zeros(0, 3), mean, var, training=True)
+    assert mean.tolist() == [0, 0, 0] and var.tolist() == [1, 1, 1]
+    assert math.isnan(F.cross_entropy(mg.zeros(0, 3), mg.zeros(0, dtype=mg.int64)).item())
+    assert F.cross_entropy(mg.zeros(0, 3), mg.zeros(0, dtype=mg.int64), reduction="sum").item() == 0
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "words"),
+    [
+        (lambda: F.interpolate(x(1, 1, 2, 2)), ValueError, "give either size or scale_factor"),
+        (lambda: F.interpolate(x(1, 1, 2, 2), 2, 2), ValueError, "give either size or scale_factor"),
+        (lambda: F.interpolate(x(1, 1, 2, 2), 4, align_corners=True), ValueError, "no meaning for mode 'nearest'"),
+        (lambda: F.interpolate(x(1, 1, 2), 4, mode="bilinear"), NotImplementedError, "no mode 'bilinear' .* 1, 2"),
+        (lambda: F.interpolate(x(1, 1, 2, 2), (1, 2, 3)), ValueError, r"size \(1, 2, 3\) for an image of 2 dimensions"),
+        (lambda: F.interpolate(x(1, 1, 2, 2), 0), ValueError, r"cannot be brought to the size \(0, 0\)"),
+        (lambda: F.interpolate(x(1, 1, 2, 2), 4, mode="bilinear", antialias=True), NotImplementedError, "no antialias"),
+        (lambda: F.pixel_shuffle(x(1, 3, 2, 2), 2), ValueError, r"channels of shape \(1, 3, 2, 2\) do not divide"),
+        (lambda: F.fold(x(1, 12, 3), (4, 5), 2), ValueError, r"expected an input \(N, C·4, 3·4\)"),
+        (lambda: F.glu(x(2, 3)), ValueError, r"halves of dimension -1 .* \(2, 3\)"),
+        (lambda: F.prelu(x(2, 3), x(2)), ValueError, "one weight or 3, got shape"),
+        (lambda: F.max_pool1d(x(1, 2, 3, 4), 2), ValueError, r"max_pool1d: expected an input \(N, C, L\)"),
+        (lambda: F.max_pool1d(x(1, 2, 3), 2, padding=2), ValueError, "max_pool1d: padding"),
+        (lambda: F.bilinear(x(2, 3), x(2, 4), x(5, 3, 3)), ValueError, r"a weight \(O, I, J\), got shapes"),
+        (lambda: F.batch_norm(x(2, 3), None, None, training=True, eps=0), ValueError, "eps must be positive, got 0"),
+        (lambda: F.instance_norm(x(2, 3, 1, 1)), ValueError, "more than one value per channel"),
+        (lambda: F.cosine_similarity(x(2, 3), x(2, 3), eps=-1), ValueError, "eps must not be negative"),
+        (lambda: F.smooth_l1_loss(x(2), x(2), beta=-1), ValueError, "beta must not be negative"),
+        (lambda: F.gaussian_nll_loss(x(2), x(2), -1.0), ValueError, "a variance is not negative"),
+        (lambda: F.multi_margin_loss(x(2, 3), mg.tensor([0, 5])), IndexError, "targets from 0 to 5 for 3 classes"),
+        (lambda: F.triplet_margin_loss(x(2, 3), x(2, 3), x(2, 3), margin=0), ValueError, "margin must be positive"),
+        (lambda: F.margin_ranking_loss(x(3), x(2, 3), x(3)), ValueError, "three tensors of as many dimensions"),
+        (lambda: F.embedding(mg.tensor([0]), x(3, 2), scale_grad_by_freq=True), NotImplementedError, "not there"),
+    ],
+)  # fmt: skip
+def test_what_makes_no_sense_is_refused_by_the_newer_functions_too(call, error, words):
+    with pytest.raises(error, match=words):
+        call()
+
+
+def test_older_options_of_losses_are_heard_with_a_warning():
+    a, b = x(3, 4, grad=False), x(3, 4, grad=False)
+    with pytest.warns(UserWarning, match="mse_loss: size_average and reduce are .*; say reduction='sum'"):
+        assert F.mse_loss(a, b, False).item() == F.mse_loss(a, b, reduction="sum").item()
+    with pytest.warns(UserWarning, match="say reduction='none'"):
+        assert F.nll_loss(a, mg.tensor([0, 1, 2]), reduce=False).shape == (3,)
+    with pytest.warns(UserWarning, match="Implicit dimension choice for softmax"):
+        np.testing.assert_array_equal(F.softmax(a).array, F.softmax(a, 1).array)

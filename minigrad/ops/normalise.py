@@ -65,5 +65,9 @@ def normalise(input: Array, weight: Array, bias: Array, mean: Array, deviation: 
 
 def normalise_batch(input: Any, weight: Any, bias: Any, eps: float) -> tuple[Tensor, Array, Array]:
     """`normalise` by the moments of the input itself; then these, the mean (C,) and the variance (C,)."""
+    if not input.array.size:  # an empty batch: nothing to standardise
+        zeros, shape = np.zeros(input.shape[1], input.dtype), (-1,) + (1,) * (input.ndim - 2)
+        scaled = input * (1.0 if weight is None else weight.reshape(shape))
+        return scaled + (0.0 if bias is None else bias.reshape(shape)), zeros, zeros
     mean, variance = kernels.channel_moments(input.array)
     return normalise(input, weight, bias, mean, np.sqrt(variance + eps), eps), mean, variance
