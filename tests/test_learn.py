@@ -73,7 +73,7 @@ CLAIMS = {
     "step2_arrays": ["gradients: [[111.0], [111.0]] [5.0, 5.0, 5.0]", "largest difference from the formula: 0.0"],
     "step3_convolution": ["sum     ······", "second  ·oOOo·", "S = 20.0 20.0 20.0"],
     "step4_train": ["100.0%", "one for all", "51.0%"],
-    "step5_why_sum": ["red falls:   -2 gets 0.00    0 gets 0.00    2 gets 1.00", "blue   0.125 -1.125 = -1.000; -1"],
+    "step5_why_sum": ["-2 gets 0.00        0 gets 0.00        2 gets 1.00 ███", "blue   0.125 -1.125 = -1.000; -1"],
     "step6_fast": ["times the library's"],
 }
 

@@ -18,6 +18,7 @@ import re
 import runpy
 import subprocess
 import sys
+import textwrap
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -116,7 +117,7 @@ def mark_up(text):
     """Paragraphs of plain text as HTML: `code`, *emphasis*, lines indented by four as a formula, lists with dashes."""
     blocks = []
     for block in re.split(r"\n\s*\n", text.strip("\n")):
-        escaped = html.escape(inspect.cleandoc(block), quote=False)
+        escaped = html.escape(textwrap.dedent(block), quote=False)
         if block.startswith("    "):
             blocks.append(f'<pre class="formula">{escaped}</pre>')
             continue

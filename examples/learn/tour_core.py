@@ -90,6 +90,13 @@ watch; the pictures on this page were drawn by one.
 """,
         ),
         Entry(
+            "reachable",
+            "autograd",
+            """
+This is `trace_back` of step 2. Like there, it is a loop and not a recursion, so a calculation may be of any length.
+""",
+        ),
+        Entry(
             "backpropagate",
             "autograd",
             """
