@@ -12,6 +12,10 @@ SHAPE = (2, 3, 4)
 DIMS = [None, 0, -1, (1,), (0, -1), (0, 1, 2)]
 
 
+def range_of(x):
+    return tuple(range(x.ndim))
+
+
 def logsumexp(x, axis, keepdims):
     return np.log(np.sum(np.exp(x), axis=axis, keepdims=keepdims))
 
@@ -35,7 +39,7 @@ ALONG = {
         lambda x, dim, keepdim: x.std(dim, correction=0, keepdim=keepdim),
         lambda x, axis, keepdims: np.std(x, axis=axis, keepdims=keepdims),
     ),
-    "logsumexp": (lambda x, dim, keepdim: x.logsumexp(dim, keepdim), logsumexp),
+    "logsumexp": (lambda x, dim, keepdim: x.logsumexp(range_of(x) if dim is None else dim, keepdim), logsumexp),
     "norm": (lambda x, dim, keepdim: x.norm(dim=dim, keepdim=keepdim), norm(2)),
     "norm 1": (lambda x, dim, keepdim: x.norm(1, dim, keepdim), norm(1)),
     "norm 3": (lambda x, dim, keepdim: x.norm(3, dim, keepdim), norm(3)),
@@ -224,7 +228,7 @@ def test_of_an_empty_array_as_pytorch(name):
 
 @pytest.mark.parametrize("op", [mg.amax, mg.amin, mg.argmax, mg.argmin, mg.max, mg.min])
 def test_nothing_has_no_largest(op):
-    with pytest.raises(ValueError, match=r"(amax|amin|argmax|argmin)\(float32\[0\]"):
+    with pytest.raises(ValueError, match=r"(amax|amin|argmax|argmin|max_of_all|min_of_all)\(float32\[0\]"):
         op(mg.zeros(0))
 
 
@@ -301,13 +305,17 @@ def test_along_what_there_is_a_tuple_with_names():
 
 
 BAD = {
-    "no such dimension": (lambda: mg.ones(2, 3).sum(2), IndexError, r"sum\(float32\[2, 3\], 2.*out of bounds"),
-    "of several": (lambda: mg.ones(2, 3).amax((0, -3)), IndexError, r"amax.*out of bounds"),
-    "one twice": (lambda: mg.ones(2, 3).sum((0, 0)), ValueError, r"sum.*duplicate"),
-    "of a mean": (lambda: mg.ones(2, 3).mean(5), IndexError, "out of bounds"),
-    "of max": (lambda: mg.ones(2, 3).max(5), IndexError, r"argmax.*out of bounds"),
-    "of softmax": (lambda: mg.ones(2, 3).softmax(-3), IndexError, r"softmax.*out of bounds"),
-    "softmax without one": (lambda: mg.ones(2, 3).softmax(), TypeError, r"softmax\(x, dim\).*'dim'"),
+    "no such dimension": (
+        lambda: mg.ones(2, 3).sum(2),
+        IndexError,
+        r"sum\(float32\[2, 3\], 2.*2 is out of range",
+    ),
+    "of several": (lambda: mg.ones(2, 3).amax((0, -3)), IndexError, r"amax.*dimension -3 is out of range"),
+    "one twice": (lambda: mg.ones(2, 3).sum((0, 0)), ValueError, r"sum.*a dimension comes twice"),
+    "of a mean": (lambda: mg.ones(2, 3).mean(5), IndexError, "mean.*out of range"),
+    "of max": (lambda: mg.ones(2, 3).max(5), IndexError, r"max: dimension 5 is out of range"),
+    "of softmax": (lambda: mg.ones(2, 3).softmax(-3), IndexError, r"softmax.*out of range"),
+    "softmax without one": (lambda: mg.ones(2, 3).softmax(), TypeError, r"softmax\(x, dim, dtype=None\).*'dim'"),
     "norm": (lambda: mg.ones(2).norm("nuc"), ValueError, "p must be a number.*'nuc'"),
     "a float as dimension": (lambda: mg.ones(2).sum(1.0), TypeError, r"sum\(float32\[2\], 1.0"),
 }
@@ -318,3 +326,96 @@ def test_bad_input(name):
     call, kind, message = BAD[name]
     with pytest.raises(kind, match=message):
         call()
+
+
+# ---- float32 over many elements, and float16: nothing is lost on the way
+
+MANY = 1 << 20
+LAYOUTS = {
+    "rows": lambda shape: np.full(shape, 0.1, np.float32),
+    "columns": lambda shape: np.full(shape[::-1], 0.1, np.float32).T,
+    "every other": lambda shape: np.full((*shape[:-1], 2 * shape[-1]), 0.1, np.float32)[..., ::2],
+    "backwards": lambda shape: np.full(shape, 0.1, np.float32)[::-1],
+}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("shape", [(MANY,), (MANY, 2), (2, MANY), (1024, 1024), (MANY // 8, 4, 2), (300, 7, 300)])
+def test_float32_sums_are_right_along_every_axis(layout, shape):
+    x = mg.from_numpy(LAYOUTS[layout](shape))
+    each = float(np.float32(0.1))
+    dims = [None, *range(len(shape)), *([(0, -1), (-2, -1)] if len(shape) > 1 else [])]
+    for dim in dims:
+        n = x.array.size if dim is None else math.prod(shape[d] for d in np.atleast_1d(dim))
+        np.testing.assert_allclose(x.sum(dim).numpy(), n * each, rtol=1e-5)
+        np.testing.assert_allclose(x.mean(dim).numpy(), each, rtol=1e-5)
+        np.testing.assert_allclose(x.norm(dim=dim).numpy(), each * math.sqrt(n), rtol=1e-5)
+        if np.ndim(dim) == 0 and dim is not None:
+            exact = each * np.arange(1, n + 1).reshape(-1, *(1,) * (len(shape) - 1 - dim))
+            np.testing.assert_allclose(x.cumsum(dim).numpy(), np.broadcast_to(exact, shape), rtol=1e-5)
+
+
+def test_a_deviation_of_equal_numbers_in_a_long_column_is_zero():
+    x = mg.tensor([[100.0, -100.0]]).repeat(1_000_000, 1)
+    assert x.std(0).tolist() == [0, 0] and x.mean(0).tolist() == [100, -100]
+
+
+def test_the_gradient_of_broadcasting_over_many_rows_is_right():
+    bias = mg.zeros(3, requires_grad=True)
+    (mg.full((MANY, 3), 0.1) + bias).backward(mg.full((MANY, 3), 0.1))
+    np.testing.assert_allclose(bias.grad.numpy(), MANY * float(np.float32(0.1)), rtol=1e-5)
+
+
+HALF = {
+    "mean": (lambda x: x.mean(), [100.0] * 656, 100),
+    "norm": (lambda x: x.norm(), [300.0, 400.0], 500),
+    "norm of the third order": (lambda x: x.norm(3), [300.0, 400.0], 449.79),
+    "var": (lambda x: x.var(), [-200.0, 0.0, 200.0], 40000),
+    "std": (lambda x: x.std(), [-300.0, 0.0, 300.0], 300),
+    "logsumexp": (lambda x: x.logsumexp(0), [0.0] * 70000, math.log(70000)),
+    "softmax": (lambda x: x.softmax(0)[0], [0.0] * 4000, 1 / 4000),
+    "log_softmax": (lambda x: x.log_softmax(0)[0], [0.0] * 70000, -math.log(70000)),
+    "sum": (lambda x: x.sum(), [1.0] * 3000, 3000),
+    "cumsum": (lambda x: x.cumsum(0)[-1], [1.0] * 3000, 3000),
+    "nanmean": (lambda x: x.nanmean(), [100.0] * 656 + [math.nan], 100),
+}
+
+
+@pytest.mark.parametrize("name", HALF)
+def test_float16_accumulates_in_float32(name):
+    op, elements, expected = HALF[name]
+    x = mg.tensor(elements, dtype=mg.float16, requires_grad=True)
+    out = op(x)
+    assert out.dtype == np.float16 and out.item() == pytest.approx(expected, rel=2e-3)
+    out.backward()
+    assert x.grad.dtype == np.float16 and np.isfinite(x.grad.numpy()[: len(elements) - (name == "nanmean")]).all()
+
+
+WITH_DTYPE = {
+    "sum": lambda x, **o: x.sum(**o),
+    "mean": lambda x, **o: x.mean(**o),
+    "prod": lambda x, **o: x.prod(**o),
+    "cumsum": lambda x, **o: x.cumsum(0, **o),
+    "cumprod": lambda x, **o: x.cumprod(0, **o),
+    "softmax": lambda x, **o: x.softmax(0, **o),
+    "log_softmax": lambda x, **o: x.log_softmax(0, **o),
+    "norm": lambda x, **o: x.norm(**o),
+    "nansum": lambda x, **o: x.nansum(**o),
+}
+
+
+@pytest.mark.parametrize("name", WITH_DTYPE)
+def test_a_dtype_that_is_asked_for_is_that_of_the_result(name):
+    x = mg.tensor([1.0, 2.0], dtype=mg.float16, requires_grad=True)
+    out = WITH_DTYPE[name](x, dtype=mg.float64)
+    assert out.dtype == np.float64
+    out.sum().backward()
+    assert x.grad.dtype == np.float16
+
+
+def test_the_norm_of_order_zero_counts_and_keeps_dtype_and_graph():
+    x = mg.tensor([1.0, 0.0, 3.0], dtype=mg.float64, requires_grad=True)
+    out = x.norm(0)
+    assert out.item() == 2 and out.dtype == np.float64
+    out.backward()
+    assert x.grad.tolist() == [0, 0, 0]

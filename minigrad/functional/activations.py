@@ -15,7 +15,7 @@ from numpy.typing import DTypeLike
 from minigrad import random
 from minigrad.functional.checks import overwrite
 from minigrad.instead import public
-from minigrad.ops import elementwise, reductions
+from minigrad.ops import elementwise, exponentials
 from minigrad.ops.elementwise import sigmoid, softplus, tanh, where
 from minigrad.ops.shape import chunk
 from minigrad.tensor import Tensor, from_numpy
@@ -162,17 +162,17 @@ def _choose_dim(name: str, input: Tensor, dim: int | None) -> int:
 
 def softmax(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: DTypeLike | None = None) -> Tensor:
     """exp(x) along `dim`, divided by its sum; computed in `dtype` if one is given."""
-    return reductions.softmax(input if dtype is None else input.to(dtype), _choose_dim("softmax", input, dim))
+    return exponentials.softmax(input if dtype is None else input.to(dtype), _choose_dim("softmax", input, dim))
 
 
 def log_softmax(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: DTypeLike | None = None) -> Tensor:
     """The logarithm of softmax along `dim`; computed in `dtype` if one is given."""
-    return reductions.log_softmax(input if dtype is None else input.to(dtype), _choose_dim("log_softmax", input, dim))
+    return exponentials.log_softmax(input if dtype is None else input.to(dtype), _choose_dim("log_softmax", input, dim))
 
 
 def softmin(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: DTypeLike | None = None) -> Tensor:
     """softmax(-x) along `dim`; computed in `dtype` if one is given."""
-    return reductions.softmax(-input if dtype is None else -input.to(dtype), _choose_dim("softmin", input, dim))
+    return exponentials.softmax(-input if dtype is None else -input.to(dtype), _choose_dim("softmin", input, dim))
 
 
 def gumbel_softmax(
@@ -181,7 +181,7 @@ def gumbel_softmax(
 ) -> Tensor:  # fmt: skip
     """softmax((logits + Gumbel noise) / tau); `hard`: one-hot, with the gradient of that. Source: Jang et al. 2017."""
     noise = (generator or random.default_generator).gumbel(size=logits.shape).astype(logits.dtype)
-    soft = reductions.softmax((logits + noise) / tau, dim)
+    soft = exponentials.softmax((logits + noise) / tau, dim)
     if not hard:
         return soft
     classes = np.arange(logits.shape[dim]).reshape((-1,) + (1,) * (logits.ndim - 1 - dim % logits.ndim))

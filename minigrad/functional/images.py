@@ -18,7 +18,8 @@ from minigrad.instead import public
 from minigrad.ops.conv import IntOrPair, conv2d, conv_transpose2d, pair
 from minigrad.ops.linalg import matmul
 from minigrad.ops.pool import adaptive_avg_pool2d
-from minigrad.ops.shape import index_select, movedim
+from minigrad.ops.selection import index_select
+from minigrad.ops.shape import movedim
 from minigrad.tensor import Tensor, from_numpy
 
 _DIMENSIONS = {"nearest": (1, 2, 3), "nearest-exact": (1, 2, 3), "linear": (1,), "bilinear": (2,), "trilinear": (3,),

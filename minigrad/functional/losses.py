@@ -26,8 +26,8 @@ from minigrad.functional.checks import (
 )
 from minigrad.instead import public
 from minigrad.ops.elementwise import where
+from minigrad.ops.exponentials import log_softmax
 from minigrad.ops.losses import bernoulli_loss, pick_classes
-from minigrad.ops.reductions import log_softmax
 from minigrad.tensor import Tensor, as_tensor
 
 # ------------------------------------------------------------------------------------------------------------ classes

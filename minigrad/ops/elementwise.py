@@ -18,6 +18,13 @@ from minigrad.kernels import special
 if TYPE_CHECKING:
     from minigrad.tensor import Tensor
 
+
+def floats(x: Array) -> Array:
+    """x with float32 in place of integers and booleans."""
+    x = np.asarray(x)
+    return x if x.dtype.kind == "f" else x.astype(np.float32)
+
+
 # ---------------------------------------------------------------------------------------------------- arithmetic
 
 
@@ -84,19 +91,19 @@ def square(x: Array) -> Array:
 @primitive(x=lambda g, out: g / (2 * out))
 def sqrt(x: Array) -> Array:
     """The square root √x."""
-    return np.sqrt(x)
+    return np.sqrt(floats(x))
 
 
 @primitive(x=lambda g, out: -g * out**3 / 2)
 def rsqrt(x: Array) -> Array:
     """The reciprocal of the square root, 1 / √x."""
-    return 1 / np.sqrt(x)
+    return 1 / np.sqrt(floats(x))
 
 
 @primitive(x=lambda g, out: -g * out * out)
 def reciprocal(x: Array) -> Array:
     """The reciprocal 1 / x."""
-    return np.true_divide(1, x)
+    return np.true_divide(1, floats(x))
 
 
 # ---------------------------------------------------------------------------------------------------- exp and its kin
@@ -105,55 +112,61 @@ def reciprocal(x: Array) -> Array:
 @primitive(x=lambda g, out: g * out)
 def exp(x: Array) -> Array:
     """The exponential eˣ."""
-    return kernels.by_blocks(np.exp, np.asarray(x))
+    return kernels.by_blocks(np.exp, floats(x))
 
 
 @primitive(x=lambda g, out: g * (out + 1))
 def expm1(x: Array) -> Array:
     """The exponential less one, eˣ - 1, exact for small x."""
-    return np.expm1(x)
+    return np.expm1(floats(x))
 
 
 @primitive(x=lambda g, x: g / x)
 def log(x: Array) -> Array:
     """The natural logarithm."""
-    return kernels.by_blocks(np.log, np.asarray(x))
+    return kernels.by_blocks(np.log, floats(x))
 
 
 @primitive(x=lambda g, x: g / (1 + x))
 def log1p(x: Array) -> Array:
     """The natural logarithm of 1 + x, exact for small x."""
-    return np.log1p(x)
+    return np.log1p(floats(x))
+
+
+@primitive(x=lambda g, x, out: g * exp(x - out), y=lambda g, y, out: g * exp(y - out))
+def logaddexp(x: Array, y: Array) -> Array:
+    """log(eˣ + eʸ), which does not overflow, broadcasting."""
+    return np.logaddexp(x, y)
 
 
 @primitive(x=lambda g, x: g * cos(x))
 def sin(x: Array) -> Array:
     """The sine of x radians."""
-    return np.sin(x)
+    return np.sin(floats(x))
 
 
 @primitive(x=lambda g, x: -g * sin(x))
 def cos(x: Array) -> Array:
     """The cosine of x radians."""
-    return np.cos(x)
+    return np.cos(floats(x))
 
 
 @primitive(x=lambda g, out: g * (1 + out * out))
 def tan(x: Array) -> Array:
     """The tangent of x radians."""
-    return np.tan(x)
+    return np.tan(floats(x))
 
 
 @primitive(x=lambda g, out: g * (1 - out * out))
 def tanh(x: Array) -> Array:
     """The hyperbolic tangent."""
-    return kernels.by_blocks(np.tanh, np.asarray(x))
+    return kernels.by_blocks(np.tanh, floats(x))
 
 
 @primitive(x=lambda g, out: g * out * (1 - out))
 def sigmoid(x: Array) -> Array:
     """The logistic function 1 / (1 + e⁻ˣ), which neither overflows nor cancels."""
-    return kernels.by_blocks(logistic, np.asarray(x))
+    return kernels.by_blocks(logistic, floats(x))
 
 
 def logistic(x: Array) -> Array:

@@ -11,9 +11,10 @@ from minigrad.autograd import Array, primitive
 from minigrad.kernels import pooling as kernels
 from minigrad.kernels.windows import Pair, Window, count_windows
 from minigrad.ops.conv import IntOrPair, pair, read_window
+from minigrad.ops.extremes import max
 from minigrad.ops.indexing import subscript
 from minigrad.ops.linalg import matmul, matrix_transpose
-from minigrad.ops.reductions import max, mean
+from minigrad.ops.reductions import mean
 from minigrad.ops.shape import flatten, reshape, squeeze, stack, unsqueeze
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""Shape: the same elements elsewhere. Views first, then copies, then indexing. Most derive from a few primitives."""
+"""Shape: the same elements elsewhere. Views first, then copies. Most derive from a few primitives."""
 
 from __future__ import annotations
 
@@ -8,20 +8,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from minigrad.autograd import Array, primitive
-from minigrad.ops.elementwise import clone, where
+from minigrad.ops.dims import Dims, kept, position, positions, whole_number
+from minigrad.ops.elementwise import clone
 from minigrad.ops.indexing import subscript
 
 if TYPE_CHECKING:
     from minigrad.tensor import Tensor
 
 Shape = Sequence[int]
-
-
-def position(dim: int, ndim: int, name: str) -> int:
-    """`dim` counted from the front; an IndexError that says what there is if there is no such dimension."""
-    if not -ndim <= dim < ndim:
-        raise IndexError(f"{name}: dimension {dim} is out of range [{-ndim}, {ndim - 1}]")
-    return dim % ndim
 
 
 # ---------------------------------------------------------------------------------------------------- views
@@ -36,7 +30,7 @@ def reshape(x: Array, shape: Shape) -> Array:
 @primitive(x=lambda g, dims: permute(g, tuple(int(i) for i in np.argsort([d % len(dims) for d in dims]))))
 def permute(x: Array, dims: Sequence[int]) -> Array:
     """The dimensions in another order: dimension i of the result is dimension dims[i] of x."""
-    return np.transpose(x, dims)
+    return np.transpose(x, [whole_number(d, "a dimension") for d in dims])
 
 
 @primitive(x=lambda g: g)  # the engine undoes broadcasting
@@ -53,20 +47,32 @@ def broadcast_to(x: Any, shape: Shape) -> Tensor:
     return expand(x, tuple(shape))
 
 
+def spread(g: Any, shape: Shape, dim: Dims) -> Any:
+    """What was reduced along `dim`, repeated over `shape` again."""
+    return expand(reshape(g, kept(tuple(shape), dim)), tuple(shape))
+
+
 def transpose(x: Any, dim0: int, dim1: int) -> Tensor:
     """Two dimensions exchanged."""
-    order = list(range(x.ndim))
     a, b = position(dim0, x.ndim, "transpose"), position(dim1, x.ndim, "transpose")
-    order[a], order[b] = order[b], order[a]
+    order = list(range(x.ndim))
+    if order:
+        order[a], order[b] = b, a
     return permute(x, tuple(order))
 
 
 def movedim(x: Any, source: int | Sequence[int], destination: int | Sequence[int]) -> Tensor:
     """One dimension, or several, at another place, the others in their order."""
-    sources, places = ([d] if isinstance(d, int) else d for d in (source, destination))
-    moved = [position(d, x.ndim, "movedim") for d in sources]
+    if isinstance(source, int) != isinstance(destination, int):
+        raise TypeError(f"movedim: expected two numbers or two sequences, got {source} and {destination}")
+    moved, places = (
+        () if d == () else positions(d if isinstance(d, int) else tuple(d), x.ndim, "movedim")
+        for d in (source, destination)
+    )
+    if len(moved) != len(places):
+        raise ValueError(f"movedim: {len(moved)} dimensions to {len(places)} places")
     order = [d for d in range(x.ndim) if d not in moved]
-    for place, d in sorted(zip((position(p, x.ndim, "movedim") for p in places), moved, strict=True)):
+    for place, d in sorted(zip(places, moved, strict=True)):
         order.insert(place, d)
     return permute(x, tuple(order))
 
@@ -90,8 +96,9 @@ def unflatten(x: Any, dim: int, sizes: Shape) -> Tensor:
 
 def squeeze(x: Any, dim: int | Sequence[int] | None = None) -> Tensor:
     """x without its dimensions of length 1, or without those of them that are in `dim`."""
-    dims = range(x.ndim) if dim is None else (dim,) if isinstance(dim, int) else dim
-    gone = {position(d, x.ndim, "squeeze") for d in dims} if x.ndim else set()
+    if isinstance(dim, tuple | list) and not dim:
+        return reshape(x, x.shape)
+    gone = positions(dim, x.ndim, "squeeze")
     return reshape(x, tuple(n for i, n in enumerate(x.shape) if n != 1 or i not in gone))
 
 
@@ -106,15 +113,24 @@ def unsqueeze(x: Any, dim: int) -> Tensor:
 
 @primitive(x=lambda g, dims: flip(g, dims))
 def flip(x: Array, dims: Any) -> Array:
-    """The elements in reverse along `dims`, a number or several."""
-    axes = dims if isinstance(dims, int) else tuple(dims)
-    return np.array(np.flip(x, axes) if x.ndim else x)
+    """The elements in reverse along `dims`, a number or several; along none if that is ()."""
+    return np.array(x if isinstance(dims, tuple | list) and not dims else np.flip(x, positions(dims, np.ndim(x))))
 
 
 @primitive(x=lambda g, shifts, dims: roll(g, np.negative(shifts), dims))
 def roll(x: Array, shifts: int | Sequence[int], dims: int | Sequence[int] | None = None) -> Array:
-    """The elements moved along `dims`, those that leave at the end come back at the start."""
-    return np.roll(x, shifts, dims)
+    """The elements moved along `dims`, those that leave at the end come back at the start; along all as one row if
+    there are no `dims`."""
+    if dims is None or (isinstance(dims, tuple | list) and not dims):
+        if np.size(shifts) != 1:
+            raise ValueError(f"{np.size(shifts)} shifts need as many dimensions")
+        return np.roll(x, int(np.reshape(shifts, ())))
+    if np.ndim(x) == 0:
+        raise IndexError("a tensor without dimensions has none to roll along")
+    places = positions(dims, x.ndim)
+    if np.size(shifts) != len(places):
+        raise ValueError(f"{np.size(shifts)} shifts for {len(places)} dimensions")
+    return np.roll(x, tuple(int(s) for s in np.reshape(shifts, -1)), places)
 
 
 def repeat(x: Any, sizes: Shape) -> Tensor:
@@ -217,7 +233,7 @@ def pad(x: Tensor, pad: Sequence[int], mode: str = "constant", value: float = 0.
             raise ValueError(f"pad: mode {mode!r} cannot give a margin of {margin} to dimension {dim} of length {n}")
         if margin != (0, 0):
             sources = np.pad(np.arange(n), margin, mode=numpy_mode)  # type: ignore[call-overload]
-            x = index_select(x, dim, sources)
+            x = subscript(x, (slice(None),) * dim + (sources,))
     return x
 
 
@@ -246,64 +262,11 @@ def triu(x: Array, diagonal: int = 0) -> Array:
     return np.triu(x, diagonal)
 
 
-def masked_fill(x: Any, mask: Any, value: Any) -> Tensor:
-    """x with `value` wherever the mask, which broadcasts to x's shape, is true."""
-    return where(mask, value, x)
-
-
-# ---------------------------------------------------------------------------------------------------- indexing
-
-
-def index_select(x: Any, dim: int, index: Any) -> Tensor:
-    """The slices of x at the numbers in `index` along `dim`."""
-    dim = position(dim, x.ndim, "index_select")
-    return subscript(x, (slice(None),) * dim + (whole_numbers(index, "index_select"),))
-
-
-def gather(x: Any, dim: int, index: Any) -> Tensor:
-    """out[i][j][k] = x[index[i][j][k]][j][k] for dim 0, and so on; `index` is nowhere longer than x but along `dim`."""
-    array = whole_numbers(index, "gather")
-    if array.ndim != x.ndim:
-        raise ValueError(f"gather: index has {array.ndim} dimensions, the tensor {x.ndim}")
-    dim = position(dim, x.ndim, "gather")
-    for i, (n, most) in enumerate(zip(array.shape, x.shape, strict=True)):
-        if i != dim and n > most:
-            raise ValueError(f"gather: index of shape {array.shape} is longer than {tuple(x.shape)} in dimension {i}")
-    grid = list(np.ogrid[tuple(slice(n) for n in array.shape)])
-    grid[dim] = array
-    return subscript(x, tuple(grid))
-
-
-def take_along_dim(x: Tensor, indices: Any, dim: int | None = None) -> Tensor:
-    """The elements of x at `indices` along `dim`, both broadcast in the other dimensions; None: of x flattened."""
-    array = whole_numbers(indices, "take_along_dim")
-    if dim is None:
-        return subscript(flatten(x), array.reshape(-1))
-    if x.ndim == 0:
-        return clone(x)
-    dim = position(dim, x.ndim, "take_along_dim")
-    if array.ndim != x.ndim:
-        raise ValueError(f"take_along_dim: indices have {array.ndim} dimensions, the tensor {x.ndim}")
-    others = [1 if i == dim else n for i, n in enumerate(x.shape)]
-    shape = np.broadcast_shapes(tuple(others), tuple(1 if i == dim else n for i, n in enumerate(array.shape)))
-    grid = list(np.ogrid[tuple(slice(n) for n in shape)])
-    grid[dim] = array
-    rest = tuple(n if i != dim else x.shape[dim] for i, n in enumerate(shape))
-    return subscript(x if tuple(x.shape) == rest else expand(x, rest), tuple(grid))
-
-
-def whole_numbers(index: Any, name: str) -> np.ndarray:
-    """An index as an array of integers of its own, so that backward finds it as it is now."""
-    array = np.asarray(index.array if hasattr(index, "node") else index)
-    if array.dtype.kind not in "iu" and array.size:
-        raise TypeError(f"{name}: expected integer indices, got {array.dtype}")
-    return array.astype(np.int64)
-
-
 def unfold(x: Any, dimension: int, size: int, step: int) -> Tensor:
     """Windows of `size` elements every `step` along a dimension; a new last dimension runs inside each window."""
     dim = position(dimension, x.ndim, "unfold")
     if not 0 < size <= x.shape[dim] or step <= 0:
         raise ValueError(f"unfold: windows of {size} every {step} do not fit dimension {dim} of length {x.shape[dim]}")
     starts = np.arange(0, x.shape[dim] - size + 1, step)
-    return movedim(index_select(x, dim, starts[:, None] + np.arange(size)), dim + 1, -1)
+    windows = subscript(x, (slice(None),) * dim + (starts[:, None] + np.arange(size),))
+    return movedim(windows, dim + 1, -1)

@@ -1,6 +1,6 @@
 """NumPy's functions on tensors: which function here does what NumPy's function of that name does to arrays."""
 
-from minigrad.ops import elementwise, linalg, reductions, shape
+from minigrad.ops import elementwise, extremes, linalg, reductions, scans, shape
 
 DISPATCH = {
     **{name: getattr(elementwise, name) for name in (
@@ -12,11 +12,10 @@ DISPATCH = {
     "power": elementwise.pow, "equal": elementwise.eq, "not_equal": elementwise.ne, "less": elementwise.lt,
     "less_equal": elementwise.le, "greater": elementwise.gt, "greater_equal": elementwise.ge,
     "invert": elementwise.bitwise_not, "matmul": linalg.matmul, "outer": linalg.outer, "einsum": linalg.einsum,
-    **{name: getattr(reductions, name) for name in (
-        "sum", "mean", "prod", "amax", "amin", "var", "std", "argmax", "argmin", "any", "all"
-    )},
-    "cumsum": lambda x, dim=None: reductions.cumsum(shape.flatten(x) if dim is None else x, dim or 0),
-    "max": reductions.amax, "min": reductions.amin,
+    **{name: getattr(reductions, name) for name in ("sum", "mean", "prod", "var", "std", "any", "all")},
+    **{name: getattr(extremes, name) for name in ("amax", "amin", "argmax", "argmin")},
+    "cumsum": lambda x, dim=None: scans.cumsum(shape.flatten(x) if dim is None else x, dim or 0),
+    "max": extremes.amax, "min": extremes.amin,
     **{name: getattr(shape, name) for name in ("reshape", "broadcast_to", "stack", "tril", "triu")},
     "flip": lambda x, dim=None: shape.flip(x, tuple(range(x.ndim)) if dim is None else dim),
     "roll": lambda x, shift, dim=None: shape.roll(x, shift, dim),

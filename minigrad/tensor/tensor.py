@@ -18,7 +18,7 @@ from minigrad.device import CPU, check_device, read_target
 from minigrad.device import device as Device
 from minigrad.dtypes import as_dtype, read_type_name, type_name
 from minigrad.instead import missing_name
-from minigrad.ops import elementwise, indexing, linalg, reductions, shape
+from minigrad.ops import elementwise, exponentials, extremes, indexing, linalg, reductions, scans, selection, shape
 from minigrad.tensor import inplace
 from minigrad.tensor.convert import as_array, plain, row
 from minigrad.tensor.names import DISPATCH
@@ -100,7 +100,7 @@ class Tensor(inplace.InPlace, results=True):
 
     # ---- elementwise ---------------------------------------------------------------------------------
 
-    sign = elementwise.sign
+    sign, logaddexp = elementwise.sign, elementwise.logaddexp
     exp, expm1, log, log1p = elementwise.exp, elementwise.expm1, elementwise.log, elementwise.log1p
     sqrt, rsqrt, square, reciprocal = (
         elementwise.sqrt, elementwise.rsqrt, elementwise.square, elementwise.reciprocal
@@ -123,17 +123,21 @@ class Tensor(inplace.InPlace, results=True):
 
     # ---- reductions ----------------------------------------------------------------------------------
 
-    sum, mean, prod, cumsum = reductions.sum, reductions.mean, reductions.prod, reductions.cumsum
-    amax, amin, max, min, median = (
-        reductions.amax, reductions.amin, reductions.max, reductions.min, reductions.median
-    )  # fmt: skip
-    argmax, argmin, argsort, sort = (
-        reductions.argmax, reductions.argmin, reductions.argsort, reductions.sort
-    )  # fmt: skip
+    sum, mean, prod = reductions.sum, reductions.mean, reductions.prod
     var, std, norm, any, all = (
         reductions.var, reductions.std, reductions.norm, reductions.any, reductions.all
     )  # fmt: skip
-    logsumexp, softmax, log_softmax = reductions.logsumexp, reductions.softmax, reductions.log_softmax
+    nansum, nanmean, count_nonzero = reductions.nansum, reductions.nanmean, reductions.count_nonzero
+    cumsum, cumprod, cummax, cummin, logcumsumexp = (
+        scans.cumsum, scans.cumprod, scans.cummax, scans.cummin, scans.logcumsumexp
+    )  # fmt: skip
+    amax, amin, aminmax, max, min, median = (
+        extremes.amax, extremes.amin, extremes.aminmax, extremes.max, extremes.min, extremes.median
+    )  # fmt: skip
+    argmax, argmin, argsort, sort, topk, kthvalue = (
+        extremes.argmax, extremes.argmin, extremes.argsort, extremes.sort, extremes.topk, extremes.kthvalue
+    )  # fmt: skip
+    logsumexp, softmax, log_softmax = exponentials.logsumexp, exponentials.softmax, exponentials.log_softmax
 
     def sum_to_size(self, *size: Any) -> Tensor:
         """The sum over the dimensions that broadcasting from `size` to this shape repeats."""
@@ -144,8 +148,15 @@ class Tensor(inplace.InPlace, results=True):
     transpose, movedim, flatten, unflatten = shape.transpose, shape.movedim, shape.flatten, shape.unflatten
     squeeze, unsqueeze, broadcast_to, roll = shape.squeeze, shape.unsqueeze, shape.broadcast_to, shape.roll
     split, chunk, unbind, unfold = shape.split, shape.chunk, shape.unbind, shape.unfold
-    gather, take_along_dim, index_select = shape.gather, shape.take_along_dim, shape.index_select
-    masked_fill, tril, triu, outer = shape.masked_fill, shape.tril, shape.triu, linalg.outer
+    tril, triu, outer = shape.tril, shape.triu, linalg.outer
+
+    gather, take_along_dim, take = selection.gather, selection.take_along_dim, selection.take
+    index_select, index_add, index_copy, index_fill = (
+        selection.index_select, selection.index_add, selection.index_copy, selection.index_fill
+    )  # fmt: skip
+    select, narrow, repeat_interleave = selection.select, selection.narrow, selection.repeat_interleave
+    masked_fill, masked_select = selection.masked_fill, selection.masked_select
+    scatter, scatter_add, scatter_reduce = selection.scatter, selection.scatter_add, selection.scatter_reduce
 
     def reshape(self, *shape_: Any) -> Tensor:
         """The same elements in row-major order in another shape; one length may be -1."""

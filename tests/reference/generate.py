@@ -50,7 +50,11 @@ def store(torch: Any, room: Room) -> None:
     for call in room.calls:
         if call.name in index:
             raise SystemExit(f"two rows are the same call: {call.name}")
-        index[call.name], arrays, values = entry(torch, call)
+        try:
+            index[call.name], arrays, values = entry(torch, call)
+        except Exception as error:
+            error.add_note(f"in {call.name}")
+            raise
         inputs += arrays
         results += values
     flat = {

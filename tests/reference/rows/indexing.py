@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
-from ..calls import Room, constant, index, mask, x
+from ..calls import Room, constant, distinct, index, mask, ties, x
 from ..indices import read_call, write_call
 
 ROOM = Room("indexing")
@@ -55,6 +57,60 @@ add("index_put", x(4, 3), (index(4, 2),), x(2, 3))
 add("index_put", x(4, 3), (index(4, 6), index(3, 6)), x(6), accumulate=True)
 add("Tensor.index_put", x(4, 3), (index(4, 6),), x(3), True)
 add("index_put", x(4, 3), (mask(4, 3),), x())
+
+add("take", x(3, 4), index(12, 2, 3))
+add("Tensor.take", x(3, 4), index(12, 2))
+add("select", x(3, 4), 1, -1)
+add("Tensor.select", x(3, 4), 0, 2)
+add("narrow", x(3, 4), 1, 1, 2)
+add("Tensor.narrow", x(3, 4), 0, -2, 2)
+add("masked_select", x(3, 4), mask(3, 4))
+add("Tensor.masked_select", x(3, 4), mask(4))
+add("repeat_interleave", x(3, 2), 2)
+add("repeat_interleave", x(3, 2), 3, 1)
+add("repeat_interleave", x(3, 2), index(3, 3), 0)
+add("Tensor.repeat_interleave", x(3, 2), index(3, 2), dim=1)
+add("repeat_interleave", index(3, 5))
+for dim in (0, 1):
+    add("scatter", x(4, 4), dim, index(4, 2, 3), constant(x(3, 4)))
+    add("scatter", x(4, 4), dim, index(4, 2, 3), 1.5)
+    add("Tensor.scatter_add", x(4, 4), dim, index(4, 4, 4), x(4, 4))
+    add("index_add", x(4, 4), dim, index(4, 6), x(*((6, 4) if dim == 0 else (4, 6))), alpha=2)
+    add("Tensor.index_fill", x(4, 4), dim, index(4, 2), 2.5)
+    for reduce in ("sum", "mean", "amax", "amin"):
+        for include_self in (True, False):
+            options = {"reduce": reduce, "include_self": include_self}
+            own, values = (ties(4, 3), ties(4, 3)) if include_self else (x(4, 3), distinct(4, 3))
+            add("scatter_reduce", own, dim, index(3, 4, 3), values, **options)
+add("Tensor.scatter", x(4), 0, index(4, 6), x(6))
+add("scatter", constant(x(4, 3)), 0, index(4, 2, 3), 2.0, reduce="add")
+add("scatter", constant(x(4, 3)), 0, index(4, 2, 3), 2.0, reduce="multiply")
+add("scatter_add", x(4, 3), 0, index(4, 6, 2), constant(x(6, 3)))
+add("Tensor.scatter_reduce", constant(x(4)), 0, index(4, 6), constant(x(6)), reduce="prod")
+add("Tensor.index_add", x(4), 0, index(4, 6), x(6))
+add("index_copy", x(4, 3), 0, constant(index(1, 1)), x(1, 3))
+add("Tensor.index_copy", x(4, 3), 1, index(3, 1), x(4, 1))
+add("index_fill", x(4, 3), 0, index(4, 2), -1)
+add("gather", x(), 0, index(1))
+add("index_select", x(4, 3), 0, index(4))
+
+
+def changed(library: Any, a: Any, name: str, *args: Any) -> Any:
+    """A copy of a, changed in place by the method, recorded."""
+    a = a.clone()
+    return getattr(a, name)(*args), a * 2
+
+
+add(changed, x(4, 3), "scatter_", 0, index(4, 2, 3), x(2, 3))
+add(changed, x(4, 3), "scatter_", 1, index(3, 4, 1), 1.5)
+add(changed, x(4, 3), "scatter_add_", 0, index(4, 6, 3), x(6, 3))
+add(changed, x(4, 3), "index_add_", 0, index(4, 6), x(6, 3))
+add(changed, x(4, 3), "index_copy_", 1, index(3, 1), x(4, 1))
+add(changed, x(4, 3), "index_fill_", 1, index(3, 2), 0.5)
+add(changed, x(4, 3), "index_put_", (index(4, 2),), x(2, 3))
+add(changed, x(4, 3), "masked_fill_", mask(4, 3), 0.5)
+add(changed, x(4, 3), "cumsum_", 0)
+add(changed, x(4, 3), "cumprod_", 1)
 
 # a sample of the indices that indices.py makes; this seed makes none that PyTorch refuses
 rng = np.random.RandomState(10)

@@ -75,3 +75,53 @@ for name in ("any", "all"):
     add(name, mask(3, 4))
     add(name, mask(3, 2), 1)
     add(f"Tensor.{name}", mask(3, 2), dim=0, keepdim=True)
+
+# --- the rest of the kind -----------------------------------------------------------------------------------
+
+for name in ("nansum", "nanmean"):
+    add(name, x(3, 4), 1)
+    add(f"Tensor.{name}", x(3, 4))
+for name in ("std_mean", "var_mean"):
+    add(name, x(3, 4), 1)
+    add(name, x(3, 4), unbiased=False)
+    add(name, x(3, 4, 2), (0, 2), correction=0, keepdim=True)
+add("count_nonzero", ties(3, 4))
+add("Tensor.count_nonzero", ties(3, 4), 1)
+add("aminmax", ties(3, 4))
+add("Tensor.aminmax", ties(3, 4), dim=1, keepdim=True)
+for largest in (True, False):
+    add("topk", distinct(3, 5), 2, largest=largest)
+    add("Tensor.topk", distinct(3, 5), 2, 0, largest)
+add("kthvalue", distinct(3, 5), 2)
+add("Tensor.kthvalue", distinct(3, 5), 1, 0, keepdim=True)
+for name in ("cumprod", "logcumsumexp"):
+    for dim in (0, -1):
+        add(name, x(3, 5), dim)
+    add(f"Tensor.{name}", x(4), 0)
+add("cumprod", ties(3, 6), 1)
+add("cumprod", index(4, 5), 0)
+add("cumprod", index(4, 5), 0, dtype=Name("float64"))
+for name in ("cummax", "cummin"):
+    add(name, ties(3, 6), 1)
+    add(f"Tensor.{name}", x(4, 2), 0)
+add("logaddexp", x(3, 4), x(4))
+add("Tensor.logaddexp", x(3), x(3))
+for name in ("sum", "mean", "prod", "amax", "amin", "any", "all", "std", "var", "norm", "logsumexp", "nansum"):
+    options = {"p": 2} if name == "norm" else {}
+    if name not in ("std", "var"):
+        add(name, x(), dim=0, second=False, **options)
+    add(name, distinct(2, 3), dim=-1, keepdim=True, **options)
+for name in ("max", "min", "median", "cummax", "cumprod", "cumsum", "sort", "softmax", "log_softmax", "logcumsumexp"):
+    add(name, x(), dim=0, second=False)
+    add(name, x(), -1, second=False)
+for name in ("argmax", "argmin", "argsort"):
+    add(name, x(), 0)
+add("argmax", distinct(2, 3), keepdim=True)
+add("topk", x(), 1)
+add("norm", ties(3, 4), 0, 1)
+add("norm", x(3, 4), 0.5)
+for name in ("mean", "prod", "nansum"):
+    add(name, x(3), dtype=Name("float64"))
+for name in ("softmax", "log_softmax"):
+    add(name, x(3, 2), 1, dtype=Name("float64"))
+    add(name, index(4, 3), 0, dtype=Name("float64"))
