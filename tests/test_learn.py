@@ -1,6 +1,7 @@
 """The ladder of examples/learn says what the library does: the same values, gradients and losses, step by step."""
 
 import ast
+import html
 import importlib
 import re
 import subprocess
@@ -105,6 +106,16 @@ def test_the_tour_is_one_page_with_all_the_steps_that_loads_nothing():
     assert [name for name in re.findall(r'<section id="(\w+)">', page) if name.startswith("step")] == list(LIMITS)
     for name in LIMITS:
         assert f"python examples/learn/{name}.py" in page
+
+
+def test_the_tour_shows_every_line_of_every_step():
+    page = (LEARN / "tour.html").read_text(encoding="utf-8")
+    shown = set(html.unescape(re.sub(r"<[^>]+>", "", re.sub(r"</?(?:div|pre)[^>]*>", "\n", page))).splitlines())
+    for name in LIMITS:
+        lines = (LEARN / f"{name}.py").read_text(encoding="utf-8").splitlines()
+        code = lines[ast.parse("\n".join(lines)).body[0].end_lineno :]
+        missing = [line for line in code if not re.match(r" *#", line) and line not in shown]
+        assert not missing
 
 
 # ---------------------------------------------------------------------------------------------- step by step

@@ -24,8 +24,8 @@ import minigrad as mg
 #
 # Windows overlap, so a pixel stands in many columns, up to K·L times. To copy it as often would take long. The trick is
 # in the order of the axes in memory. We put the rows of the image first and the N images of the batch last: (I, C, J,
-# N). Then we copy this array L times, shifted by 0, 1, … pixels along the row, and put the copies beside each other:
-# (I, C, L, Q, N), where Q is the number of windows in a row.
+# N) stands for rows, channels, columns and images. Then we copy this array L times, shifted by 0, 1, … pixels along the
+# row, and put the copies beside each other: (I, C, L, Q, N), where Q is the number of windows in a row.
 #
 # Now take all windows in row p. They see rows p, p + 1, … of the image, K of them. In our array these lie one after the
 # other, in one piece, and that piece *is* the matrix of K·C·L rows. The windows in row p + 1 see the piece that begins

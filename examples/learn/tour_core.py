@@ -84,9 +84,10 @@ when you forget the tensor, Python can free its array at once.
 - `….save(…)`: it keeps what the rules name. It also notes the *version* of each array: how often it was changed in
 place. If the version is another one when the gradient comes, there is an error, and not a wrong gradient.
 
-The rest is care. A call may name its arguments. An error names the operation. A Python number does not turn a float32
-array into float64. A result may lie in the memory of an argument. Recording can be switched off. And *observers* may
-watch; the pictures on this page were drawn by one.
+The rest is care. `keeps=` is for a forward that has more to keep than its arguments and its result. A call may name its
+arguments. An error names the operation. A Python number does not turn a float32 array into float64. A result may lie in
+the memory of an argument. Recording can be switched off. And *observers* may watch; the pictures on this page were
+drawn by one.
 """,
         ),
         Entry(
@@ -125,7 +126,7 @@ The file begins with the formula of step 3. The letters are a little different: 
 column. The tables of ones and zeros have become an index: s·p + d·k - pad is the pixel at which window and pixel meet.
 (s is the stride. With a dilation d above 1, the window has gaps.)
 
-The sentence below the table is step 5: the same gradient goes to every channel.
+Below the table it says what step 5 has shown: the same gradient goes to every channel.
 """,
             head=True,
         ),
@@ -174,8 +175,8 @@ arrives is this channel's part of the gradients of weights and pixels.
 The last lines check the result. The parts must add up to the output and to the gradients that the convolution really
 has. If they do not, there is an error.
 
-This is the end of the tour. What the project found out with it is told on another page, `examples/why_sum.html`: what
-training does to channels that cancel, what the sum costs, and how other ways to combine the channels fare.
+This is the end of the tour. What the project has measured with all this, and what is still open, is told on another
+page, `examples/why_sum.html`.
 """,
         ),
     ],

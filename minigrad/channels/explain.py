@@ -3,6 +3,9 @@
 Channel c's own response is r_c = conv2d(x[:, c], w[:, c]), and a convolution is the sum of the r_c plus a bias. Here
 are the r_c (`responses`), how much of them the sum cancels (`cancellation`), and each channel's part of the output and
 of both gradients (`explain`).
+
+This is step 5 of the ladder (examples/learn/step5_why_sum.py), plus any convolution of any model (layers.py). Other
+ways to reduce the channels are in reduce.py.
 """
 
 from __future__ import annotations

@@ -4,6 +4,9 @@ What the three are stands in `definition.py`. The columns of a chunk stay in a c
 A chunk is few NumPy calls, each as long as can be: threads that come back from short ones wait for the interpreter's
 lock more than they work. Neither the cut nor the order of any sum depends on the number of threads, so the results do
 not.
+
+This is step 6 of the ladder (examples/learn/step6_fast.py), plus all options of windows (windows.py), layouts and
+buffers (memory.py) and threads (threads.py).
 """
 
 from __future__ import annotations

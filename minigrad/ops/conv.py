@@ -11,6 +11,9 @@ pairs, s is the stride and d the dilation. Leave one factor out, and what is lef
 
 So each one's rules are the other two, to any order. Note what the sum over c in the first row means for its gradient:
 the same g[n, o, p] goes to every input channel. Nothing is divided or routed; w decides what arrives.
+
+This is step 3 of the ladder (examples/learn/step3_convolution.py), plus options, a bias, groups, sequences, and checks
+of what is given.
 """
 
 from __future__ import annotations

@@ -1,6 +1,8 @@
 """Elementwise operations: simple derivatives first, then those with a case distinction, then those without a gradient.
 
 A primitive a function, its rules beside its forward. `g` is the upstream gradient, `out` the result.
+
+This is the table of derivatives in step 2 of the ladder (examples/learn/step2_arrays.py), plus many more functions.
 """
 
 from __future__ import annotations
