@@ -1,17 +1,10 @@
-"""The engine. Read `tape.py` first: how operations are recorded, and how the graph is walked backwards.
+"""The engine. Read `tape.py` first: what a node keeps, how operations are recorded, how the graph is walked.
 
-`graph.py`: what a node keeps. `modes.py`: recording on and off. `hooks.py`: seeing gradients on their way.
+`modes.py`: recording on and off. `hooks.py`: seeing gradients on their way.
 `guards.py`: dtypes, versions of memory, messages. `function.py`: operations in PyTorch's form.
 """
 
 from minigrad.autograd.function import Function as Function
-from minigrad.autograd.graph import Array as Array
-from minigrad.autograd.graph import Leaf as Leaf
-from minigrad.autograd.graph import Node as Node
-from minigrad.autograd.graph import Primitive as Primitive
-from minigrad.autograd.graph import Rule as Rule
-from minigrad.autograd.graph import Value as Value
-from minigrad.autograd.graph import box as box
 from minigrad.autograd.guards import describe as describe
 from minigrad.autograd.hooks import RemovableHandle as RemovableHandle
 from minigrad.autograd.modes import enable_grad as enable_grad
@@ -21,8 +14,15 @@ from minigrad.autograd.modes import no_grad as no_grad
 from minigrad.autograd.modes import observe as observe
 from minigrad.autograd.modes import set_grad_enabled as set_grad_enabled
 from minigrad.autograd.modes import state as state
+from minigrad.autograd.tape import Array as Array
+from minigrad.autograd.tape import Leaf as Leaf
+from minigrad.autograd.tape import Node as Node
+from minigrad.autograd.tape import Primitive as Primitive
+from minigrad.autograd.tape import Rule as Rule
+from minigrad.autograd.tape import Value as Value
 from minigrad.autograd.tape import backpropagate as backpropagate
 from minigrad.autograd.tape import backward as backward
+from minigrad.autograd.tape import box as box
 from minigrad.autograd.tape import grad as grad
 from minigrad.autograd.tape import primitive as primitive
 from minigrad.autograd.tape import reachable as reachable

@@ -7,13 +7,14 @@ arguments. So the walk needs no nodes with several outputs.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from minigrad.autograd.graph import Node, Primitive, Rule, Value, box
 from minigrad.autograd.guards import describe
 from minigrad.autograd.modes import no_grad, state
+from minigrad.autograd.tape import Node, Primitive, Rule, Value, box
 
 if TYPE_CHECKING:
     from minigrad.tensor import Tensor
@@ -126,10 +127,9 @@ def record(cls: type[Function], ctx: Context, args: Sequence[Any], results: list
     edges = []
     for position, a in enumerate(args):
         if isinstance(a, Value) and a.requires_grad:
-            rule = Rule(f"argument {position}", position, pick(answer, position, a.array.shape), ("ctx",), ())
-            edges.append((rule, a.node))
-    flat.node = Node(Primitive(f"{cls.__name__}Backward", cls.forward, ()), tuple(edges), flat.array)  # type: ignore[arg-type]
-    flat.node.saved = {"ctx": ctx}
+            rule = pick(answer, position, a.array.shape)
+            edges.append((Rule(f"argument {position}", position, rule, ("ctx",), (itemgetter(0),)), a.node))
+    flat.node = Node(Primitive(f"{cls.__name__}Backward", cls.forward, ()), tuple(edges), flat.array, [ctx])  # type: ignore[arg-type]
     starts = [0, *ends]
     return [
         flat[start:end].reshape(shape).to(r.array.dtype)

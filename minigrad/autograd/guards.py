@@ -6,16 +6,17 @@ Nothing in here is needed to understand the idea; all of it is needed to rely on
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 if TYPE_CHECKING:
-    from minigrad.autograd.graph import Node, Primitive, Rule, Value
+    from minigrad.autograd.tape import Node, Primitive, Rule, Value
     from minigrad.tensor import Tensor
 
 FLOAT32, FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
+NO_ARRAY = np.empty(0, object)  # in place of the array of what is no tensor: it fits nowhere
 REQUIRED = inspect.Parameter.empty
 MISTAKES = (ValueError, TypeError, IndexError, NotImplementedError)  # what a forward raises at a bad argument
 
@@ -31,12 +32,14 @@ def array_of(value: Any) -> Any:
 # ------------------------------------------------------------------------------------------------ forward
 
 
-def narrow(value: Any, arguments: Iterable[Any]) -> np.ndarray:
-    """`value` as an array, of float32 unless a float64 argument made it wider or a dtype argument asked for it.
+def narrow(result: Any, arguments: Iterable[Any]) -> np.ndarray:
+    """A result as an array, in float32 unless a float64 argument made it wider or a dtype argument asked for it.
 
     Numbers and integers never widen, nor does a floating array without dimensions beside one that has some.
     """
-    out: np.ndarray = np.asarray(value)
+    if isinstance(result, tuple | list):
+        raise TypeError("a forward returns one array; name what it keeps for its rules in keeps=")
+    out: np.ndarray = np.asarray(result)
     if out.dtype.kind not in "fiub":
         raise TypeError(f"the result would be {out.dtype}; tensors are floating, integer or boolean")
     if out.dtype != FLOAT64:
@@ -49,19 +52,24 @@ def narrow(value: Any, arguments: Iterable[Any]) -> np.ndarray:
 
 def bind(operation: Primitive, parameters: Sequence[tuple[str, Any]], args: tuple[Any, ...], kwargs: Any) -> Any:
     """All arguments of a call in order, with defaults filled in; a TypeError names what does not fit."""
-    names = [name for name, _ in parameters]
     rest = parameters[len(args) :]
-    values = (*args, *[kwargs.get(name, default) for name, default in rest])
-    known = sum(name in kwargs for name, _ in rest)
-    if len(values) == len(parameters) and known == len(kwargs) and not any(v is REQUIRED for v in values):
-        return values
-    problems = [f"unexpected {name!r}" for name in kwargs if name not in names]
-    problems += [f"{name!r} was given twice" for name in kwargs if name in names[: len(args)]]
-    problems += [f"missing {name!r}" for (name, _), v in zip(rest, values[len(args) :], strict=False) if v is REQUIRED]
+    values = (*args, *[kwargs.pop(name, default) for name, default in rest])
+    if kwargs or len(values) != len(parameters) or any(v is REQUIRED for v in values):
+        raise error_of_call(operation, parameters, args, values, kwargs)
+    return values
+
+
+def error_of_call(
+    operation: Primitive, parameters: Sequence[tuple[str, Any]], args: Sequence[Any], values: Any, extra: Any
+) -> TypeError:
+    """What is wrong with the arguments of a call. values: those that were understood. extra: those that were not."""
+    names = [name for name, _ in parameters]
+    problems = [f"{name!r} was given twice" if name in names else f"unexpected {name!r}" for name in extra]
+    problems += [f"missing {name!r}" for name, value in zip(names, values, strict=False) if value is REQUIRED]
     if len(args) > len(parameters):
         problems.append(f"too many arguments: {len(args)} for {len(parameters)}")
     expected = ", ".join(name if default is REQUIRED else f"{name}={default!r}" for name, default in parameters)
-    raise TypeError(f"{operation.name}({expected}): {', '.join(problems)}")
+    return TypeError(f"{operation.name}({expected}): {', '.join(problems)}")
 
 
 def explain(error: Exception, name: str, args: Sequence[Any]) -> Exception:
@@ -159,11 +167,6 @@ def check_replacement(g: Tensor, replacement: Any) -> None:
         )
 
 
-def fits(part: Any, parent: Node) -> bool:
-    """Whether a contribution is a tensor of the shape and dtype of its argument."""
-    return is_tensor(part) and part.array.shape == parent.shape and part.array.dtype is parent.dtype
-
-
 def fit(part: Any, node: Node, rule: Rule, parent: Node) -> Tensor:
     """A contribution with the broadcasting of the forward undone, in the dtype of its argument."""
     if not is_tensor(part):
@@ -182,7 +185,7 @@ def fit(part: Any, node: Node, rule: Rule, parent: Node) -> Tensor:
     return part if part.array.dtype is parent.dtype else part.to(parent.dtype)  # type: ignore[no-any-return]
 
 
-def error_of_root(name: str, output: Any, gradient: Any) -> Exception:
+def error_of_root(name: str, output: Any) -> Exception:
     """Why backward cannot begin at `output`."""
     if not is_tensor(output):
         return TypeError(f"{name}: expected a Tensor, got {type(output).__name__}")
@@ -191,18 +194,23 @@ def error_of_root(name: str, output: Any, gradient: Any) -> Exception:
             f"{name}: the tensor ({describe(output)}) does not require a gradient: "
             "nothing that asks for one led to it, or it was made under no_grad"
         )
-    if gradient is None:
-        return RuntimeError(
-            f"{name}: an upstream gradient is needed for a tensor of shape {output.array.shape}; "
-            "only a single element has 1 as its default"
-        )
     return RuntimeError(
-        f"{name}: upstream gradient of shape {np.shape(array_of(gradient))} for a tensor of shape {output.array.shape}"
+        f"{name}: an upstream gradient is needed for a tensor of shape {output.array.shape}; "
+        "only a single element has 1 as its default"
     )
 
 
-def nodes_of(name: str, tensors: Sequence[Any]) -> list[Node]:
-    """The node of each tensor that a gradient is wanted for."""
+def match(given: Any, output: Any) -> Any:
+    """An upstream gradient in the dtype of its output; its shape must be that of the output."""
+    if given.array.shape != output.array.shape:
+        raise RuntimeError(
+            f"backward: upstream gradient of shape {given.array.shape} for a tensor of shape {output.array.shape}"
+        )
+    return given.to(output.array.dtype)
+
+
+def find_nodes(name: str, tensors: Sequence[Any]) -> dict[Node, Any]:
+    """The node of each tensor that a gradient is wanted for, and the tensor."""
     if not tensors:
         raise RuntimeError(f"{name}: inputs are empty; name at least one tensor, or leave them out")
     for i, tensor in enumerate(tensors):
@@ -210,13 +218,15 @@ def nodes_of(name: str, tensors: Sequence[Any]) -> list[Node]:
             raise TypeError(f"{name}: input {i} is no Tensor but {type(tensor).__name__}")
         if not tensor.requires_grad:
             raise RuntimeError(f"{name}: input {i} ({describe(tensor)}) does not require a gradient")
-    return [tensor.node for tensor in tensors]
+    return {tensor.node: tensor for tensor in tensors}
 
 
-def check_used(nodes: Sequence[Node], tensors: Sequence[Any], found: Callable[[Node], bool]) -> None:
-    for i, node in enumerate(nodes):
-        if not found(node):
+def check_used(tensors: Sequence[Any], found: Sequence[Node]) -> None:
+    """Refuse a tensor whose node is not among those that were found."""
+    reached = set(found)
+    for i, tensor in enumerate(tensors):
+        if tensor.node not in reached:
             raise RuntimeError(
-                f"grad: the outputs do not depend on input {i} ({describe(tensors[i])}); "
+                f"grad: the outputs do not depend on input {i} ({describe(tensor)}); "
                 "allow_unused=True gives None for it"
             )

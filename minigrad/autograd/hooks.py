@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from minigrad.autograd import guards
 
 if TYPE_CHECKING:
-    from minigrad.autograd.graph import Node, Value
+    from minigrad.autograd.tape import Node, Value
     from minigrad.tensor import Tensor
 
 hook_numbers = itertools.count()
@@ -54,7 +54,8 @@ def retain(tensor: Value) -> None:
 
     def keep(g: Tensor) -> None:
         if (found := itself()) is not None:
-            deposit(found, g if g.node is not None else copied(g))
+            part = g if g.node is not None else copied(g)
+            found.grad = part if found.grad is None else found.grad + part
 
     hooks[KEEP] = keep
 
@@ -82,14 +83,3 @@ def copied(g: Tensor) -> Tensor:
     copy = g.detach()
     copy.array, copy.version, copy.node = g.array.copy("K"), [0], g.node
     return copy
-
-
-def deposit(tensor: Value, g: Tensor) -> None:
-    """Add `g` to `tensor.grad`: in its memory if neither is recorded, so that it keeps its identity."""
-    if tensor.grad is None:
-        tensor.grad = g
-    elif tensor.grad.node is None and g.node is None:
-        tensor.grad.array += g.array
-        tensor.grad.bump_version()
-    else:
-        tensor.grad = tensor.grad + g

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 if TYPE_CHECKING:
-    from minigrad.autograd.graph import Node
+    from minigrad.autograd.tape import Node
     from minigrad.tensor import Tensor
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -172,18 +172,22 @@ class inference_mode(GradMode):
         self.mode = not mode
 
 
+def ignore(*event: object) -> None:
+    """Do nothing about an event."""
+
+
 @dataclass(frozen=True)
 class Observer:
     """Functions to call after every primitive and for every contribution to a gradient; see `observe`."""
 
-    on_forward: Callable[[Node | None, str, tuple[Any, ...], Tensor], None] | None = None
-    on_contribution: Callable[[Node, str, Node, Tensor], None] | None = None
+    on_forward: Callable[[Node | None, str, tuple[Any, ...], Tensor], None] = ignore
+    on_contribution: Callable[[Node, str, Node, Tensor], None] = ignore
 
 
 @contextmanager
 def observe(
-    on_forward: Callable[[Node | None, str, tuple[Any, ...], Tensor], None] | None = None,
-    on_contribution: Callable[[Node, str, Node, Tensor], None] | None = None,
+    on_forward: Callable[[Node | None, str, tuple[Any, ...], Tensor], None] = ignore,
+    on_contribution: Callable[[Node, str, Node, Tensor], None] = ignore,
 ) -> Iterator[None]:
     """Watch the engine at work in this thread; anomaly mode and the pictures are built on this.
 

@@ -6,14 +6,14 @@ what has no gradient of its own: arguments in a row (`x.reshape(2, 3)`), change 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from minigrad import notebook
 from minigrad.autograd import tape
-from minigrad.autograd.graph import Value, box
+from minigrad.autograd.tape import box
 from minigrad.device import CPU, check_device, read_target
 from minigrad.device import device as Device
 from minigrad.dtypes import as_dtype, read_type_name, type_name
@@ -42,11 +42,7 @@ class Tensor(inplace.InPlace, results=True):
             self.requires_grad = True
 
     def backward(
-        self,
-        gradient: Any = None,
-        retain_graph: bool | None = None,
-        create_graph: bool = False,
-        inputs: Sequence[Value] | Value | None = None,
+        self, gradient: Any = None, retain_graph: bool | None = None, create_graph: bool = False, inputs: Any = None
     ) -> None:
         """Add ∂self/∂leaf, weighted by `gradient` (this tensor's shape; 1 for a scalar), to each leaf's `.grad`."""
         tape.backward([self], [gradient], retain_graph, create_graph, inputs)
@@ -223,21 +219,6 @@ class Tensor(inplace.InPlace, results=True):
         inplace.set_elements(self, index, value)
 
     # ---- to and from NumPy and Python --------------------------------------------------------------
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """The length of each dimension."""
-        return self.array.shape
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """The NumPy dtype of the elements."""
-        return self.array.dtype
-
-    @property
-    def ndim(self) -> int:
-        """The number of dimensions."""
-        return self.array.ndim
 
     def size(self, dim: int | None = None) -> Any:
         """The shape, or the length of one dimension."""
