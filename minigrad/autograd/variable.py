@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from minigrad.autograd.graph import Value
+from minigrad.autograd.tape import Value
 
 if TYPE_CHECKING:
     from minigrad.tensor import Tensor
