@@ -36,7 +36,6 @@ INSTEAD = {
         ("nn.FractionalMaxPool2d", "use AdaptiveMaxPool2d"),
         ("nn.TripletMarginWithDistanceLoss", "use functional.relu(margin + near - far).mean()"),
         ("nn.SyncBatchNorm", "use BatchNorm2d; there is one process"),
-        ("nn.DataParallel", "leave it out; kernels use all cores"),
         ("functional.grid_sample functional.affine_grid", "index the image at whole positions, or use interpolate"),
         ("functional.max_pool3d functional.avg_pool3d functional.conv3d", "fold a dimension into the batch and use 2d"),
         ("functional.ctc_loss", "write it with log_softmax and logsumexp"),

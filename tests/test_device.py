@@ -150,3 +150,13 @@ def test_a_module_moves_to_a_device_and_a_dtype():
     for move in (layer.cuda, lambda: layer.cuda(0), lambda: layer.to("cuda:0"), lambda: layer.to(device="mps")):
         with pytest.raises(RuntimeError, match=r"Module\.\w+: .*there is one device, the CPU"):
             move()
+
+
+def test_a_module_for_several_devices_computes_on_the_one_there_is():
+    layer, x = mg.nn.Linear(2, 3), mg.ones(4, 2)
+    wrapped = mg.nn.DataParallel(layer)
+    assert (wrapped(x) == layer(x)).all() and list(wrapped.state_dict()) == ["module.weight", "module.bias"]
+    assert (mg.nn.parallel.data_parallel(layer, x) == layer(x)).all()
+    assert (mg.nn.parallel.data_parallel(layer, (x,), ["cpu"]) == layer(x)).all()
+    with pytest.raises(RuntimeError, match=r"DataParallel: .*there is one device, the CPU"):
+        mg.nn.DataParallel(layer, device_ids=[0, 1])

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from minigrad.instead import public as _public
 from minigrad.instead import refuse_name as _refuse_name
-from minigrad.nn import functional, init, utils
+from minigrad.nn import functional, init, parallel, utils
 from minigrad.nn.activations import *
 from minigrad.nn.containers import *
 from minigrad.nn.convolution import *
@@ -15,10 +15,11 @@ from minigrad.nn.linear import *
 from minigrad.nn.losses import *
 from minigrad.nn.module import Module as Module
 from minigrad.nn.normalisation import *
+from minigrad.nn.parallel import *
 from minigrad.nn.parameter import Parameter as Parameter
 from minigrad.nn.pooling import *
 from minigrad.nn.summary import summary as summary
 
 if not TYPE_CHECKING:  # a type checker reads the imports, and would take __getattr__ for a promise of every name
-    __all__ = [*_public(globals()), "functional", "init", "utils"]
+    __all__ = [*_public(globals()), "functional", "init", "parallel", "utils"]
     __getattr__ = partial(_refuse_name, __name__)

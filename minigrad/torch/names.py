@@ -39,6 +39,7 @@ STANDS_FOR = {
     "torch.nn.init": "minigrad.nn.init",
     "torch.nn.modules": "minigrad.nn",
     "torch.nn.modules.module": "minigrad.nn",
+    "torch.nn.parallel": "minigrad.nn.parallel",
     "torch.nn.parameter": "minigrad.nn",
     "torch.nn.utils": "minigrad.nn.utils",
     "torch.optim": "minigrad.optim",
