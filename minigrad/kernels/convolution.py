@@ -33,11 +33,12 @@ def conv2d(x: Array, w: Array, bias: Array | None, how: Window) -> Array:
     filters = w.reshape(groups, o // groups, c, kh, kw).transpose(0, 1, 3, 2, 4)
     filters = np.ascontiguousarray(filters).reshape(groups, 1, o // groups, kh * c * kw)
     chunks = cut_chunks(x.shape, how, x.itemsize)
-    lines = None if bias is None or not chunks else repeat_bias(bias, chunks[0], groups)
+    lines = repeat_bias(bias, chunks[0], groups) if bias is not None and chunks else None
 
     def fill(chunk: Chunk) -> None:
         target = as_matrices(places[chunk.windows], groups)
-        np.matmul(filters, gather_columns(image, chunk, how), out=target)  # here is the sum over c, i and j
+        # This is where the sum over c happens: a row of `filters` meets a column, and both run over i, c and j.
+        np.matmul(filters, gather_columns(image, chunk, how), out=target)
         if lines is not None:
             target += lines[..., : target.shape[3]]  # while the chunk is in cache
 
@@ -57,7 +58,8 @@ def conv2d_weight(g: Array, x: Array, how: Window) -> Array:
         for chunk in chunks[part :: len(parts)]:
             columns, rows = gather_columns(image, chunk, how), as_matrices(upstream[chunk.windows], groups)
             products = borrow("products", (*columns.shape[:3], o // groups), sums.dtype)
-            np.matmul(columns, rows.transpose(0, 1, 3, 2), out=products)  # here is the sum over images and columns
+            # No sum over c: each row of `columns` is one (i, c, j), and meets each o. The sum is over q and n.
+            np.matmul(columns, rows.transpose(0, 1, 3, 2), out=products)
             sums[part] += products.sum(1)
 
     share_products(add_up, parts, g.size * c * kh * kw)

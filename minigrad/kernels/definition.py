@@ -1,7 +1,7 @@
 """What a convolution, its two transposes and the poolings are: windows and einsum, slow, and what all tests go by.
 
 The fast kernels of the same names give the same numbers. Everything here follows from `look`, which says what pixel a
-window sees at each of its places, and no other file of this room but the one that declares `Window` is used.
+window sees at each of its places. It uses no other file of this room but the one that declares `Window`.
 
 n: image, c: input channel, o: output channel, p and q: row and column of a window, i and j: row and column within it,
 g as a letter of an equation: group.
@@ -56,8 +56,8 @@ def give_back(seen: Array, size: Pair, how: Window) -> Array:
     """(N, C, P, Q, kh, kw) -> (N, C, H, W): the transpose of `see`, which adds up what all windows give a pixel."""
     (n, c), (h, w) = seen.shape[:2], size
     pixels = np.zeros((n, c, h * w + 1), seen.dtype)
-    place: Any = (slice(None), slice(None), look(size, how))
-    np.add.at(pixels, place, seen)
+    index: Any = (slice(None), slice(None), look(size, how))
+    np.add.at(pixels, index, seen)
     return pixels[:, :, :-1].reshape(n, c, h, w)
 
 
@@ -73,7 +73,8 @@ def conv2d(x: Array, w: Array, bias: Array | None, how: Window) -> Array:
     """(N, C, H, W), (O, C/groups, kh, kw), (O) or None -> (N, O, P, Q): every output channel sums over the input
     channels of its group and over the window."""
     seen, filters = split(see(x, how), how.groups, 1), split(w, how.groups, 0)
-    out: Array = np.einsum("ngcpqij,gocij->ngopq", seen, filters)  # here is the sum over c
+    # This is where the sum over c happens: c, i and j stand on the left of the arrow and not on its right.
+    out: Array = np.einsum("ngcpqij,gocij->ngopq", seen, filters)
     out = out.reshape(len(x), len(w), *out.shape[3:])
     return out if bias is None else out + bias[:, None, None]
 
@@ -82,7 +83,8 @@ def conv2d_input(g: Array, w: Array, size: Pair, how: Window) -> Array:
     """(N, O, P, Q), (O, C/groups, kh, kw) -> (N, C, *size): every input channel sums over the output channels of its
     group and over the windows that saw its pixel."""
     upstream, filters = split(g, how.groups, 1), split(w, how.groups, 0)
-    given = np.einsum("ngopq,gocij->ngcpqij", upstream, filters)  # no sum over c: each c gets its own
+    # No sum over c: every input channel gets the same g, and its own w decides what arrives.
+    given = np.einsum("ngopq,gocij->ngcpqij", upstream, filters)
     return give_back(given.reshape(len(g), how.groups * w.shape[1], *given.shape[3:]), size, how)
 
 
@@ -118,8 +120,8 @@ def max_pool2d_input(g: Array, x: Array, how: Window) -> Array:
     n, c, h, w = x.shape
     images, channels = np.ogrid[:n, :c]
     dx = np.zeros((n, c, h * w), g.dtype)
-    place: Any = (images[..., None, None], channels[..., None, None], find_first(x, how))
-    np.add.at(dx, place, g)
+    index: Any = (images[..., None, None], channels[..., None, None], find_first(x, how))
+    np.add.at(dx, index, g)
     return dx.reshape(x.shape)
 
 
