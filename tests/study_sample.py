@@ -1,5 +1,7 @@
-"""Invented records of every kind, for tests of the page that must not wait for a study: shapes are right,
-numbers/study_sample.py FILE` writes them."""
+"""Invented records of every kind, for tests of the page that must not wait for a study: shapes are right, numbers not.
+
+`python tests/study_sample.py FILE` writes them.
+"""
 
 from __future__ import annotations
 
@@ -145,6 +147,7 @@ def sample(arms: list[str] = ARMS, tasks: list[str] = TASKS, seeds: int = 4) -> 
                     both=3.0,
                     forward_ratio=2.0,
                     both_ratio=rng.uniform(1, 9),
+                    both_ratio_low=1.0,
                     memory=4.0,
                     memory_ratio=rng.uniform(1, channels),
                 )
@@ -226,6 +229,7 @@ def sample(arms: list[str] = ARMS, tasks: list[str] = TASKS, seeds: int = 4) -> 
                 **dict.fromkeys(("unrelated", "matching", "anti")[: 3 if layer == 1 else 1], counts),
             },
         )
+    add("negative", arm="abs", task="polarity", F=8, accuracy=[0.5] * seeds)
     add("statement", name="copy", claim="Backward of the sum is a copy.", value=0.0, bound=1e-12, holds=True)
     for filters in ("random", "trained"):
         add(

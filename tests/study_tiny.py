@@ -7,7 +7,8 @@ import sys
 from pathlib import Path
 
 from minigrad.study.executors import launcher
-from minigrad.study.experiment import QUICK, study
+from minigrad.study.jobs import QUICK
+from minigrad.study.plan import study
 from minigrad.study.records import Store
 
 TINY = dataclasses.replace(

@@ -29,7 +29,7 @@ from minigrad import autograd, nn, optim
 from minigrad.data import cifar10
 from minigrad.kernels import threads
 from minigrad.study import __main__ as command
-from minigrad.study import executors, experiment, records, report
+from minigrad.study import executors, jobs, plan, records, report
 
 FULL = os.environ.get("MINIGRAD_TESTS") == "full"
 HERE = Path(__file__).parent
@@ -339,12 +339,12 @@ def study_again(path, monkeypatch):
         return executors.serial(work, jobs)
 
     arms = ["sum", "mean", "max", "min", "median", "product", "l2", "abs"]
-    first = [experiment.Job("maps", {"arm": arm}) for arm in arms]
-    monkeypatch.setattr(experiment, "first_stage", lambda profile, only: first)
+    first = [jobs.Job("maps", {"arm": arm}) for arm in arms]
+    monkeypatch.setattr(plan, "first_stage", lambda profile, only: first)
     before = threads.get_num_threads()
     try:
         with records.Store(path) as store:
-            assert experiment.study(TINY, store, watched) == {}
+            assert plan.study(TINY, store, watched) == {}
     finally:
         threads.set_num_threads(before)
     return ran

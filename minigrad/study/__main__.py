@@ -1,7 +1,7 @@
-"""`python -m minigrad.study`: run the study, print its verdicts, and write the page `why_sum.html`.
+"""`python -m minigrad.study`: run the study, print what it measured, and write a page.
 
-Without options it is a quick study of less than a minute. Results go to disk as they come; after Ctrl-C or a
-kill the same command goes on where it stopped.
+Without options it is a quick study of less than a minute, whose short page is `why_sum_quick.html`; `--full` writes
+`why_sum.html`. Results go to disk as they come; after Ctrl-C or a kill the same command goes on where it stopped.
 """
 
 from __future__ import annotations
@@ -16,9 +16,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from minigrad.study import executors, report
-from minigrad.study.experiment import FULL, QUICK, Profile, study
-from minigrad.study.hypotheses import judge
+from minigrad.study import additions, executors, report
+from minigrad.study.claims import verdicts
+from minigrad.study.jobs import FULL, QUICK, Profile
+from minigrad.study.plan import study
 from minigrad.study.records import Results, Store
 from minigrad.study.tasks import TASKS
 
@@ -30,13 +31,22 @@ def arguments(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m minigrad.study", description=__doc__)
     add = parser.add_argument
     add("--full", action="store_true", help="the whole protocol: within an hour on two cores")
-    add("--only", nargs="+", default=[], metavar="TASK", choices=list(TASKS), help=f"of {', '.join(TASKS)}")
+    add("--only", nargs="+", default=[], metavar="TASK", help=f"of {', '.join(TASKS)}, or one that --add brings")
+    add("--add", nargs="+", default=[], metavar="FILE", help="Python files with an Arm or a Task of your own")
     add("--seeds", type=int, metavar="N", help="number of test seeds (full: 10, quick: 3)")
     add("--out", type=Path, default=Path(), metavar="DIR", help="where page and records go (here)")
     add("--jobs", type=int, default=os.cpu_count() or 1, metavar="N", help="worker processes (one a core)")
     add("--executor", default="processes", metavar="WHERE", help="processes, serial, mpi or dask://HOST:PORT")
     add("--report-only", action="store_true", help="rebuild the page: from DIR's records, or the published ones")
     options = parser.parse_args(argv)
+    options.add = tuple(os.path.abspath(path) for path in options.add)
+    try:
+        options.added = [additions.load(path) for path in options.add]
+    except (OSError, ValueError) as error:
+        parser.error(f"--add: {error}")
+    for task in options.only:
+        if task not in TASKS:
+            parser.error(f"--only: there is no task {task!r}; there are {', '.join(TASKS)}")
     for name, most in (("seeds", min(FULL.tuning_seeds)), ("jobs", 10_000)):
         if (value := getattr(options, name)) is not None and not 1 <= value <= most:
             parser.error(f"--{name}: expected 1 to {most:,}, got {value:,}")
@@ -48,10 +58,15 @@ def arguments(argv: list[str] | None) -> argparse.Namespace:
 
 
 def with_options(profile: Profile, options: argparse.Namespace) -> Profile:
-    """A profile with the command line's seeds and tasks."""
-    if options.seeds is not None:
-        profile = dataclasses.replace(profile, seeds=tuple(range(options.seeds)))
-    return dataclasses.replace(profile, tasks=tuple(options.only)) if options.only else profile
+    """A profile with the command line's seeds and tasks, and with the arms and tasks of the files it names."""
+    tasks = tuple(options.only) or (*profile.tasks, *(name for _, tasks in options.added for name in tasks))
+    return dataclasses.replace(
+        profile,
+        seeds=profile.seeds if options.seeds is None else tuple(range(options.seeds)),
+        tasks=tasks,
+        arms=(*profile.arms, *(name for arms, _ in options.added for name in arms)),
+        files=options.add,
+    )
 
 
 def records_of(options: argparse.Namespace, profile: Profile) -> Path:
@@ -59,6 +74,14 @@ def records_of(options: argparse.Namespace, profile: Profile) -> Path:
     usual = FULL if profile.name == "full" else QUICK
     suffix = "" if profile.seeds == usual.seeds else f"-{len(profile.seeds)}-seeds"
     return Path(options.out / "study-results" / f"{profile.name}{suffix}.jsonl")
+
+
+def page_of(options: argparse.Namespace, path: Path, results: Results) -> Path:
+    """The file of the page: a whole full study's is why_sum.html, and no other run overwrites it."""
+    parts = ["why_sum"]
+    if not (report.whole(results) and path.stem == "full"):
+        parts += [path.stem, *options.only]
+    return Path(options.out / ("_".join(parts) + ".html"))
 
 
 def records_for_report(options: argparse.Namespace) -> Path:
@@ -87,7 +110,7 @@ def bar() -> Iterator[Callable[[float, float], None]]:
 
 
 def table(results: Results) -> str:
-    """Accuracies at F = 8 and the verdicts, as text."""
+    """Accuracies at F = 8 and the claims with what was measured, as text."""
     lines = [f"{'test accuracy':17}" + "".join(f"{task[:11]:>13}" for task in results.values("run", "task"))]
     for arm in results.values("run", "arm"):
         cells = []
@@ -96,17 +119,12 @@ def table(results: Results) -> str:
             known = found is not None and None not in found["accuracy"]
             cells.append(f"{sum(found['accuracy']) / len(found['accuracy']):13.3f}" if found and known else " " * 13)
         lines.append(f"{arm:17}" + "".join(cells))
-    lines.append("Same start and batches for all: sum+17 starts 17 too high. H1 moves its bias, and it is the sum.")
+    lines.append("Same start and batches for all: sum+17 starts 17 too high. With its bias moved it is the sum.")
     lines.append("")
-    study = results.one("study")
-    if study and study["profile"] == "quick":
-        lines.append(
-            f"A quick study of {len(study['seeds'])} seeds: verdicts for orientation; --full gives those that count."
-        )
-    for v in judge(results):
-        lines.append(f"H{v.number:<3}{v.verdict:10} {v.claim}")
+    for v in verdicts(results):
+        lines.append(f"{v.claim.claim}: {v.verdict}")
         if v.verdict != "not run":
-            lines.append(textwrap.indent(textwrap.fill(v.measured, 96), " " * 15))
+            lines.append(textwrap.indent(textwrap.fill(v.measured, 96), "    "))
     return "\n".join(lines)
 
 
@@ -130,7 +148,7 @@ def main(argv: list[str] | None = None) -> int:
     try:
         results = Results.load(path)
         print(table(results))
-        print(f"\n{report.write(results, options.out / 'why_sum.html')}: {len(results)} records of {path}")
+        print(f"\n{report.write(results, page_of(options, path, results))}: {len(results)} records of {path}")
     except OSError as error:
         print(f"minigrad.study: {error}", file=sys.stderr)
         return 2

@@ -1,6 +1,7 @@
 """What is measured without training, or on a trained layer: short functions from settings to numbers.
 
-Each of the upper ones makes one record of the kind that bears its name; `experiment.py` states their fields.
+A function that makes a record of its own states the record's fields. S is a list over seeds, Q one over quantiles, B
+one over bins; a number that was not finite is null.
 """
 
 from __future__ import annotations
@@ -16,10 +17,11 @@ from numpy.typing import NDArray
 
 from minigrad import nn
 from minigrad.autograd import grad, no_grad
-from minigrad.channels import REDUCTIONS, ChannelConv2d, cancellation, explain, responses, streamed
+from minigrad.channels import ChannelConv2d, cancellation, explain, responses, streamed
 from minigrad.kernels.windows import Window
 from minigrad.ops.conv import convolution_weight
-from minigrad.study.reductions import ARMS, he_sigma, unit_start
+from minigrad.study.arms import ARMS
+from minigrad.study.starts import he_sigma, unit_start
 from minigrad.study.stats import same_law
 from minigrad.study.tasks import SIZE, crops, photographs
 from minigrad.tensor import Tensor, tensor
@@ -89,10 +91,14 @@ def cosines(filters: Floats, patches: Floats) -> Floats:
 
 
 def energy(arm: str, C: int, n: int = 20_000) -> dict[str, Any]:
-    """E Σ_c (∂f/∂r_c)² for independent standard normal responses, through the engine and in closed form."""
+    """E Σ_c (∂f/∂r_c)² for independent standard normal responses, through the engine and in closed form.
+
+    measured, measured_sd (of that mean); closed (null where no form is known), infinite (it diverges); receiving: mean
+    number of channels with a gradient.
+    """
     known = ARMS[arm]
     r = tensor(np.random.default_rng([C, 1]).standard_normal((n, C)), requires_grad=True)
-    (g,) = grad(REDUCTIONS[known.reduce](r, 1).sum(), [r])
+    (g,) = grad(known.function(r, 1).sum(), [r])
     closed = known.energy(C) if known.energy else None
     infinite = closed is not None and not np.isfinite(closed)
     return {
@@ -105,7 +111,10 @@ def energy(arm: str, C: int, n: int = 20_000) -> dict[str, Any]:
 
 
 def depth(arm: str, init: str, C: int, layers: int, seeds: list[int]) -> dict[str, Any]:
-    """Gradient norm at the input of `layers` conv–ReLU layers of one reduction over that at their output."""
+    """Gradient norm at the input of `layers` conv–ReLU layers of one reduction over that at their output.
+
+    ratio [S]; by_layer [layers + 1]: geometric mean over seeds, from the input to the output, where it is 1.
+    """
     norms = []
     for seed in seeds:
         rng = np.random.default_rng([seed, C, 2])
@@ -121,7 +130,7 @@ def depth(arm: str, init: str, C: int, layers: int, seeds: list[int]) -> dict[st
         upstream = tensor(rng.standard_normal(states[-1].shape).astype(np.float32))
         gradients = grad((states[-1] * upstream).sum(), states)
         norms.append([np.sqrt(np.mean(g.array.astype(float) ** 2)) for g in gradients])
-    size = np.maximum(np.array(norms), 1e-300)  # (S, layers + 1); a gradient that vanished has no logarithm
+    size = np.where(np.array(norms) > 0, norms, np.nan)  # (S, layers + 1); one that underflows has no ratio: null
     return {
         "ratio": size[:, 0] / size[:, -1],
         "by_layer": np.exp(np.log(size / size[:, -1:]).mean(0)),
@@ -131,12 +140,13 @@ def depth(arm: str, init: str, C: int, layers: int, seeds: list[int]) -> dict[st
 def cost(arm: str, C: int, version: str, rounds: int = 9) -> dict[str, Any]:
     """Time and memory of an arm's layer, C channels to C, beside the sum's: plain, or streamed.
 
-    The two take turns; a ratio is the median over rounds of that round's ratio, its low end the smallest.
+    The two take turns; a ratio is the median over rounds of that round's ratio, its low end the smallest. forward, both
+    (ms: forward, and with backward), memory (MB, peak); forward_ratio, both_ratio, both_ratio_low, memory_ratio.
     """
     rng = np.random.default_rng(3)
     x = tensor(rng.standard_normal((8, C, 16, 16)).astype(np.float32), requires_grad=True)
     conv, reference = ARMS[arm].conv(C, C), ARMS["sum"].conv(C, C)
-    step = partial(streamed, ARMS[arm].reduce, x, conv.weight) if version == "streamed" else partial(conv, x)
+    step = partial(streamed, arm, x, conv.weight) if version == "streamed" else partial(conv, x)
     ms = np.empty((rounds + 1, 2, 2))  # (round, arm or sum, forward or both)
     for row in ms:
         for times, forward in zip(row, (step, partial(reference, x)), strict=True):
@@ -180,7 +190,11 @@ def step_edge(size: int = SIZE) -> Floats:
 
 
 def start(n: int) -> dict[str, Any]:
-    """Responses of n Gaussian filters to an aligned edge, and of n others to an opponent one."""
+    """Responses of n Gaussian filters to an aligned edge, and of n others to an opponent one.
+
+    p_value; quantiles, aligned, opponent [Q] (in sigmas), difference (the largest); histogram {edges [B+1], aligned
+    [B], opponent [B]}.
+    """
     edge = step_edge(3)
     patches = {"aligned": np.stack([edge, 0 * edge, edge]), "opponent": np.stack([edge, 0 * edge, -edge])}
     sigma = he_sigma(3) * np.sqrt(2 * (edge**2).sum())
@@ -201,8 +215,11 @@ def start(n: int) -> dict[str, Any]:
 
 
 def photo(filters: str, weights: Floats | None = None) -> dict[str, Any]:
-    """Responses of first-layer filters (F, 3, 3, 3) to patches of real photographs; random ones where none
-    are given."""
+    """Responses of first-layer filters (F, 3, 3, 3) to patches of photographs; random ones where none are given.
+
+    cancellation, null, correlation [C][C] of the channels' responses, kurtosis, near_zero (share of answers below a
+    tenth of their standard deviation).
+    """
     rng = np.random.default_rng(5)
     w = he_sigma(3) * rng.standard_normal((64, 3, 3, 3)) if weights is None else np.asarray(weights)
     conv = nn.Conv2d(3, len(w), 3, bias=False)
@@ -223,7 +240,10 @@ def photo(filters: str, weights: Floats | None = None) -> dict[str, Any]:
 
 
 def maps(arm: str) -> dict[str, Any]:
-    """Picture 1: an opponent edge through three channels and one reduction, and one unit of gradient back."""
+    """Picture 1: an opponent edge through three channels and one reduction, and one unit of gradient back.
+
+    formula; image [3][H][W], responses [3][P][Q], out [P][Q], gradients [3][P][Q].
+    """
     edge = step_edge()
     image = np.stack([edge, 0.3 * edge.T, -edge])
     kernel = np.array([[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]]) / 8
@@ -247,7 +267,10 @@ def maps(arm: str) -> dict[str, Any]:
 
 
 def window() -> dict[str, Any]:
-    """Picture 7: a 3x3 filter over a 5x5 colour image in small whole numbers, forward and backward."""
+    """Picture 7: a 3x3 filter over a 5x5 colour image in small whole numbers, forward and backward.
+
+    x [3][5][5], w [3][3][3], bias; responses [3][3][3], out [3][3], g [3][3], dw [3][3][3], dx [3][5][5].
+    """
     rng = np.random.default_rng(8)
     conv = nn.Conv2d(3, 1, 3)
     conv.weight.array[:] = rng.integers(-1, 2, (1, 3, 3, 3))
@@ -271,12 +294,10 @@ def window() -> dict[str, Any]:
 
 
 def unmatched(weights: Floats, patches: Floats, anti: bool) -> dict[str, Any]:
-    """How near zero filters (F, d) answer to patches (n, d): cosines, as they are and with each patch's mean
-    removed.
+    """How near zero filters (F, d) answer to patches (n, d): cosines, as they are and with each patch's mean removed.
 
-    matching: the closest patch of each filter's own slice pattern, that is the filter itself with noise of
-    half its
-    strength; anti: its negative.
+    share (of |cos| < 0.1), share_centred, expected (of random directions); histogram {edges [B+1], unrelated [B]}, and
+    with `anti` also matching [B], the filter itself with noise of half its strength, and anti [B], its negative.
     """
     found = cosines(weights, patches)
     centred = cosines(weights, patches - patches.mean(1, keepdims=True))

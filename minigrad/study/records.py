@@ -1,5 +1,6 @@
-"""What the study measured, on disk: one JSON object a line, appended as results come; `experiment.py` states
-the fields.
+"""What the study measured, on disk: one JSON object a line, appended as results come.
+
+The function that makes a record states its fields; `plan.KINDS` says which function that is.
 
 A line is flushed to disk before its job counts as done, so a kill at any moment costs the jobs under
 way and at most a torn last line, which the next reader passes over and the next writer cuts off.

@@ -1,5 +1,4 @@
-"""What can be proved of channel reductions: each statement in a sentence, its proof in two lines, and a check
-of it in numbers through the engine.
+"""What can be proved of channel reductions: statements, each with a proof in two lines and a check through the engine.
 
 A check returns one number that is 0 where the statement is exactly true; the statement is confirmed if it is
 at most `bound`. Checks run in float64 from fixed seeds and take well under a second each.
@@ -20,7 +19,8 @@ from minigrad.channels import REDUCTIONS, ChannelConv2d, responses
 from minigrad.nn import functional as F
 from minigrad.ops.conv import conv2d
 from minigrad.optim import SGD, Adam
-from minigrad.study.reductions import ARMS
+from minigrad.study.arms import ARMS
+from minigrad.study.records import Record
 from minigrad.tensor import Tensor, tensor, zeros
 
 AFFINE = [name for name in REDUCTIONS if ARMS[name].affine]
@@ -58,8 +58,7 @@ def gap(a: Tensor, b: Tensor | float) -> float:
 
 
 def affine() -> float:
-    """Affine arms: change of the slope between data, and distance from the sum with their slopes and
-    offset."""
+    """Affine arms: change of the slope between data, and distance from the sum with their slopes and offset."""
     r, other = normal(50, 3, seed=1), normal(50, 3, seed=2)
     worst = 0.0
     for arm, reduce in REDUCTIONS.items():
@@ -81,8 +80,7 @@ def shift() -> float:
 
 
 def disguise(steps: int = 50) -> float:
-    """Largest difference of loss from the sum's over `steps`, for mean and sum + 17, with SGD and with
-    Adam."""
+    """Largest difference of loss from the sum's over `steps`, for mean and sum + 17, with SGD and with Adam."""
     return max(
         abs(loss - other)
         for optimizer in ("sgd", "adam")
@@ -92,12 +90,11 @@ def disguise(steps: int = 50) -> float:
 
 
 def losses(arm: str, optimizer: str, steps: int, C: int = 3) -> list[float]:
-    """Losses of a small float64 network whose first layer starts, and is trained, as the sum
-    reparametrised."""
+    """Losses of a small float64 network whose first layer starts, and is trained, as the sum reparametrised."""
     x, y = normal(16, C, 6, 6, seed=4), tensor(np.arange(16) % 2)
     conv = ChannelConv2d(C, 4, 3, reduce=arm, dtype="float64")
-    scale = C if arm == "mean" else 1
-    offset = 17.0 if arm == "sum+17" else 0.0
+    known = ARMS[arm]
+    scale, offset = 1 / known.linear(C)[0] if known.linear else 1.0, known.offset
     weight, bias = normal(4, C, 3, 3, seed=5) * (0.3 * scale), normal(4, seed=6) - offset
     conv.load_state_dict({"weight": weight.numpy(), "bias": bias.numpy()})
     head = normal(4, 2, seed=7)
@@ -124,8 +121,7 @@ def losses(arm: str, optimizer: str, steps: int, C: int = 3) -> list[float]:
 
 
 def law() -> float:
-    """Relative difference of the response's standard deviation, ‖∂r/∂w‖, between an aligned and an opponent
-    edge."""
+    """Relative difference of the response's standard deviation, ‖∂r/∂w‖, between an aligned and an opponent edge."""
     edge = np.tile(np.tanh(np.linspace(-2, 2, 3)), (3, 1))
     deviations = []
     for blue in (edge, -edge):
@@ -152,9 +148,17 @@ def even() -> float:
     return max(gap(REDUCTIONS[arm](responses(conv, x), 2), REDUCTIONS[arm](responses(conv, -x), 2)) for arm in EVEN)
 
 
+def tied() -> float:
+    """Largest difference between the outputs for an edge in one channel and in another, with one slice for all."""
+    conv, edge = ChannelConv2d(3, 4, 3, tied=True, dtype="float64"), normal(1, 6, 6, seed=16)
+    images = [zeros(1, 3, 6, 6, dtype="float64") for _ in range(3)]
+    for c, image in enumerate(images):
+        image[:, c] = edge
+    return max(gap(conv(images[0]), conv(image)) for image in images[1:])
+
+
 def copy() -> float:
-    """Distance of the gradient at each response from the one at the output; and of ⟨g, y⟩, ⟨dX, x⟩, ⟨dW,
-    w⟩."""
+    """Distance of the gradient at each response from the one at the output; and of ⟨g, y⟩, ⟨dX, x⟩, ⟨dW, w⟩."""
     x, w = normal(2, 3, 5, 5, seed=9, requires_grad=True), normal(4, 3, 3, 3, seed=10, requires_grad=True)
     g = normal(2, 4, 3, 3, seed=11)
     r = normal(2, 4, 3, 3, 3, seed=12, requires_grad=True)  # (N, O, C, P, Q)
@@ -164,8 +168,8 @@ def copy() -> float:
     whole = (g * y).sum()
     fan = np.sum([grad(conv2d(x, w[o : o + 1]), [x], g[:, o : o + 1])[0].numpy() for o in range(4)], 0)
     return max(
-        gap(at_responses, g.unsqueeze(2)), gap((dx * x).sum(), whole), gap((dw * w).sum(), whole), gap(dx,
-        fan)
+        gap(at_responses, g.unsqueeze(2)), gap((dx * x).sum(), whole), gap((dw * w).sum(), whole),
+        gap(dx, fan),
     )  # fmt: skip
 
 
@@ -247,6 +251,15 @@ STATEMENTS = [
         even,
     ),
     Statement(
+        "tied",
+        "A slice that all channels share cannot tell which channel an edge is in, nor which of two rises.",
+        "With w_c = u for every c, Σ conv(x_c, u) = conv(Σ x_c, u): only the sum of the channels comes through, and it "
+        "stays as it is when channels change places. Opponent edges, x_R = −x_B, sum to nothing at all.",
+        "largest difference between the outputs for the same edge in different channels",
+        1e-12,
+        tied,
+    ),
+    Statement(
         "copy",
         "Backward of the sum over c is a copy to every c. Forward a convolution sums over c and fans out over o; "
         "backward it sums over o and fans out over c.",
@@ -266,3 +279,10 @@ STATEMENTS = [
         matrix,
     ),
 ]  # fmt: skip
+
+
+def confirm(name: str) -> Record:
+    """Confirm a statement through the engine: claim, value (0 where it is exactly true), bound, holds."""
+    (found,) = [statement for statement in STATEMENTS if statement.name == name]
+    value = found.check()
+    return {"claim": found.claim, "value": value, "bound": found.bound, "holds": value <= found.bound}

@@ -1,5 +1,4 @@
-"""The study's statistics: paired intervals, corrected tests, equivalence. SciPy does the work where it has
-the test."""
+"""The study's statistics: paired intervals, corrected tests, equivalence. SciPy does the work where it can."""
 
 from __future__ import annotations
 
@@ -62,11 +61,9 @@ def holm(p_values: Mapping[str, float]) -> dict[str, float]:
 
 
 def equivalent(differences: ArrayLike, margin: float) -> float:
-    """p-value of two one-sided t tests (Schuirmann 1987) that the mean of paired differences (S,) is within
-    ±margin.
+    """p-value of two one-sided t tests (Schuirmann 1987) that the mean of paired differences (S,) is within ±margin.
 
-    Small means: equivalent. Differences without spread are judged by themselves: 0 inside the margin, 1
-    outside.
+    Small means: equivalent. Differences without spread are judged by themselves: 0 inside the margin, 1 outside.
     """
     from scipy import stats
 

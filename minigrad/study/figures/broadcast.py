@@ -49,9 +49,9 @@ def poster(records: list[Record]) -> str:
 
 
 def received(record: Record) -> tuple[float, float]:
-    """Means over positions: how many channels receive a gradient, and how much they receive in all."""
+    """Means over positions: how many channels receive a gradient, and the sum of its sizes, Σ|∂f/∂r|."""
     gradients = np.asarray(record["gradients"], float)
-    return float((gradients != 0).sum(0).mean()), float(gradients.sum(0).mean())
+    return float((gradients != 0).sum(0).mean()), float(np.abs(gradients).sum(0).mean())
 
 
 def _maps(maps: np.ndarray, limit: float, x: float, y: float, names: bool = True) -> str:
@@ -73,7 +73,7 @@ def _title(record: Record) -> str:
     channels, total = received(record)
     return (
         f"{record['arm']}: three responses merge into one output; the gradient reaches {channels:.2g} of 3 channels, "
-        f"{total:.2f} in all"
+        f"their sizes add up to {total:.2f}"
     )
 
 
@@ -95,7 +95,7 @@ def _row(record: Record, limit: float) -> list[str]:
         svg.text(
             430,
             top + CELLS + 15,
-            f"gradient reaches {channels:.2g} of 3, {markup.signed(total)} in all",
+            f"gradient reaches {channels:.2g} of 3, Σ|∂f/∂r| = {markup.signed(total)}",
             class_="note end",
         ),
     ]
@@ -130,9 +130,9 @@ def _table(records: list[Record]) -> str:
                 markup.signed(total),
             ]
         )
-    head = ["reduction", "formula", "channels reached", "R", "G", "B", "in all"]
+    head = ["reduction", "formula", "channels reached", "R", "G", "B", "Σ|∂f/∂r|"]
     caption = (
         "Of one unit of gradient at each position: channels with a gradient (mean), root mean square per channel, "
-        "total (mean)"
+        "sum of the sizes (mean)"
     )
     return markup.table(caption, head, rows, numbers_from=2)

@@ -103,9 +103,14 @@ def _keeps(ratios: Sequence[float | None]) -> bool:
     return 0.1 <= median <= 10
 
 
+def _underflows(ratio: float | None) -> bool:
+    """Whether a ratio is no measurement: missing, or smaller than float32 can hold."""
+    return ratio is None or ratio < 1e-30
+
+
 def ratio_interval(record: Record) -> tuple[float, float, float]:
     """Geometric mean over seeds of the ratio input ÷ output, with its bootstrap interval."""
-    logs = [math.log10(ratio) for ratio in record["ratio"] if ratio]
+    logs = [math.log10(ratio) for ratio in record["ratio"] if not _underflows(ratio)]
     return tuple(10**value for value in markup.mean_interval(logs))  # type: ignore[return-value]
 
 
@@ -113,17 +118,18 @@ def _table(records: list[Record]) -> str:
     rows = []
     for record in records:
         mean, low, high = ratio_interval(record)
-        died = sum(not ratio for ratio in record["ratio"])
+        died = sum(_underflows(ratio) for ratio in record["ratio"])
         rows.append([
             markup.escape(record["arm"]), str(record["C"]), INITS.get(record["init"], record["init"]),
-            f"{mean:.2g} [{low:.2g}, {high:.2g}]", f"{died} of {len(record['ratio'])}",
+            "underflows" if died == len(record["ratio"]) else f"{mean:.2g} [{low:.2g}, {high:.2g}]",
+            f"{died} of {len(record['ratio'])}",
         ])  # fmt: skip
     head = [
         "reduction",
         "C",
         "initialisation",
         "input ÷ output [95 % interval]",
-        "without a finite positive ratio",
+        "seeds in which it underflows",
     ]
     return markup.table(
         "Ratio of the gradient's norm at the input to that at the output, geometric mean over seeds",

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from functools import cache
 from typing import Any
 
+from minigrad.study.arms import ARMS
 from minigrad.study.stats import bootstrap
 
 # One family, one colour and one class of `page.css`: what the reduction does to a unit of gradient.
@@ -21,26 +22,11 @@ FAMILIES = {
     "product": "each channel's gradient scaled by all the others",
     "control": "controls and the upper bound",
 }
-_FAMILY = {
-    "sum": "affine",
-    "mean": "affine",
-    "sum+17": "affine",
-    "alternating": "affine",
-    "max": "routing",
-    "min": "routing",
-    "median": "routing",
-    "logsumexp": "sharing",
-    "softmax": "sharing",
-    "l2": "even",
-    "abs": "even",
-    "geomean": "even",
-    "product": "product",
-}
 
 
 def family(arm: str) -> str:
-    """The family of a reduction, a key of `FAMILIES`; what is not known is a control."""
-    return _FAMILY.get(arm, "control")
+    """The family of an arm, a key of `FAMILIES`; an arm that is not known is a control."""
+    return ARMS[arm].family if arm in ARMS else "control"
 
 
 def escape(words: object) -> str:

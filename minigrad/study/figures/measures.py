@@ -7,10 +7,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from minigrad.study.arms import ARMS
 from minigrad.study.figures import markup, svg
 from minigrad.study.figures.depth import INITS
 from minigrad.study.records import Record, Results
-from minigrad.study.reductions import ARMS
 
 
 def cancellation(results: Results, arm: str = "sum") -> str:
@@ -83,7 +83,7 @@ def histogram(
 
 
 def start(results: Results) -> str:
-    """H2: responses to an aligned and to an opponent edge before any training."""
+    """Responses to an aligned and to an opponent edge before any training."""
     record = results.one("start")
     if record is None:
         return markup.missing("responses to aligned and opponent edges at the start")
@@ -108,7 +108,7 @@ def start(results: Results) -> str:
 
 
 def unmatched(results: Results) -> str:
-    """H7: cosines between filters and patches that they do not match."""
+    """Cosines between filters and patches that they do not match."""
     records = results.where("unmatched")
     if not records:
         return markup.missing("responses of trained filters to unrelated patches")
@@ -136,17 +136,15 @@ def unmatched(results: Results) -> str:
         ]
         for r in records
     ]
-    see = "A filter that ignored what it does not match would have all of the grey curve near zero."
-    table = markup.table(
-        "Share of unrelated patches with |cos| < 0.1 (claimed: close to all)", head, rows, numbers_from=3
-    )
+    see = "The grey curve is what filters answer to patches that they do not match; beside it, random directions."
+    table = markup.table("Share of unrelated patches with |cos| < 0.1, three seeds", head, rows, numbers_from=3)
     return (
         markup.figure("unmatched", f'<div class="grid cards">{charts}</div>', see) + f'<div class="wide">{table}</div>'
     )
 
 
 def weights(results: Results) -> str:
-    """H8: near-zero weights after training, and what pruning the smaller half costs."""
+    """Near-zero weights after training, and what pruning the smaller half costs."""
     runs = results.where("run", arm="sum", init="he")
     if not runs:
         return markup.missing("near-zero weights and pruning")
@@ -196,7 +194,7 @@ def with_interval(values: Sequence[float], factor: float = 1.0, digits: int = 1)
 
 
 def escape(results: Results) -> str:
-    """H5 and H6: training from a start that cancels exactly, beside a random start."""
+    """Training from a start that cancels exactly, beside a random start."""
     records = results.where("escape")
     if not records:
         return markup.missing("training from a start that cancels exactly")
@@ -224,13 +222,26 @@ def escape(results: Results) -> str:
 
 
 def equivalence(results: Results) -> str:
-    """H1: how far the disguised sums stray from the sum."""
+    """How far the disguised sums stray from the sum."""
     records = results.where("equivalence")
     if not records:
         return markup.missing("mean, +17 and alternating signs against the sum in float64")
     rows = [[markup.escape(r["arm"]), markup.escape(r["optimizer"]), f"{r['gap']:.1e}"] for r in records]
     caption = "Largest difference of loss from the sum’s over 200 float64 steps, after the change of parametrisation"
     return markup.table(caption, ["reduction", "optimizer", "gap"], rows, numbers_from=2)
+
+
+def negatives(results: Results) -> str:
+    """Even reductions on images together with their negatives, whose label is the other one."""
+    records = results.where("negative")
+    if not records:
+        return markup.missing("even reductions on images and their negatives")
+    rows = [
+        [markup.escape(r["arm"]), markup.escape(r["task"]), str(r["F"]), with_interval(r["accuracy"], 100)]
+        for r in records
+    ]
+    caption = "An even reduction is right on exactly one of an image and its negative: accuracy on such pairs"
+    return markup.table(caption, ["reduction", "task", "F", "accuracy, %"], rows, numbers_from=2)
 
 
 def reductions(results: Results) -> str:
@@ -243,7 +254,7 @@ def reductions(results: Results) -> str:
             markup.maths(ARMS[arm].slope),
             "yes" if ARMS[arm].affine or not ARMS[arm].reduces or ARMS[arm].tied else "no",
             "yes" if ARMS[arm].streamed or ARMS[arm].tied else "no",
-            markup.escape(ARMS[arm].absorbed),
+            markup.escape(ARMS[arm].becomes),
         ]
         for arm in arms
     ]
@@ -302,7 +313,7 @@ def _energy(record: Record | None) -> str:
 
 
 def cost(results: Results) -> str:
-    """H13: time and memory beside the sum's."""
+    """Time and memory beside the sum's."""
     records = results.where("cost")
     if not records:
         return markup.missing("time and memory of each reduction")

@@ -6,6 +6,7 @@ import os
 import random
 import subprocess
 import sys
+import textwrap
 import time
 from pathlib import Path
 
@@ -18,30 +19,15 @@ pytest.importorskip("scipy")
 from study_tiny import TINY
 
 from minigrad import optim
-from minigrad.study import experiment
-from minigrad.study.__main__ import arguments, main, records_of, with_options
+from minigrad.study import additions, arms, networks, plan, report, tasks, trainings
+from minigrad.study.__main__ import PUBLISHED, arguments, main, page_of, records_of, with_options
+from minigrad.study.arms import ARMS
+from minigrad.study.claims import verdicts
 from minigrad.study.executors import serial
-from minigrad.study.experiment import (
-    FULL,
-    QUICK,
-    Data,
-    Job,
-    Network,
-    batches,
-    begin,
-    draw,
-    evaluate,
-    first_stage,
-    matched_width,
-    second_stage,
-    study,
-    third_stage,
-    train,
-    trained,
-    work,
-)
+from minigrad.study.jobs import FULL, QUICK, Job
+from minigrad.study.networks import Data, Network, batches, begin, draw, evaluate, matched_width, train, trained
+from minigrad.study.plan import first_stage, second_stage, study, third_stage, work
 from minigrad.study.records import Results, Store, read
-from minigrad.study.reductions import ARMS
 from minigrad.study.tasks import TASKS
 
 SETTINGS = {"task": "polarity", "F": 2, "init": "he", "steps": 4}
@@ -122,9 +108,9 @@ def test_the_search_takes_the_middle_of_the_good_and_goes_beyond_an_edge_that_wi
         def tried(task, arm, F, init, lrs, steps, seeds):
             return [scores.get(round(lr, 6), 0.1) for lr in lrs], None
 
-        monkeypatch.setattr(experiment, "tried", tried)
-        monkeypatch.setattr(experiment, "evaluate", lambda values, test: (np.array(values), None))
-        return experiment.tune("polarity", "sum", "he", 8, grid, 1, [0])
+        monkeypatch.setattr(trainings, "tried", tried)
+        monkeypatch.setattr(trainings, "evaluate", lambda values, test: (np.array(values), None))
+        return trainings.tune("polarity", "sum", "he", 8, grid, 1, [0])
 
     assert search({0.01: 0.9, 0.03: 0.9, 0.1: 0.897, 0.3: 0.5}, [0.01, 0.03, 0.1, 0.3])["best"] == 0.03
     beyond = search({0.01: 0.5, 0.03: 0.6, 0.09: 0.8, 0.27: 0.7}, [0.01, 0.03])
@@ -191,7 +177,7 @@ def test_the_plan_names_every_job_once_and_all_protocols_are_in_it():
         done = [{"kind": "tune", **job.settings, "best": 0.01} for job in first if job.kind == "tune"]
         jobs = first + second_stage(profile, (), done) + third_stage(profile)
         assert len({job.key for job in jobs}) == len(jobs)
-        assert {job.kind for job in jobs} == set(experiment.JOBS)
+        assert {job.kind for job in jobs} == set(plan.KINDS)
     cells = {(j.settings["task"], j.settings["arm"], j.settings["F"]) for j in jobs if j.kind == "run"}
     plain = [task for task in TASKS if task not in ("photographs", "polarity-rb")]
     assert cells >= {(task, arm, F) for task in plain for arm in ARMS for F in (1, 2, 4, 8)}
@@ -245,25 +231,19 @@ def test_a_failing_job_is_reported_and_run_again_next_time(tmp_path, monkeypatch
     def broken(**settings):
         raise ArithmeticError("not today")
 
-    monkeypatch.setitem(experiment.JOBS, "window", broken)
-    monkeypatch.setattr(
-        experiment, "first_stage", lambda profile, only: [Job("window", {}), Job("maps", {"arm": "sum"})]
-    )
+    monkeypatch.setitem(plan.KINDS, "window", broken)
+    monkeypatch.setattr(plan, "first_stage", lambda profile, only: [Job("window", {}), Job("maps", {"arm": "sum"})])
     with Store(tmp_path / "s.jsonl") as store:
         failed = study(TINY, store, serial)
         assert list(failed) == ["window"] and "maps/arm=sum" in store.done
     monkeypatch.undo()
-    monkeypatch.setattr(
-        experiment, "first_stage", lambda profile, only: [Job("window", {}), Job("maps", {"arm": "sum"})]
-    )
+    monkeypatch.setattr(plan, "first_stage", lambda profile, only: [Job("window", {}), Job("maps", {"arm": "sum"})])
     with Store(tmp_path / "s.jsonl") as store:
         assert study(TINY, store, serial) == {} and "window" in store.done
 
 
 def test_progress_reaches_the_end_and_never_goes_back(tmp_path, monkeypatch):
-    monkeypatch.setattr(
-        experiment, "first_stage", lambda profile, only: [Job("maps", {"arm": a}) for a in ("sum", "max")]
-    )
+    monkeypatch.setattr(plan, "first_stage", lambda profile, only: [Job("maps", {"arm": a}) for a in ("sum", "max")])
     seen: list[float] = []
     with Store(tmp_path / "s.jsonl") as store:
         study(TINY, store, serial, progress=lambda done, total: seen.append(done / total if total else 1))
@@ -297,6 +277,87 @@ def test_options_shape_the_profile():
     assert records_of(options, FULL).name == "full.jsonl"
 
 
+def test_no_run_overwrites_the_page_of_another(tmp_path):
+    def name(line: str, **head) -> str:
+        options = arguments([*line.split(), "--out", str(tmp_path)])
+        profile = with_options(FULL if options.full else QUICK, options)
+        record = plan.head_record(profile, options.only)
+        return page_of(options, records_of(options, profile), Results([record])).name
+
+    lines = ["--full", "", "--full --seeds 3", "--seeds 2", "--only polarity", "--full --only which"]
+    names = [name(line) for line in lines]
+    assert names[:3] == ["why_sum.html", "why_sum_quick.html", "why_sum_full-3-seeds.html"]
+    assert len(set(names)) == len(lines)
+
+
+README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
+MINE = README.split("<!-- mine.py -->")[1].split("```")[1].removeprefix("python")
+
+
+@pytest.fixture
+def mine(tmp_path):
+    path = tmp_path / "mine.py"
+    path.write_text(MINE)
+    yield path
+    ARMS.pop("midrange", None)
+    TASKS.pop("green", None)
+    additions.load.cache_clear()
+
+
+def test_an_arm_and_a_task_in_a_file_of_their_own_are_trained_and_shown_and_change_no_verdict(mine, tmp_path):
+    options = arguments(["--full", "--add", str(mine), "--out", str(tmp_path)])
+    profile = with_options(FULL, options)
+    first = first_stage(profile, ())
+    done = [{"kind": "tune", **job.settings, "best": 0.01} for job in first if job.kind == "tune"]
+    cells = second_stage(profile, (), done)
+    wanted = [
+        *(job for job in cells if (job.settings["task"], job.settings["F"]) == ("green", 8)),
+        *(job for job in cells if job.settings["arm"] == "midrange" and job.settings["F"] == 8),
+    ]
+    assert {(j.settings["task"], j.settings["arm"]) for j in wanted} >= {("green", "midrange"), ("green", "sum")}
+    assert any(job.settings == {"arm": "midrange", "C": 64, "version": "plain"} for job in third_stage(profile))
+    small = Job(
+        "run", wanted[0].settings | {"seeds": [0], "steps": 2, "points": 2, "arm": "midrange"}, 1, profile.files
+    )
+    second = work(small)
+    assert second["task"] == "green" and 0 <= second["accuracy"][0] <= 1
+    published = Results.load(PUBLISHED)
+    picture = work(Job("maps", {"arm": "midrange"}, files=profile.files))
+    worse = [second | {"task": t, "arm": a, "key": f"{t}{a}", "accuracy": [0.0] * 10, "excess": [9.0] * 10,
+                       "near_zero": [1.0] * 10, "pruned": [0.0] * 10, "seeds": list(range(10)), "init": "he"}
+             for t, a in (("green", "sum"), ("green", "max"), ("common", "midrange"))]  # fmt: skip
+    more = Results([*published.records, picture, *worse])
+    assert [v[1:] for v in verdicts(more)] == [v[1:] for v in verdicts(published)]
+    page = report.page(more)
+    assert ">midrange</text>" in page and ">green</text>" in page
+    assert report._answer(more) == report._answer(published)
+
+
+@pytest.mark.parametrize(
+    "content, named",
+    [("x = 1", "neither an Arm nor a Task"), (MINE.replace('"midrange"', '"max"'), "'max' is no free name")],
+)
+def test_a_file_that_adds_nothing_or_takes_a_name_is_refused(tmp_path, content, named, capsys):
+    (tmp_path / "mine.py").write_text(content)
+    with pytest.raises(SystemExit):
+        arguments(["--add", str(tmp_path / "mine.py")])
+    assert named in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        arguments(["--add", str(tmp_path / "not-there.py")])
+    assert "not-there.py" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("module, kind", [(arms, "Arm"), (tasks, "Task")])
+def test_the_docstrings_show_how_to_add_an_arm_and_a_task(module, kind):
+    code = textwrap.dedent("\n".join(line for line in module.__doc__.splitlines() if line.startswith("    ")))
+    assert any(type(value).__name__ == kind for value in exec_in({}, code).values())
+
+
+def exec_in(names: dict, code: str) -> dict:
+    exec(code, names)
+    return names
+
+
 def test_ctrl_c_leaves_what_was_done(tmp_path, monkeypatch, capsys):
     def interrupted(function, jobs):
         yield jobs[0], function(jobs[0])
@@ -306,7 +367,7 @@ def test_ctrl_c_leaves_what_was_done(tmp_path, monkeypatch, capsys):
     pytest.importorskip("tqdm")
     assert main(["--out", str(tmp_path)]) == 130
     assert len(Results.load(tmp_path / "study-results" / "quick.jsonl")) == 2  # the study's head, and one job
-    assert "why_sum.html" in capsys.readouterr().out and (tmp_path / "why_sum.html").exists()
+    assert "why_sum_quick.html" in capsys.readouterr().out and (tmp_path / "why_sum_quick.html").exists()
 
 
 def test_evaluation_counts_every_image_once():
@@ -316,7 +377,7 @@ def test_evaluation_counts_every_image_once():
     logits = network(test[:][0])
     accuracy, loss = evaluate(network, test)
     assert accuracy[0] == pytest.approx((logits.array.argmax(2)[:, 0] == test.y[0]).mean())
-    assert loss[0] == pytest.approx(experiment.losses(logits, test[:][1]).array[0], rel=1e-4)
+    assert loss[0] == pytest.approx(networks.losses(logits, test[:][1]).array[0], rel=1e-4)
 
 
 def test_report_only_rebuilds_the_page_of_the_published_records(tmp_path, capsys):

@@ -1,0 +1,111 @@
+"""Training from filters that cancel every opponent edge exactly: does descent leave such a start, and where to?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from minigrad import optim
+from minigrad.autograd import no_grad
+from minigrad.study.arms import ARMS
+from minigrad.study.networks import (
+    BATCH,
+    TEST,
+    WATCHED,
+    Curves,
+    Data,
+    Floats,
+    Network,
+    batches,
+    begin,
+    evaluate,
+    losses,
+    train,
+)
+from minigrad.study.records import Record, plain
+from minigrad.study.tasks import BLUE, RED, polarity, presence, swapped
+
+EDGE = np.tile([-1.0, 0.0, 1.0], (3, 1)) / np.sqrt(6)  # an upright edge of norm 1: the axis of the escape
+
+
+def escape(task: str, mode: str, start: str, lr: float, steps: int, seeds: Sequence[int]) -> Record:
+    """Train the sum from filters that cancel every opponent edge (w_R = w_B), or from random ones, by plain descent.
+
+    Images are without noise, so that cancelling is exact: 128 of them, as one full batch, in minibatches, or as 64 with
+    their red-blue exchanges ("mirrored"). start_loss, start_gradient, accuracy [S]; curves as a run's; from a start
+    that cancels also film, of the first seed: step, loss, gradient, cancellation, null, accuracy [T], path [T][F][2]
+    (w_R·e, w_B·e), and contour {x, y, loss [Y][X]} as filter number `filter` of the trained network moves there.
+    """
+    n, copies, filters = 128, len(seeds), 8
+    make = {"polarity": polarity, "presence": presence}[task]
+    drawn = []
+    for seed in seeds:
+        rng = np.random.default_rng([seed, 326643])
+        images = make(rng, n // 2 if mode == "mirrored" else n, noise=0.0)
+        images = swapped(*images, flips_label=task == "polarity") if mode == "mirrored" else images
+        drawn.append((*images, *make(rng, TEST, noise=0.0)))
+    x, y, x_test, y_test = (np.stack(parts) for parts in zip(*drawn, strict=True))
+    data, test = Data(x, y), Data(x_test, y_test)
+    arm = ARMS["untied" if start == "cancelling" else "sum"]
+    network = Network(arm, filters, task, copies)
+    begin(network, arm, seeds, "he", data[:WATCHED][0])
+    for layer in (network.conv, network.mix, network.head):
+        assert layer.bias is not None
+        bound, size = np.prod(layer.weight.shape[1:]) ** -0.5, layer.bias.shape[0] // copies
+        uniform = [np.random.default_rng([seed, 11]).uniform(-bound, bound, size) for seed in seeds]
+        layer.bias.array[:] = np.concatenate(uniform)
+    curves = Curves(network, data, test, steps, points=25, watched=n)
+    path: list[Floats] = []
+
+    def watch(step: int) -> None:
+        curves(step)
+        if step in curves.moments:
+            w = network.conv.weight.array[:filters, [RED, BLUE]]  # of the first seed
+            path.append((w * EDGE).sum((2, 3)))
+
+    size = BATCH if mode == "minibatch" else n
+    optimizer = optim.SGD(list(network.parameters()), lr=lr, momentum=0.9)
+    train(network, optimizer, data, batches(seeds, n, steps, size), watch)
+    film = None
+    if start == "cancelling":
+        rows = curves.rows
+        film = {
+            "step": curves.moments,
+            **{name: [row[name][0] for row in rows] for name in rows[0] if name in FILMED},
+            "path": np.array(path),
+            **contour(network, task, data, path),
+        }
+    return {
+        "start_loss": curves.rows[0]["loss"],
+        "start_gradient": curves.rows[0]["gradient"],
+        "accuracy": evaluate(network, test)[0],
+        "curves": curves.record(FILMED),
+        **({"film": plain(film, 4)} if film else {}),
+    }
+
+
+FILMED = ("loss", "gradient", "cancellation", "null", "accuracy")
+
+
+def contour(network: Network, task: str, data: Data, path: list[Floats], points: int = 19) -> Record:
+    """Loss of the first trained network as the filter that moved most moves in the plane (w_R·e, w_B·e)."""
+    moved = int(np.argmax(np.linalg.norm(path[-1] - path[0], axis=1)))
+    reach = 1.2 * np.abs(np.array(path)).max()
+    axis = np.linspace(-reach, reach, points)
+    x, y = Data(data.x[:1], data.y[:1])[:WATCHED]
+    single = Network(ARMS["sum"], len(path[0]), task, 1)
+    for own, shared in zip(single.parameters(), network.parameters(), strict=True):
+        own.array[:] = shared.array[: len(own.array)]
+    weight = single.conv.weight
+    trained_filter, at = weight.array[moved].copy(), path[-1][moved]
+    loss = np.empty((points, points))
+    for row, blue in enumerate(axis):
+        for column, red in enumerate(axis):
+            weight.array[moved] = trained_filter
+            weight.array[moved, RED] += (red - at[0]) * EDGE
+            weight.array[moved, BLUE] += (blue - at[1]) * EDGE
+            weight.bump_version()
+            with no_grad():
+                loss[row, column] = losses(single(x), y).array[0]
+    return {"filter": moved, "contour": {"x": axis, "y": axis, "loss": loss}}
