@@ -88,7 +88,7 @@ if __name__ == "__main__":
     expected, seconds = contenders["step 3"](), {}
     for name, run in contenders.items():
         assert all(np.allclose(a.array, b.array, atol=1e-9) for a, b in zip(run(), expected, strict=True)), name
-        seconds[name] = min(timeit.repeat(run, number=1, repeat=3, timer=time.process_time))
+        seconds[name] = min(timeit.repeat(run, number=1, repeat=5, timer=time.process_time))
     for name, s in seconds.items():
         ratio = s / seconds["library"]
         print(f"{name:8} {1000 * s:6.0f} ms, {ratio:5.1f} times the library's  {'█' * round(5 * ratio)}")
