@@ -20,8 +20,8 @@ from step2_arrays import Tensor, draw, grad, primitive
 #
 # `mark_meetings` writes this as a table of ones and zeros with three axes: 1 where pixel i, position p and place k
 # meet. For example, let a window of 2 move over 4 pixels. Then pixel 2 lies under place 1 of the window at position 1,
-# and under place 0 of the window at position 2. So two ones belong to pixel 2. This table is all that has to be known
-# about windows.
+# and under place 0 of the window at position 2. So two ones belong to pixel 2. A place that lies over the padding meets
+# no pixel, so it has no one. This table is all that has to be known about windows.
 def mark_meetings(size, window, stride=1, padding=0):
     """A table (I, P, K): 1 where place k of the window at position p is pixel i of the image, else 0."""
     i, p, k = np.ogrid[:size, : (size + 2 * padding - window) // stride + 1, :window]
