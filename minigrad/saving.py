@@ -30,7 +30,7 @@ from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from minigrad.device import check_device, device
-from minigrad.tensor import Tensor
+from minigrad.tensor import Tensor, tensor
 
 if TYPE_CHECKING:
     import zipfile  # imported where it is used: it costs a tenth of `import minigrad`
@@ -320,7 +320,7 @@ def _unpacked(node: Any, arrays: dict[str, Array], depth: int) -> Any:
         return [_unpacked(item, arrays, depth + 1) for item in node]
     match node:
         case {"tensor": str(name), "requires_grad": bool(recorded), **rest} if not rest:
-            return Tensor(_taken(name, arrays), requires_grad=recorded)
+            return tensor(_taken(name, arrays), requires_grad=recorded)
         case {"array": str(name), **rest} if not rest:
             return _taken(name, arrays)
         case {"scalar": str(name), **rest} if not rest:

@@ -1,4 +1,4 @@
-"""Grad modes in all of PyTorch's forms: blocks, decorators with or without brackets, generators, coroutines, threads."""
+"""Grad modes in all of PyTorch's forms: blocks, decorators, generators, coroutines, threads."""
 
 import asyncio
 import threading

@@ -28,7 +28,13 @@ MADE = {
     "an int32 array": (lambda: mg.tensor(np.ones(2, np.int32)), "int32", [1, 1]),
     "a tensor": (lambda: mg.tensor(mg.ones(2, dtype=mg.float64)), "float64", [1, 1]),
     "tensors in a list": (lambda: mg.tensor([mg.tensor(1.0), mg.tensor(2.0)]), "float32", [1, 2]),
-    "Tensor()": (lambda: Tensor([1.0]), "float32", [1]),
+    "Tensor of floats": (lambda: Tensor([1.0]), "float32", [1]),
+    "Tensor of integers": (lambda: Tensor([[1, 2]]), "float32", [[1, 2]]),
+    "Tensor of a float64 array": (lambda: Tensor(np.ones(2)), "float32", [1, 1]),
+    "Tensor of a tensor": (lambda: Tensor(mg.arange(2)), "float32", [0, 1]),
+    "Tensor of nothing": (lambda: Tensor(), "float32", []),
+    "Tensor of sizes": (lambda: Tensor(1, 2).zero_(), "float32", [[0, 0]]),
+    "Tensor of a size": (lambda: Tensor(2).zero_(), "float32", [0, 0]),
     "as_tensor": (lambda: mg.as_tensor([1.0, 2.0]), "float32", [1, 2]),
     "as_tensor, another dtype": (lambda: mg.as_tensor(np.ones(2), mg.float32), "float32", [1, 1]),
     "zeros": (lambda: mg.zeros(2), "float32", [0, 0]),
@@ -361,6 +367,8 @@ def test_numpy_never_gets_an_array_whose_gradient_it_would_lose():
 
 REFUSED = {
     "ragged lists": (lambda: mg.tensor([[1, 2], [3]]), ValueError, "tensor: expected numbers or nested lists of equal"),
+    "a number for Tensor": (lambda: Tensor(2.5), TypeError, r"Tensor: expected sizes, or one sequence .*\(2.5,\)"),
+    "two lists for Tensor": (lambda: Tensor([1], [2]), TypeError, "Tensor: expected sizes, or one sequence"),
     "words": (lambda: mg.tensor("abc"), TypeError, "expected a floating, integer or boolean dtype, got <U3"),
     "None": (lambda: mg.tensor(None), TypeError, "floating, integer or boolean dtype, got object"),
     "complex numbers": (lambda: mg.tensor(1j), TypeError, "got complex128"),

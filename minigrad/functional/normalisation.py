@@ -15,7 +15,7 @@ from minigrad.functional.checks import ArrayLike, array_of, constant, through_fl
 from minigrad.instead import public
 from minigrad.ops.normalise import normalise_batch
 from minigrad.ops.shape import repeat
-from minigrad.tensor import Tensor
+from minigrad.tensor import Tensor, as_tensor
 
 
 def _scale_and_shift(input: Tensor, weight: Tensor | None, bias: Tensor | None, shape: Sequence[int]) -> Tensor:
@@ -180,7 +180,7 @@ def local_response_norm(input: Tensor, size: int, alpha: float = 1e-4, beta: flo
     distance = channels[None, :] - channels[:, None]  # of the neighbour from the channel itself
     near = ((distance >= -(size // 2)) & (distance <= (size - 1) // 2)).astype(input.dtype) / size
     squares = input.square().flatten(2)  # (N, C, *) -> (N, C, L), and (C, C) @ (N, C, L)
-    mean = (Tensor(near) @ squares).reshape(input.shape)
+    mean = (as_tensor(near) @ squares).reshape(input.shape)
     return input / (mean * alpha + k) ** beta
 
 

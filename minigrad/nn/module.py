@@ -244,7 +244,7 @@ class Module:
                 tensor.array = tensor.array.astype(dtype)
                 tensor.requires_grad_(recorded)
                 if tensor.grad is not None:
-                    tensor.grad = Tensor(tensor.grad.array.astype(dtype))
+                    tensor.grad = tensor.grad.detach().to(dtype)
         return self
 
     def cpu(self) -> Self:

@@ -11,14 +11,19 @@ from numpy.typing import DTypeLike
 from minigrad.device import check_device
 from minigrad.dtypes import as_dtype
 from minigrad.nn import init
-from minigrad.tensor import Tensor
+from minigrad.tensor import Tensor, tensor
 
 
 class Parameter(Tensor):
-    """A tensor that a module learns: as an attribute of one it is among its `parameters()`."""
+    """A tensor that a module learns: as an attribute of one it is among its `parameters()`.
+
+    It shares the memory of a tensor that it is made from; of anything else it holds a copy, in the dtype of an array.
+    """
 
     def __init__(self, data: Any, requires_grad: bool = True):
-        super().__init__(data, requires_grad=requires_grad)
+        source = data if isinstance(data, Tensor) else tensor(data)
+        self.array, self.version = source.array, source.version
+        self.requires_grad = requires_grad
 
     def __reduce__(self) -> Any:
         return type(self), (self.array, self.requires_grad)

@@ -14,7 +14,7 @@ from numpy.typing import DTypeLike
 from minigrad import autograd, notebook, random
 from minigrad.autograd import Node, Value
 from minigrad.nn.module import Module
-from minigrad.tensor import Tensor
+from minigrad.tensor import Tensor, zeros
 
 COLUMNS = ("layer", "output shape", "parameters", "multiply-adds")
 
@@ -121,7 +121,7 @@ forward.
     if input_size is not None:
         several = any(isinstance(size, Sequence) for size in input_size)
         sizes = list(input_size) if several else [input_size]
-        inputs = tuple(Tensor(np.zeros(tuple(size), dtype)) for size in sizes)
+        inputs = tuple(zeros(size, dtype=dtype) for size in sizes)
     else:
         inputs = input_data if isinstance(input_data, tuple) else (input_data,)
     table = Summary()

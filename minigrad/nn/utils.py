@@ -8,7 +8,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from minigrad.ops.shape import cat
-from minigrad.tensor import Tensor
+from minigrad.tensor import Tensor, as_tensor
 
 
 def _gradients(parameters: Tensor | Iterable[Tensor]) -> list[Tensor]:
@@ -38,7 +38,7 @@ def clip_grad_norm_(
     for g in gradients:
         g.array *= scale
         g.bump_version()
-    return Tensor(total)
+    return as_tensor(total)
 
 
 def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -> None:

@@ -27,19 +27,22 @@ from minigrad.tensor.names import DISPATCH
 class Tensor(inplace.InPlace, results=True):
     """An n-dimensional array that remembers how it was computed. PyTorch's names, argument order and meaning.
 
-    data: numbers, nested lists, an array or a Tensor; copied. Python floats become float32, an array keeps its dtype.
+    `Tensor(data)` copies a sequence, an array or a tensor into the default dtype, float32. `Tensor(2, 3)` has that
+    shape and arbitrary elements. `minigrad.tensor(data)` keeps integers and the dtype of an array.
 
-    >>> x = Tensor([1.0, 2.0], requires_grad=True)
+    >>> x = Tensor([1.0, 2.0]).requires_grad_()
     >>> (x * x).sum().backward()
     >>> x.grad
     tensor([2., 4.])
     """
 
-    def __init__(self, data: Any, dtype: Any = None, requires_grad: bool = False):
-        self.array = as_array(data, dtype)
+    def __init__(self, *data: Any, device: Any = None):
+        check_device(device, "Tensor")
+        sizes = all(isinstance(length, int | np.integer) and not isinstance(length, bool) for length in data)
+        if not sizes and (len(data) > 1 or np.isscalar(data[0])):
+            raise TypeError(f"Tensor: expected sizes, or one sequence of elements, got {data}; use tensor(number)")
+        self.array = np.empty(data or (0,), as_dtype(None)) if sizes else as_array(data[0], as_dtype(None))
         self.version = [0]
-        if requires_grad:
-            self.requires_grad = True
 
     def backward(
         self, gradient: Any = None, retain_graph: bool | None = None, create_graph: bool = False, inputs: Any = None

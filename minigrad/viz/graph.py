@@ -16,7 +16,7 @@ from minigrad import autograd
 from minigrad.autograd import Value
 from minigrad.nn import Module
 from minigrad.nn.summary import preserved
-from minigrad.tensor import Tensor
+from minigrad.tensor import Tensor, as_tensor
 from minigrad.viz import dot, html, layout, render, svg
 from minigrad.viz.painter import Painter
 from minigrad.viz.picture import Layout, Picture, clean
@@ -255,9 +255,9 @@ def run(module: Module, input: Any, loss: Callable[[Any], Tensor] | None) -> tup
     inputs: list[Tensor] = []
     for argument in input if isinstance(input, tuple) else (input,):
         if isinstance(argument, np.ndarray):
-            argument = Tensor(argument)
+            argument = as_tensor(argument)
         if isinstance(argument, Tensor) and argument.node is None and argument.array.dtype.kind == "f":
-            argument = Tensor(argument.array, requires_grad=True)
+            argument = argument.clone().requires_grad_()
         if isinstance(argument, Tensor):
             inputs.append(argument)
         arguments.append(argument)
