@@ -121,6 +121,7 @@ def test_a_function_and_the_method_of_its_name_are_the_same():
         "long",
         "short",
         "where",
+        "numel",
         "permute",
         "reshape",
     }:

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from minigrad.autograd.spelling import respell
+
 if TYPE_CHECKING:
     from minigrad.autograd.tape import Node, Primitive, Rule, Value
     from minigrad.tensor import Tensor
@@ -52,6 +54,7 @@ def narrow(result: Any, arguments: Iterable[Any]) -> np.ndarray:
 
 def bind(operation: Primitive, parameters: Sequence[tuple[str, Any]], args: tuple[Any, ...], kwargs: Any) -> Any:
     """All arguments of a call in order, with defaults filled in; a TypeError names what does not fit."""
+    kwargs = respell(kwargs, [name for name, _ in parameters])
     rest = parameters[len(args) :]
     values = (*args, *[kwargs.pop(name, default) for name, default in rest])
     if kwargs or len(values) != len(parameters) or any(v is REQUIRED for v in values):

@@ -200,6 +200,84 @@ def silu_slope(x: Any) -> Any:
     return s * (1 + x * (1 - s))
 
 
+@primitive(x=lambda g, x: g / (x * math.log(2)))
+def log2(x: Array) -> Array:
+    """The logarithm to base 2."""
+    return np.log2(floats(x))
+
+
+@primitive(x=lambda g, x: g / (x * math.log(10)))
+def log10(x: Array) -> Array:
+    """The logarithm to base 10."""
+    return np.log10(floats(x))
+
+
+@primitive(x=lambda g, out: g * out * math.log(2))
+def exp2(x: Array) -> Array:
+    """The power 2ˣ."""
+    return np.exp2(floats(x))
+
+
+@primitive(x=lambda g, x: g / sqrt(1 - x * x))
+def asin(x: Array) -> Array:
+    """The inverse sine, in radians."""
+    return np.arcsin(floats(x))
+
+
+@primitive(x=lambda g, x: -g / sqrt(1 - x * x))
+def acos(x: Array) -> Array:
+    """The inverse cosine, in radians."""
+    return np.arccos(floats(x))
+
+
+@primitive(x=lambda g, x: g / (1 + x * x))
+def atan(x: Array) -> Array:
+    """The inverse tangent, in radians."""
+    return np.arctan(floats(x))
+
+
+@primitive(x=lambda g, x, y: g * y / (x * x + y * y), y=lambda g, x, y: -g * x / (x * x + y * y))
+def atan2(x: Array, y: Array) -> Array:
+    """The angle of the point (y, x), in radians: x is its height, as in PyTorch."""
+    return np.arctan2(floats(x), floats(y))
+
+
+@primitive(x=lambda g, x: g * cosh(x))
+def sinh(x: Array) -> Array:
+    """The hyperbolic sine."""
+    return np.sinh(floats(x))
+
+
+@primitive(x=lambda g, x: g * sinh(x))
+def cosh(x: Array) -> Array:
+    """The hyperbolic cosine."""
+    return np.cosh(floats(x))
+
+
+@primitive(x=lambda g, x: g / sqrt(x * x + 1))
+def asinh(x: Array) -> Array:
+    """The inverse hyperbolic sine."""
+    return np.arcsinh(floats(x))
+
+
+@primitive(x=lambda g, x: g / sqrt(x * x - 1))
+def acosh(x: Array) -> Array:
+    """The inverse hyperbolic cosine."""
+    return np.arccosh(floats(x))
+
+
+@primitive(x=lambda g, x: g / (1 - x * x))
+def atanh(x: Array) -> Array:
+    """The inverse hyperbolic tangent."""
+    return np.arctanh(floats(x))
+
+
+@primitive(x=lambda g, x, out: g * x / out, y=lambda g, y, out: g * y / out)
+def hypot(x: Array, y: Array) -> Array:
+    """The length √(x² + y²), broadcasting."""
+    return np.hypot(floats(x), floats(y))
+
+
 # ---------------------------------------------------------------------------------------------------- with two branches
 
 
@@ -359,6 +437,9 @@ bitwise_and = without_gradient("bitwise_and", np.bitwise_and, "x & y for boolean
 bitwise_or = without_gradient("bitwise_or", np.bitwise_or, "x | y for booleans and integers.")
 bitwise_xor = without_gradient("bitwise_xor", np.bitwise_xor, "x ^ y for booleans and integers.")
 bitwise_not = without_gradient("bitwise_not", np.invert, "~x for booleans and integers.")
+bitwise_left_shift = without_gradient("bitwise_left_shift", np.left_shift, "x · 2ʸ for integers.")
+bitwise_right_shift = without_gradient("bitwise_right_shift", np.right_shift, "⌊x / 2ʸ⌋ for integers.")
+signbit = without_gradient("signbit", np.signbit, "Whether x is negative, or -0.")
 floor_divide = without_gradient("floor_divide", np.floor_divide, "⌊x / y⌋; no gradient.")
 
 
@@ -374,4 +455,12 @@ def remainder(x: Array, y: Array) -> Array:
     return np.remainder(x, y)
 
 
+@primitive(x=lambda g: g, y=lambda g, x, y: -g * trunc(x / y))
+def fmod(x: Array, y: Array) -> Array:
+    """x - y times x / y without its fraction, which has x's sign."""
+    return np.fmod(x, y)
+
+
+arcsin, arccos, arctan, arctan2, arcsinh, arccosh, arctanh = asin, acos, atan, atan2, asinh, acosh, atanh
+greater, greater_equal, less, less_equal, not_equal = gt, ge, lt, le, ne
 subtract, multiply, divide, negative, absolute, clip = sub, mul, div, neg, abs, clamp

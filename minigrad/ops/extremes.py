@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from minigrad.autograd import Array, Value, primitive
+from minigrad.autograd.spelling import allow_spellings
 from minigrad.ops.dims import Dims, kept, position, positions, whole_number
 from minigrad.ops.elementwise import eq, isnan, maximum, minimum
 from minigrad.ops.indexing import subscript
@@ -83,6 +84,7 @@ def middle(x: Array) -> Array:
     return np.sort(x, axis=None)[-1 if np.isnan(x).any() else (x.size - 1) // 2]
 
 
+@allow_spellings
 def aminmax(x: Any, *, dim: int | None = None, keepdim: bool = False) -> Range:
     """(min, max) along `dim`, or of all elements."""
     return Range(amin(x, dim, keepdim), amax(x, dim, keepdim))
@@ -149,6 +151,7 @@ def place_of_one(name: str, x: Any, dim: Any, keepdim: bool) -> int | None:
     return place
 
 
+@allow_spellings
 def max(x: Any, dim: Any = None, keepdim: bool = False, *, other: Any = None) -> Any:
     """The largest element; along a `dim`: (values, indices), a tie to the first; of two tensors: `maximum`."""
     if other is not None or isinstance(dim, Value | np.ndarray):
@@ -157,6 +160,7 @@ def max(x: Any, dim: Any = None, keepdim: bool = False, *, other: Any = None) ->
     return max_of_all(x) if place is None else along(x, argmax(x, place, True), place, keepdim)
 
 
+@allow_spellings
 def min(x: Any, dim: Any = None, keepdim: bool = False, *, other: Any = None) -> Any:
     """The smallest element; along a `dim`: (values, indices), a tie to the first; of two tensors: `minimum`."""
     if other is not None or isinstance(dim, Value | np.ndarray):
@@ -165,6 +169,7 @@ def min(x: Any, dim: Any = None, keepdim: bool = False, *, other: Any = None) ->
     return min_of_all(x) if place is None else along(x, argmin(x, place, True), place, keepdim)
 
 
+@allow_spellings
 def median(x: Any, dim: int | None = None, keepdim: bool = False) -> Any:
     """The lower median; along a `dim`: (values, indices)."""
     place = place_of_one("median", x, dim, keepdim)
@@ -176,12 +181,14 @@ def median(x: Any, dim: int | None = None, keepdim: bool = False) -> Any:
 # ---------------------------------------------------------------------------------------------------- order
 
 
+@allow_spellings
 def sort(x: Any, dim: int = -1, descending: bool = False, stable: bool = True) -> Extremum:
     """(values, indices) in order along `dim`; equal elements keep their order."""
     index = argsort(x, dim, descending)
     return Extremum(take_along_dim(x, index, dim), index)
 
 
+@allow_spellings
 def topk(x: Any, k: int, dim: int = -1, largest: bool = True, sorted: bool = True) -> Extremum:
     """(values, indices) of the k largest along `dim`, or of the smallest; in order, also where `sorted` is False."""
     place, k = position(dim, x.ndim, "topk"), whole_number(k, "topk: k")
@@ -193,6 +200,7 @@ def topk(x: Any, k: int, dim: int = -1, largest: bool = True, sorted: bool = Tru
     return Extremum(take_along_dim(x, index, place), index)
 
 
+@allow_spellings
 def kthvalue(x: Any, k: int, dim: int = -1, keepdim: bool = False) -> Extremum:
     """(value, index) of the k-th smallest element along `dim`, counted from 1."""
     place, k = position(dim, x.ndim, "kthvalue"), whole_number(k, "kthvalue: k")

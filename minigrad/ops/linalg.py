@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import builtins
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from minigrad.autograd import Array, primitive
+from minigrad.autograd.spelling import allow_spellings
 from minigrad.kernels import products as kernels
+from minigrad.ops.dims import position
 from minigrad.ops.elementwise import mul
 from minigrad.ops.indexing import subscript
-from minigrad.ops.reductions import sum
+from minigrad.ops.reductions import norm, sum
 from minigrad.ops.shape import expand, permute, reshape, transpose, unsqueeze
 
 if TYPE_CHECKING:
@@ -75,11 +79,135 @@ def linear(input: Array, weight: Array, bias: Array = None) -> Array:
     return out
 
 
+@allow_spellings
 def outer(x: Any, y: Any) -> Tensor:
     """The outer product of two vectors: (n), (m) -> (n, m)."""
     if x.ndim != 1 or y.ndim != 1:
         raise ValueError(f"outer: expected two vectors, got shapes {tuple(x.shape)} and {tuple(y.shape)}")
     return mul(unsqueeze(x, 1), y)
+
+
+def check_dims(name: str, *expected: tuple[Any, int]) -> None:
+    """Raise a ValueError unless each tensor has the number of dimensions that stands beside it."""
+    if any(x.ndim != n for x, n in expected):
+        wanted, given = [n for _, n in expected], [tuple(x.shape) for x, _ in expected]
+        raise ValueError(f"{name}: expected tensors of {wanted} dimensions, got shapes {given}")
+
+
+@allow_spellings
+def mm(x: Any, mat2: Any) -> Tensor:
+    """The product of two matrices: (n, k) @ (k, m) -> (n, m)."""
+    check_dims("mm", (x, 2), (mat2, 2))
+    return matmul(x, mat2)
+
+
+@allow_spellings
+def bmm(x: Any, mat2: Any) -> Tensor:
+    """The products of matrices in pairs: (b, n, k) @ (b, k, m) -> (b, n, m)."""
+    check_dims("bmm", (x, 3), (mat2, 3))
+    if x.shape[0] != mat2.shape[0]:
+        raise ValueError(f"bmm: batches of {x.shape[0]} and {mat2.shape[0]} matrices")
+    return matmul(x, mat2)
+
+
+@allow_spellings
+def mv(x: Any, vec: Any) -> Tensor:
+    """The product of a matrix and a vector: (n, k) @ (k) -> (n)."""
+    check_dims("mv", (x, 2), (vec, 1))
+    return matmul(x, vec)
+
+
+@allow_spellings
+def dot(x: Any, tensor: Any) -> Tensor:
+    """The scalar product of two vectors: (n) @ (n) -> ()."""
+    check_dims("dot", (x, 1), (tensor, 1))
+    return matmul(x, tensor)
+
+
+def weighted(x: Any, product: Any, beta: float, alpha: float) -> Any:
+    """beta·x + alpha·product; where beta is 0, x is not looked at."""
+    product = product if alpha == 1 else product * alpha
+    return product if beta == 0 else (x if beta == 1 else x * beta) + product
+
+
+@allow_spellings
+def addmm(x: Any, mat1: Any, mat2: Any, *, beta: float = 1, alpha: float = 1) -> Any:
+    """beta·x + alpha·(mat1 @ mat2) for matrices; x broadcasts."""
+    return weighted(x, mm(mat1, mat2), beta, alpha)
+
+
+@allow_spellings
+def addmv(x: Any, mat: Any, vec: Any, *, beta: float = 1, alpha: float = 1) -> Any:
+    """beta·x + alpha·(mat @ vec) for a matrix and a vector; x broadcasts."""
+    return weighted(x, mv(mat, vec), beta, alpha)
+
+
+@allow_spellings
+def baddbmm(x: Any, batch1: Any, batch2: Any, *, beta: float = 1, alpha: float = 1) -> Any:
+    """beta·x + alpha·(batch1 @ batch2) for batches of matrices; x broadcasts."""
+    return weighted(x, bmm(batch1, batch2), beta, alpha)
+
+
+@allow_spellings
+def trace(x: Any) -> Tensor:
+    """The sum of a matrix's diagonal."""
+    check_dims("trace", (x, 2))
+    n = np.arange(builtins.min(x.shape))
+    return sum(subscript(x, (n, n)))
+
+
+@allow_spellings
+def cross(x: Any, y: Any, dim: int = -1) -> Any:
+    """The vector product along a dimension of length 3; the others broadcast."""
+    place = position(dim, x.ndim, "cross")
+    if x.ndim != y.ndim or x.shape[place] != 3 or y.shape[place] != 3:
+        raise ValueError(
+            f"cross: expected length 3 in dimension {place}, got shapes {tuple(x.shape)}, {tuple(y.shape)}"
+        )
+
+    def turned(t: Any, numbers: list[int]) -> Tensor:
+        return subscript(t, (slice(None),) * place + (numbers,))
+
+    one, two = [1, 2, 0], [2, 0, 1]
+    return turned(x, one) * turned(y, two) - turned(x, two) * turned(y, one)
+
+
+def cdist(x1: Any, x2: Any, p: float = 2.0) -> Tensor:
+    """The p-norm distance of each row of x1 to each row of x2: (…, n, k), (…, m, k) -> (…, n, m)."""
+    if x1.ndim < 2 or x2.ndim < 2 or x1.shape[-1] != x2.shape[-1]:
+        raise ValueError(f"cdist: expected rows of one length, got shapes {tuple(x1.shape)} and {tuple(x2.shape)}")
+    return norm(unsqueeze(x1, -2) - unsqueeze(x2, -3), p, -1)
+
+
+@allow_spellings
+def kron(x: Any, y: Any) -> Any:
+    """The Kronecker product: each element of x times y, in its place."""
+    ndim = builtins.max(x.ndim, y.ndim)
+    a, b = ((1,) * (ndim - t.ndim) + tuple(t.shape) for t in (x, y))
+    apart = tuple(n for pair in zip(a, (1,) * ndim, strict=True) for n in pair)
+    inside = tuple(n for pair in zip((1,) * ndim, b, strict=True) for n in pair)
+    product = reshape(x, apart) * reshape(y, inside)
+    return reshape(product, tuple(m * n for m, n in zip(a, b, strict=True)))
+
+
+def tensordot(a: Any, b: Any, dims: Any = 2) -> Tensor:
+    """Products summed over dimensions of a and of b: the last and the first `dims`, or ([of a], [of b])."""
+    if isinstance(dims, int):
+        if dims < 0 or dims > builtins.min(a.ndim, b.ndim):
+            raise ValueError(f"tensordot: {dims} dimensions of shapes {tuple(a.shape)} and {tuple(b.shape)}")
+        left, right = list(range(a.ndim - dims, a.ndim)), list(range(dims))
+    else:
+        left, right = (
+            [position(d, t.ndim, "tensordot") for d in (ds if isinstance(ds, list | tuple) else [ds])]
+            for ds, t in zip(dims, (a, b), strict=True)
+        )
+    if [a.shape[d] for d in left] != [b.shape[d] for d in right]:
+        raise ValueError(f"tensordot: dims {dims} of shapes {tuple(a.shape)} and {tuple(b.shape)} do not match")
+    outer_a, outer_b = ([d for d in range(t.ndim) if d not in used] for t, used in ((a, left), (b, right)))
+    shared = math.prod(a.shape[d] for d in left)
+    flat_a = reshape(permute(a, (*outer_a, *left)), (math.prod(a.shape[d] for d in outer_a), shared))
+    flat_b = reshape(permute(b, (*right, *outer_b)), (shared, math.prod(b.shape[d] for d in outer_b)))
+    return reshape(matmul(flat_a, flat_b), (*(a.shape[d] for d in outer_a), *(b.shape[d] for d in outer_b)))
 
 
 # ---------------------------------------------------------------------------------------------------- einsum

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from minigrad.autograd import Array, Value, primitive
+from minigrad.autograd.spelling import allow_spellings, respell
 from minigrad.kernels.normalise import channel_sum
 from minigrad.ops.dims import Dims, kept, positions
 from minigrad.ops.elementwise import abs, cast, div, eq, floats, isnan, logical_not, pow, square, sub, where
@@ -39,8 +41,13 @@ def reduction(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
     It gets the option `dtype`, in which it begins and which its result has.
     """
 
+    names = {*inspect.signature(function).parameters, "dtype"}
+
     @functools.wraps(function)
-    def reduce(x: Any, *args: Any, dtype: Any = None, **options: Any) -> Tensor:
+    def reduce(x: Any = None, *args: Any, dtype: Any = None, **options: Any) -> Tensor:
+        if options:
+            options = respell(options, names)
+        x = options.pop("x", x)
         if dtype is not None:
             x = cast(x, dtype)
         if not isinstance(x, Value) or x.array.dtype != np.float16:
@@ -113,11 +120,13 @@ def std(
     return root(var(x, dim, correction, keepdim, unbiased=unbiased))
 
 
+@allow_spellings
 def var_mean(x: Any, dim: Dims = None, correction: float = 1, keepdim: bool = False, **options: Any) -> Any:
     """(variance, mean) along `dim`, with the options of `var`."""
     return var(x, dim, correction, keepdim, **options), mean(x, None if isinstance(dim, bool) else dim, keepdim)
 
 
+@allow_spellings
 def std_mean(x: Any, dim: Dims = None, correction: float = 1, keepdim: bool = False, **options: Any) -> Any:
     """(standard deviation, mean) along `dim`, with the options of `var`."""
     return std(x, dim, correction, keepdim, **options), mean(x, None if isinstance(dim, bool) else dim, keepdim)
@@ -129,6 +138,7 @@ def root(x: Array) -> Array:
     return np.sqrt(x)
 
 
+@allow_spellings
 def nansum(x: Any, dim: Dims = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
     """The sum along `dim` of the elements that are numbers."""
     return sum(where(isnan(x), 0, x), dim, keepdim, dtype)

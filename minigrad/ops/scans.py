@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.autograd import Array, primitive
+from minigrad.autograd.spelling import allow_spellings
 from minigrad.ops.dims import position
 from minigrad.ops.elementwise import cast, logaddexp, mul
 from minigrad.ops.extremes import Extremum
@@ -40,23 +41,27 @@ def scan(x: Any, dim: int, name: str, combine: Callable[[Any, Any], Any]) -> Any
     return x
 
 
+@allow_spellings
 def cumprod(x: Any, dim: int, *, dtype: Any = None) -> Any:
     """The running product along `dim`, in another dtype if one is given. Its gradient holds at zeros."""
     dtype = dtype or total_dtype(x.array)
     return scan(cast(x, dtype or x.dtype), dim, "cumprod", mul)
 
 
+@allow_spellings
 def logcumsumexp(x: Any, dim: int) -> Any:
     """log Σ eˣ of the elements so far along `dim`."""
     return scan(x * 1.0, dim, "logcumsumexp", logaddexp)
 
 
+@allow_spellings
 def cummax(x: Any, dim: int) -> Extremum:
     """(values, indices) of the largest element so far along `dim`, a tie to the last."""
     index = last_extreme(x, dim, True)
     return Extremum(take_along_dim(x, index, dim), index)
 
 
+@allow_spellings
 def cummin(x: Any, dim: int) -> Extremum:
     """(values, indices) of the smallest element so far along `dim`, a tie to the last."""
     index = last_extreme(x, dim, False)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from minigrad.autograd import Array, Value, primitive
+from minigrad.autograd.spelling import allow_spellings
 from minigrad.ops.dims import position, whole_number
 from minigrad.ops.elementwise import cast, clone, div, eq, where
 from minigrad.ops.indexing import ALL, Index, add_up, getitem, put, read, subscript
@@ -65,11 +66,13 @@ def grid_index(x: Any, dim: int, index: Any, name: str) -> tuple[Index, tuple[in
 # ---------------------------------------------------------------------------------------------------- reading
 
 
+@allow_spellings
 def index_select(x: Any, dim: int, index: Any) -> Tensor:
     """The slices of x at the numbers in the vector `index` along `dim`."""
     return getitem(x, dim_index(x, dim, index, "index_select"))
 
 
+@allow_spellings
 def gather(x: Any, dim: int, index: Any) -> Tensor:
     """out[i][j][k] = x[index[i][j][k]][j][k] for dim 0, and so on; `index` is nowhere longer than x but along `dim`."""
     chosen, _ = grid_index(x, dim, index, "gather")
@@ -77,6 +80,7 @@ def gather(x: Any, dim: int, index: Any) -> Tensor:
     return out if np.ndim(getattr(index, "array", index)) == out.ndim else reshape(out, ())
 
 
+@allow_spellings
 def take_along_dim(x: Any, indices: Any, dim: int | None = None) -> Tensor:
     """The elements of x at `indices` along `dim`, both broadcast in the other dimensions; None: of x flattened."""
     array = whole_numbers(indices, "take_along_dim")
@@ -95,17 +99,20 @@ def take_along_dim(x: Any, indices: Any, dim: int | None = None) -> Tensor:
     return subscript(x if tuple(x.shape) == rest else expand(x, rest), tuple(grid))
 
 
+@allow_spellings
 def take(x: Any, index: Any) -> Tensor:
     """The elements of x, flattened, at `index`, in its shape."""
     return subscript(flatten(x), whole_numbers(index, "take"))
 
 
+@allow_spellings
 def select(x: Any, dim: int, index: int) -> Tensor:
     """The slice at one index along `dim`, which it loses."""
     place = position(dim, x.ndim, "select")
     return subscript(x, (ALL,) * place + (whole_number(index, "select: index"),))
 
 
+@allow_spellings
 def narrow(x: Any, dim: int, start: int, length: int) -> Tensor:
     """`length` slices along `dim`, from `start` on."""
     place, total = position(dim, x.ndim, "narrow"), x.shape[dim] if x.ndim else 0
@@ -116,6 +123,7 @@ def narrow(x: Any, dim: int, start: int, length: int) -> Tensor:
     return subscript(x, (ALL,) * place + (slice(begin, begin + length),))
 
 
+@allow_spellings
 def masked_select(x: Any, mask: Any) -> Tensor:
     """The elements of x where the mask is true, in a row; both broadcast."""
     mask = boolean(mask, "masked_select")
@@ -130,6 +138,7 @@ def boolean(mask: Any, name: str) -> Any:
     return array
 
 
+@allow_spellings
 def repeat_interleave(x: Any, repeats: Any = None, dim: int | None = None, *, output_size: int | None = None) -> Tensor:
     """Each slice along `dim` repeated by a number or by its own in `repeats`; without `dim`, of x flattened.
 
@@ -152,6 +161,7 @@ def np_arange(n: int) -> Tensor:
 # ---------------------------------------------------------------------------------------------------- writing a copy
 
 
+@allow_spellings
 def masked_fill(x: Any, mask: Any, value: Any) -> Tensor:
     """x with one value wherever the mask, which broadcasts to x's shape, is true."""
     boolean(mask, "masked_fill")
@@ -160,6 +170,7 @@ def masked_fill(x: Any, mask: Any, value: Any) -> Tensor:
     return where(mask, cast(value, x.dtype) if isinstance(value, Value) else value, x)
 
 
+@allow_spellings
 def scatter(x: Any, dim: int, index: Any, src: Any = None, *, value: Any = None, reduce: str | None = None) -> Tensor:
     """x with src[i][j][k] at x[index[i][j][k]][j][k] for dim 0, and so on; of an index that comes twice, the last.
 
@@ -191,12 +202,14 @@ def any_longer(shape: Sequence[int], other: Sequence[int]) -> bool:
     return any(n > most for n, most in zip(shape, other, strict=True))
 
 
+@allow_spellings
 def scatter_add(x: Any, dim: int, index: Any, src: Any) -> Tensor:
     """x with src[i][j][k] added to x[index[i][j][k]][j][k] for dim 0, and so on; what comes twice counts twice."""
     chosen, shape = grid_index(x, dim, index, "scatter_add")
     return put(x, source(src, shape, x, "scatter_add"), chosen, True)
 
 
+@allow_spellings
 def scatter_reduce(x: Any, dim: int, index: Any, src: Any, reduce: str, *, include_self: bool = True) -> Tensor:
     """As `scatter_add`, with what meets at a place reduced by "sum", "mean", "prod", "amax" or "amin".
 
@@ -250,11 +263,13 @@ def meet(x: Array, src: Array, index: Index, reduce: str) -> Array:
     return out
 
 
+@allow_spellings
 def index_add(x: Any, dim: int, index: Any, source: Any, *, alpha: float = 1) -> Tensor:
     """x with alpha times the slices of `source` added at the numbers in `index` along `dim`."""
     return put(x, source if alpha == 1 else source * alpha, slices(x, dim, index, source, "index_add"), True)
 
 
+@allow_spellings
 def index_copy(x: Any, dim: int, index: Any, source: Any) -> Tensor:
     """x with the slices of `source` at the numbers in `index` along `dim`."""
     return put(x, source, slices(x, dim, index, source, "index_copy"), False)
@@ -268,6 +283,7 @@ def slices(x: Any, dim: int, index: Any, source: Any, name: str) -> Index:
     return chosen
 
 
+@allow_spellings
 def index_fill(x: Any, dim: int, index: Any, value: Any) -> Tensor:
     """x with one value in the slices at the numbers in `index` along `dim`; negative ones count from the end."""
     array = whole_numbers(index, "index_fill")

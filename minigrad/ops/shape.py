@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from minigrad.autograd import Array, primitive
+from minigrad.autograd.spelling import allow_spellings
 from minigrad.ops.dims import Dims, kept, position, positions, whole_number
 from minigrad.ops.elementwise import clone
 from minigrad.ops.indexing import subscript
@@ -42,6 +43,7 @@ def expand(x: Array, shape: Shape) -> Array:
     return np.broadcast_to(x, tuple(x.shape[i - lead] if n == -1 and i >= lead else n for i, n in enumerate(shape)))
 
 
+@allow_spellings
 def broadcast_to(x: Any, shape: Shape) -> Tensor:
     """x broadcast to `shape`, without a copy."""
     return expand(x, tuple(shape))
@@ -52,6 +54,7 @@ def spread(g: Any, shape: Shape, dim: Dims) -> Any:
     return expand(reshape(g, kept(tuple(shape), dim)), tuple(shape))
 
 
+@allow_spellings
 def transpose(x: Any, dim0: int, dim1: int) -> Tensor:
     """Two dimensions exchanged."""
     a, b = position(dim0, x.ndim, "transpose"), position(dim1, x.ndim, "transpose")
@@ -61,6 +64,7 @@ def transpose(x: Any, dim0: int, dim1: int) -> Tensor:
     return permute(x, tuple(order))
 
 
+@allow_spellings
 def movedim(x: Any, source: int | Sequence[int], destination: int | Sequence[int]) -> Tensor:
     """One dimension, or several, at another place, the others in their order."""
     if isinstance(source, int) != isinstance(destination, int):
@@ -77,6 +81,7 @@ def movedim(x: Any, source: int | Sequence[int], destination: int | Sequence[int
     return permute(x, tuple(order))
 
 
+@allow_spellings
 def flatten(x: Any, start_dim: int = 0, end_dim: int = -1) -> Tensor:
     """Dimensions start_dim to end_dim, both included, as one."""
     if x.ndim == 0:
@@ -88,12 +93,14 @@ def flatten(x: Any, start_dim: int = 0, end_dim: int = -1) -> Tensor:
     return reshape(x, (*x.shape[:start], merged, *x.shape[end + 1 :]))
 
 
+@allow_spellings
 def unflatten(x: Any, dim: int, sizes: Shape) -> Tensor:
     """Dimension `dim` as several, of these lengths; one may be -1."""
     dim = position(dim, x.ndim, "unflatten")
     return reshape(x, (*x.shape[:dim], *sizes, *x.shape[dim + 1 :]))
 
 
+@allow_spellings
 def squeeze(x: Any, dim: int | Sequence[int] | None = None) -> Tensor:
     """x without its dimensions of length 1, or without those of them that are in `dim`."""
     if isinstance(dim, tuple | list) and not dim:
@@ -102,6 +109,7 @@ def squeeze(x: Any, dim: int | Sequence[int] | None = None) -> Tensor:
     return reshape(x, tuple(n for i, n in enumerate(x.shape) if n != 1 or i not in gone))
 
 
+@allow_spellings
 def unsqueeze(x: Any, dim: int) -> Tensor:
     """x with a new dimension of length 1 at `dim`."""
     dim = position(dim, x.ndim + 1, "unsqueeze")
@@ -143,6 +151,7 @@ def repeat(x: Any, sizes: Shape) -> Tensor:
     return reshape(clone(tiled, "C"), tuple(s * n for s, n in zip(sizes, shape, strict=True)))
 
 
+@allow_spellings
 def tile(x: Any, dims: Shape) -> Tensor:
     """x repeated dims[i] times along dimension i, missing ones taken as 1."""
     return repeat(x, (1,) * (x.ndim - len(dims)) + tuple(dims))
@@ -162,11 +171,20 @@ def between(dim: int, start: int, stop: int | None) -> tuple[slice, ...]:
     return (slice(None),) * dim + (slice(start, stop),)
 
 
+@allow_spellings
 def cat(tensors: Sequence[Any], dim: int = 0) -> Tensor:
     """The tensors one after another along `dim`; they agree in all other dimensions."""
+    if hasattr(tensors, "node"):
+        raise TypeError("cat: expected a list or a tuple of tensors, got one tensor")
     parts: list[Tensor] = list(tensors)
     if not parts:
         raise ValueError("cat: expected at least one tensor")
+    if any(not hasattr(part, "ndim") for part in parts):
+        raise TypeError(f"cat: expected tensors, got {[type(part).__name__ for part in parts]}")
+    full = [part for part in parts if part.ndim != 1 or part.shape[0]]  # as in PyTorch, zeros(0) goes with any shape
+    parts = full or parts[:1]
+    if any(part.ndim == 0 for part in parts):
+        raise ValueError("cat: a tensor without dimensions has none to be joined along; use stack")
     dim = position(dim, parts[0].ndim, "cat")
     shapes = [tuple(part.shape) for part in parts]
     if len({(len(s), s[:dim], s[dim + 1 :]) for s in shapes}) > 1:
@@ -179,6 +197,7 @@ def cat(tensors: Sequence[Any], dim: int = 0) -> Tensor:
     return parts[0]
 
 
+@allow_spellings
 def stack(tensors: Sequence[Any], dim: int = 0) -> Tensor:
     """The tensors, all of one shape, along a new dimension."""
     if len({tuple(t.shape) for t in tensors}) != 1:
@@ -186,6 +205,7 @@ def stack(tensors: Sequence[Any], dim: int = 0) -> Tensor:
     return cat([unsqueeze(t, dim) for t in tensors], dim)
 
 
+@allow_spellings
 def split(x: Any, split_size_or_sections: int | Sequence[int], dim: int = 0) -> tuple[Tensor, ...]:
     """Pieces along `dim`: each of a given length, the last perhaps shorter, or of the lengths in a list."""
     dim = position(dim, x.ndim, "split")
@@ -200,6 +220,7 @@ def split(x: Any, split_size_or_sections: int | Sequence[int], dim: int = 0) -> 
     return tuple(subscript(x, between(dim, end - n, end)) for n, end in zip(sections, ends, strict=True))
 
 
+@allow_spellings
 def chunk(x: Any, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
     """At most this many pieces of equal length along `dim`, the last perhaps shorter."""
     if chunks <= 0:
@@ -207,6 +228,7 @@ def chunk(x: Any, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
     return split(x, max(1, -(-x.shape[position(dim, x.ndim, "chunk")] // chunks)), dim)
 
 
+@allow_spellings
 def unbind(x: Any, dim: int = 0) -> tuple[Tensor, ...]:
     """The slices along `dim`, without it."""
     dim = position(dim, x.ndim, "unbind")
@@ -270,3 +292,7 @@ def unfold(x: Any, dimension: int, size: int, step: int) -> Tensor:
     starts = np.arange(0, x.shape[dim] - size + 1, step)
     windows = subscript(x, (slice(None),) * dim + (starts[:, None] + np.arange(size),))
     return movedim(windows, dim + 1, -1)
+
+
+swapaxes = swapdims = transpose
+moveaxis = movedim

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from minigrad.autograd import Leaf, Value, box, guards, state
-from minigrad.ops import elementwise, indexing, scans, selection, shape
+from minigrad.ops import arrangement, elementwise, indexing, scans, selection, shape
 from minigrad.ops.views import read_view, write_view
 from minigrad.tensor.convert import plain
 from minigrad.tensor.draws import Source, draw
@@ -170,6 +170,7 @@ class InPlace(Value):
     scatter_, scatter_add_ = in_place(selection.scatter), in_place(selection.scatter_add)
     index_add_, index_copy_ = in_place(selection.index_add), in_place(selection.index_copy)
     index_fill_, index_put_ = in_place(selection.index_fill), in_place(indexing.index_put)
+    fill_diagonal_ = in_place(arrangement.fill_diagonal)
     cumsum_, cumprod_ = in_place(scans.cumsum), in_place(scans.cumprod)
     copy_ = in_place(overwrite, "copy_")
     fill_ = in_place(overwrite, "fill_")

@@ -18,7 +18,20 @@ from minigrad.device import CPU, check_device, read_target
 from minigrad.device import device as Device
 from minigrad.dtypes import as_dtype, read_type_name, type_name
 from minigrad.instead import missing_name
-from minigrad.ops import elementwise, exponentials, extremes, indexing, linalg, reductions, scans, selection, shape
+from minigrad.ops import (
+    arithmetic,
+    arrangement,
+    counting,
+    elementwise,
+    exponentials,
+    extremes,
+    indexing,
+    linalg,
+    reductions,
+    scans,
+    selection,
+    shape,
+)
 from minigrad.tensor import inplace
 from minigrad.tensor.convert import as_array, plain, row
 from minigrad.tensor.names import DISPATCH
@@ -52,14 +65,15 @@ class Tensor(inplace.InPlace, results=True):
 
     # ---- operators -------------------------------------------------------------------------------
 
-    __add__ = add = elementwise.add
-    __sub__ = sub = subtract = elementwise.sub
+    __add__, add = elementwise.add, arithmetic.add
+    __sub__, sub, subtract = elementwise.sub, arithmetic.sub, arithmetic.sub
     __mul__ = mul = multiply = elementwise.mul
-    __truediv__ = div = divide = elementwise.div
+    __truediv__, div, divide = elementwise.div, arithmetic.div, arithmetic.div
+    true_divide = arithmetic.div
     __floordiv__ = floor_divide = elementwise.floor_divide
     __mod__ = remainder = elementwise.remainder
     __pow__ = pow = elementwise.pow
-    __matmul__ = matmul = mm = bmm = mv = dot = linalg.matmul
+    __matmul__ = matmul = linalg.matmul
     __radd__ = elementwise.add
     __rmul__ = elementwise.mul
     __neg__ = neg = elementwise.neg
@@ -115,6 +129,23 @@ class Tensor(inplace.InPlace, results=True):
         elementwise.logical_and, elementwise.logical_or, elementwise.logical_xor, elementwise.logical_not
     )  # fmt: skip
     clone = elementwise.clone
+    log2, log10, exp2, frac = elementwise.log2, elementwise.log10, elementwise.exp2, arithmetic.frac
+    sinh, cosh, asinh, acosh, atanh = (
+        elementwise.sinh, elementwise.cosh, elementwise.asinh, elementwise.acosh, elementwise.atanh
+    )  # fmt: skip
+    asin, acos, atan, atan2 = elementwise.asin, elementwise.acos, elementwise.atan, elementwise.atan2
+    arcsin, arccos, arctan, arctan2 = asin, acos, atan, atan2
+    hypot, fmod, nan_to_num, lerp = elementwise.hypot, elementwise.fmod, arithmetic.nan_to_num, arithmetic.lerp
+    addcmul, addcdiv = arithmetic.addcmul, arithmetic.addcdiv
+    isclose, allclose, equal = arithmetic.isclose, arithmetic.allclose, arithmetic.equal
+    is_floating_point, signbit = arithmetic.is_floating_point, elementwise.signbit
+    bitwise_and, bitwise_or, bitwise_xor, bitwise_not = (
+        elementwise.bitwise_and, elementwise.bitwise_or, elementwise.bitwise_xor, elementwise.bitwise_not
+    )  # fmt: skip
+    bitwise_left_shift = __lshift__ = elementwise.bitwise_left_shift
+    bitwise_right_shift = __rshift__ = elementwise.bitwise_right_shift
+    greater, greater_equal, less, less_equal, not_equal = gt, ge, lt, le, ne
+    negative, absolute, arcsinh, arccosh, arctanh = neg, abs, asinh, acosh, atanh
 
     def where(self, condition: Any, other: Any) -> Tensor:
         """This tensor where the condition holds, `other` elsewhere, all broadcasting."""
@@ -148,6 +179,15 @@ class Tensor(inplace.InPlace, results=True):
     squeeze, unsqueeze, broadcast_to, roll = shape.squeeze, shape.unsqueeze, shape.broadcast_to, shape.roll
     split, chunk, unbind, unfold = shape.split, shape.chunk, shape.unbind, shape.unfold
     tril, triu, outer = shape.tril, shape.triu, linalg.outer
+
+    mm, bmm, mv, dot = linalg.mm, linalg.bmm, linalg.mv, linalg.dot
+    addmm, addmv, baddbmm = linalg.addmm, linalg.addmv, linalg.baddbmm
+    trace, cross, kron = linalg.trace, linalg.cross, linalg.kron
+    ravel, flipud, fliplr, rot90 = arrangement.ravel, arrangement.flipud, arrangement.fliplr, arrangement.rot90
+    diag, diagonal, diag_embed, diff = arrangement.diag, arrangement.diagonal, arrangement.diag_embed, arrangement.diff
+    swapaxes, swapdims, moveaxis = shape.transpose, shape.transpose, shape.movedim
+    nonzero, argwhere, unique = counting.nonzero, counting.argwhere, counting.unique
+    bincount, histc = counting.bincount, counting.histc
 
     gather, take_along_dim, take = selection.gather, selection.take_along_dim, selection.take
     index_select, index_add, index_copy, index_fill = (

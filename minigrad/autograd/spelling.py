@@ -1,0 +1,28 @@
+"""PyTorch's names of arguments, and NumPy's that PyTorch takes, beside the names that functions here have for them."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Collection, Mapping
+from typing import Any, TypeVar
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+SPELLINGS = {"input": "x", "other": "y", "exponent": "y", "axis": "dim", "keepdims": "keepdim"}
+
+
+def respell(kwargs: Mapping[str, Any], names: Collection[str]) -> dict[str, Any]:
+    """The arguments with the names that a function has for them."""
+    return {name if name in names else SPELLINGS.get(name, name): value for name, value in kwargs.items()}
+
+
+def allow_spellings(function: F) -> F:
+    """Let a function that is no primitive take its arguments by PyTorch's other names for them, too."""
+    names = set(inspect.signature(function).parameters)
+
+    @functools.wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        return function(*args, **(respell(kwargs, names) if kwargs else kwargs))
+
+    return call  # type: ignore[return-value]

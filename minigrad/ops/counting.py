@@ -1,0 +1,142 @@
+"""Counting and looking up: where, how often and which. On values alone; no gradient passes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, overload
+
+import numpy as np
+
+from minigrad.autograd import Array, Value, box, primitive
+from minigrad.autograd.spelling import allow_spellings
+from minigrad.ops.dims import position
+from minigrad.ops.elementwise import where as choose
+
+if TYPE_CHECKING:
+    from minigrad.tensor import Tensor
+
+
+class Histogram(NamedTuple):
+    """What `histogram` gives."""
+
+    hist: Tensor
+    bin_edges: Tensor
+
+
+def plain(x: Any) -> np.ndarray:
+    return np.asarray(x.array if isinstance(x, Value) else x)
+
+
+@primitive()
+def argwhere(x: Array) -> Array:
+    """(n, dimensions): the indices of the elements that are not zero."""
+    return np.argwhere(x).astype(np.int64)
+
+
+@allow_spellings
+def nonzero(x: Any, as_tuple: bool = False) -> Any:
+    """The indices of the elements that are not zero, as `argwhere`, or with `as_tuple` a vector for each dimension."""
+    if not as_tuple:
+        return argwhere(x)
+    return tuple(box(np.asarray(places, np.int64)) for places in np.nonzero(np.atleast_1d(plain(x))))
+
+
+@overload
+def where(condition: Any) -> tuple[Tensor, ...]: ...
+@overload
+def where(condition: Any, x: Any, y: Any) -> Tensor: ...
+@allow_spellings
+def where(condition: Any, x: Any = None, y: Any = None) -> Any:
+    """x where the condition, of booleans, holds and y elsewhere, all three broadcasting; without x and y, where it is
+    true, as `nonzero(condition, as_tuple=True)`."""
+    if x is None and y is None:
+        return nonzero(condition, as_tuple=True)
+    if isinstance(condition, Value) and condition.array.dtype not in (np.bool_, np.uint8):
+        raise TypeError(f"where: expected a condition of booleans, got {condition.array.dtype}")
+    return choose(condition, x, y)
+
+
+@allow_spellings
+def unique(
+    x: Any, sorted: bool = True, return_inverse: bool = False, return_counts: bool = False, dim: int | None = None
+) -> Any:
+    """The different elements, or slices along `dim`, in order; and if asked for, the place of each element among them
+    and how often each is there."""
+    array = plain(x)
+    axis = None if dim is None else position(dim, array.ndim, "unique")
+    values, inverse, counts = np.unique(array, return_inverse=True, return_counts=True, axis=axis)
+    inverse = inverse.reshape(array.shape if axis is None else -1)
+    parts = [values] + [inverse.astype(np.int64)] * return_inverse + [counts.astype(np.int64)] * return_counts
+    found = tuple(box(np.asarray(part)) for part in parts)
+    return found if len(found) > 1 else found[0]
+
+
+@allow_spellings
+def bincount(x: Any, weights: Any = None, minlength: int = 0) -> Tensor:
+    """How often each number from 0 on is in a vector of whole numbers; or the sum of the weights of each."""
+    array = plain(x)
+    if array.ndim != 1 or array.dtype.kind not in "iu" or (array.size and array.min() < 0):
+        raise ValueError(f"bincount: expected a vector of whole numbers from 0 on, got {array.dtype} {array.shape}")
+    if weights is None:
+        return box(np.bincount(array, minlength=minlength).astype(np.int64))
+    heavy = plain(weights)
+    if heavy.shape != array.shape:
+        raise ValueError(f"bincount: weights of shape {heavy.shape} for numbers of shape {array.shape}")
+    sums = np.bincount(array, heavy, minlength)
+    return box(sums.astype(np.float32 if heavy.dtype == np.float32 else np.float64))
+
+
+def bounds(array: np.ndarray, low: float, high: float) -> tuple[float, float]:
+    """The range of a histogram: as given, that of the elements if both are equal, and never empty."""
+    if low > high:
+        raise ValueError(f"expected min ≤ max, got {low} and {high}")
+    if low == high and array.size:
+        low, high = float(array.min()), float(array.max())
+    return (low - 1, high + 1) if low == high else (low, high)
+
+
+@allow_spellings
+def histc(x: Any, bins: int = 100, min: float = 0, max: float = 0) -> Tensor:
+    """How many elements fall into each of `bins` equal intervals from min to max; of all elements if both are 0."""
+    array = plain(x)
+    counts, _ = np.histogram(array, bins, bounds(array, min, max))
+    return box(counts.astype(array.dtype if array.dtype.kind == "f" else np.float32))
+
+
+@allow_spellings
+def histogram(
+    x: Any, bins: Any, *, range: tuple[float, float] | None = None, weight: Any = None, density: bool = False
+) -> Histogram:
+    """(counts, edges) of a number of equal intervals, or of those between given edges."""
+    array = plain(x)
+    edges = plain(bins) if isinstance(bins, Value | Sequence) else np.linspace(
+        *bounds(array, *(range or (0, 0))), int(bins) + 1
+    )  # fmt: skip
+    weights = None if weight is None else plain(weight).reshape(-1)
+    counts, edges = np.histogram(array.reshape(-1), np.asarray(edges, np.float64), weights=weights, density=density)
+    return Histogram(box(counts.astype(array.dtype)), box(edges.astype(array.dtype)))
+
+
+def searchsorted(
+    sorted_sequence: Any, values: Any, *, out_int32: bool = False, right: bool = False, side: str | None = None
+) -> Tensor:
+    """Where to insert each value into a sorted sequence, row by row if it has several: before equal ones, or after."""
+    edges, wanted = plain(sorted_sequence), plain(values)
+    if side not in (None, "left", "right") or (side == "left" and right):
+        raise ValueError(f"searchsorted: side must be 'left' or 'right' and agree with `right`, got {side!r}")
+    after: Any = "right" if right or side == "right" else "left"
+    if edges.ndim == 1:
+        places = np.searchsorted(edges, wanted, after)
+    elif edges.shape[:-1] != wanted.shape[:-1]:
+        raise ValueError(f"searchsorted: rows of shape {edges.shape[:-1]} and of {wanted.shape[:-1]}")
+    else:
+        rows = zip(edges.reshape(-1, edges.shape[-1]), wanted.reshape(-1, wanted.shape[-1]), strict=True)
+        places = np.array([np.searchsorted(row, value, after) for row, value in rows]).reshape(wanted.shape)
+    return box(np.asarray(places, np.int32 if out_int32 else np.int64))
+
+
+@allow_spellings
+def bucketize(x: Any, boundaries: Any, *, out_int32: bool = False, right: bool = False) -> Tensor:
+    """The number of the interval between sorted boundaries that each element falls into; `right`: at a boundary, the
+    one after it."""
+    return searchsorted(boundaries, x, out_int32=out_int32, right=right)
