@@ -2,6 +2,7 @@
 
 import linecache
 import sys
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,7 +12,7 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from minigrad.autograd import Node, backpropagate, enable_grad, grad, no_grad, observe
+from minigrad.autograd import Node, backpropagate, grad, observe
 from minigrad.tensor import Tensor, tensor, zeros_like
 
 
@@ -22,23 +23,28 @@ class GradcheckError(RuntimeError):
 def gradcheck(
     func: Callable[..., Any],
     inputs: Tensor | Sequence[Any],
+    *,
     eps: float = 1e-6,
     atol: float = 1e-5,
     rtol: float = 1e-3,
     raise_exception: bool = True,
+    fast_mode: bool = True,
+    nondet_tol: float = 0.0,
+    check_undefined_grad: bool = True,
     seed: int = 0,
 ) -> bool:
     """Whether func's gradients are right at `inputs`: for each input that requires one, compare vᵀJ·u, for a random
     direction u and random upstream gradients v, with the central difference (f(x + εu) - f(x - εu)) / 2ε weighted by v.
 
     Inputs that require gradients must be float64: in float32 a difference quotient is noise. Raises GradcheckError,
-    which names the input and both numbers, or returns False without `raise_exception`.
+    which names the input and both numbers, or returns False without `raise_exception`. The options after it are
+    PyTorch's for what is done here in any case, or has no need.
 
     >>> import minigrad as mg
     >>> gradcheck(mg.sin, mg.tensor(1.0, dtype=mg.float64, requires_grad=True))
     True
     """
-    points = as_inputs("gradcheck", inputs)
+    points = read_inputs("gradcheck", inputs)
     source = np.random.default_rng(seed)
     results = as_tuple(func(*points))
     which = [i for i, o in enumerate(results) if isinstance(o, Tensor) and o.requires_grad]
@@ -53,9 +59,8 @@ def gradcheck(
         analytic = 0.0 if g is None else float(np.sum(g.array * direction))
         numeric = 0.0
         for sign in (1, -1):
-            moved = [tensor(p.array + sign * eps * direction) if p is x else p for p in points]
-            with no_grad():
-                values = as_tuple(func(*moved))
+            moved = [tensor(p.array + sign * eps * direction, requires_grad=True) if p is x else p for p in points]
+            values = as_tuple(func(*moved))
             for i, weight in zip(which, weights, strict=True):
                 numeric += sign * float(np.sum(values[i].array * weight.array)) / (2 * eps)
         if not abs(analytic - numeric) <= atol + rtol * abs(numeric):
@@ -72,38 +77,36 @@ def gradcheck(
 def gradgradcheck(
     func: Callable[..., Any],
     inputs: Tensor | Sequence[Any],
-    eps: float = 1e-6,
-    atol: float = 1e-5,
-    rtol: float = 1e-3,
-    raise_exception: bool = True,
+    grad_outputs: Tensor | Sequence[Tensor] | None = None,
+    *,
     seed: int = 0,
+    **options: Any,
 ) -> bool:
-    """Whether func's second derivatives are right: gradcheck of its gradient, as a function of inputs and upstream."""
-    points = as_inputs("gradgradcheck", inputs)
+    """Whether func's second derivatives are right: gradcheck of its gradient, as a function of inputs and upstream.
+
+    The upstream gradients are random, or `grad_outputs`. The `options` are those of gradcheck.
+    """
+    points = read_inputs("gradgradcheck", inputs)
     source = np.random.default_rng(seed + 1)
     outputs = differentiable(func(*points))
     if not outputs:
         raise ValueError("gradgradcheck: no output of the function requires a gradient")
-    weights = [tensor(source.standard_normal(o.shape), requires_grad=True) for o in outputs]
-    count = len(points)
+    drawn = [source.standard_normal(o.shape) for o in outputs] if grad_outputs is None else as_tuple(grad_outputs)
+    weights = [w if isinstance(w, Tensor) else tensor(w, requires_grad=True) for w in drawn]
+    sources = [i for i, p in enumerate(points) if isinstance(p, Tensor) and p.requires_grad]
 
-    @enable_grad()  # gradcheck evaluates differences without recording; a gradient needs it all the same
     def gradient(*arguments: Any) -> tuple[Tensor, ...]:
-        given = [
-            a.requires_grad_() if isinstance(p, Tensor) and p.requires_grad and not a.requires_grad else a
-            for a, p in zip(arguments[:count], points, strict=True)
-        ]
-        sources = [x for x, p in zip(given, points, strict=True) if isinstance(p, Tensor) and p.requires_grad]
-        from_here = differentiable(func(*given))
-        found = grad(from_here, sources, list(arguments[count:]), create_graph=True, allow_unused=True)
-        return tuple(zeros_like(x) * 1 if g is None else g for g, x in zip(found, sources, strict=True))
+        given, upstream = arguments[: len(points)], list(arguments[len(points) :])
+        by = [given[i] for i in sources]
+        found = grad(differentiable(func(*given)), by, upstream, create_graph=True, allow_unused=True)
+        return tuple(zeros_like(x) * 1 if g is None else g for g, x in zip(found, by, strict=True))
 
     if not any(g.requires_grad for g in gradient(*points, *weights)):
         return True  # the gradient is constant in everything
-    return gradcheck(gradient, [*points, *weights], eps, atol, rtol, raise_exception, seed)
+    return gradcheck(gradient, [*points, *weights], seed=seed, **options)
 
 
-def as_inputs(name: str, inputs: Any) -> list[Any]:
+def read_inputs(name: str, inputs: Any) -> list[Any]:
     points = list(inputs) if isinstance(inputs, list | tuple) else [inputs]
     checked = [x for x in points if isinstance(x, Tensor) and x.requires_grad]
     if not checked:
@@ -128,20 +131,21 @@ LIBRARY = str(Path(__file__).parent)
 
 
 @contextmanager
-def detect_anomaly() -> Iterator[None]:
+def detect_anomaly(check_nan: bool = True) -> Iterator[None]:
     """Stop at the first gradient that is not finite, and say where it came from.
 
     Named is the first operation whose forward was not finite, if there was one, else the operation whose rule gave the
-    gradient; either with the line of your code that called it. Slow: every result is looked at.
+    gradient; either with the line of your code that called it. Slow: every result is looked at. Without `check_nan`
+    nothing is.
     """
     places: WeakKeyDictionary[Node, str] = WeakKeyDictionary()
     first: list[str] = []
 
     def on_forward(node: Node | None, name: str, args: tuple[Any, ...], out: Tensor) -> None:
         if node is not None:
-            places[node] = calling_line()
-        if not first and out.dtype.kind == "f" and not np.isfinite(out.array).all() and not in_a_rule():
-            first.append(f"the first operation whose result was not finite is {name}, called at {calling_line()}")
+            places[node] = find_calling_line()
+        if not first and out.dtype.kind == "f" and not np.isfinite(out.array).all() and not is_in_a_rule():
+            first.append(f"the first operation whose result was not finite is {name}, called at {find_calling_line()}")
 
     def on_contribution(node: Node, argument: str, parent: Node, g: Tensor) -> None:
         if not np.isfinite(g.array).all():
@@ -152,11 +156,38 @@ def detect_anomaly() -> Iterator[None]:
                 f"at {place}; {cause}"
             )
 
+    if not check_nan:
+        yield
+        return
     with observe(on_forward, on_contribution):
         yield
 
 
-def in_a_rule() -> bool:
+class set_detect_anomaly:
+    """Turn `detect_anomaly` on or off in this thread: from now on, or in a `with` statement for its block."""
+
+    def __init__(self, mode: bool, check_nan: bool = True):
+        self._before = getattr(switch, "context", None)
+        self._turn(detect_anomaly(check_nan) if mode else None)
+
+    def _turn(self, context: Any) -> None:
+        if (active := getattr(switch, "context", None)) is not None:
+            active.__exit__(None, None, None)
+        switch.context = context
+        if context is not None:
+            context.__enter__()
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *error: object) -> None:
+        self._turn(None if self._before is None else detect_anomaly())
+
+
+switch = threading.local()
+
+
+def is_in_a_rule() -> bool:
     """Whether backward is at work: what a rule computes is told of as its gradient."""
     frame: FrameType | None = sys._getframe(1)
     while frame is not None and frame.f_code is not backpropagate.__code__:
@@ -164,7 +195,7 @@ def in_a_rule() -> bool:
     return frame is not None
 
 
-def calling_line() -> str:
+def find_calling_line() -> str:
     """File, line and source of the innermost frame outside this library."""
     frame = sys._getframe(1)
     while frame.f_back is not None and frame.f_code.co_filename.startswith(LIBRARY):

@@ -211,3 +211,48 @@ def test_second_derivatives_are_watched_too():
     with pytest.raises(FloatingPointError, match="the rule of "), mg.detect_anomaly():
         slope.backward()
     assert np.isfinite(slope.item())
+
+
+def test_a_function_that_calls_grad_is_checked():
+    def slope(x):
+        (g,) = mg.grad((x**4).sum(), x, create_graph=True)
+        return g.sin()
+
+    def frozen(x):
+        (g,) = mg.grad((x**4).sum(), x)
+        return g * x
+
+    x = leaf(0.4, -0.7)
+    assert mg.gradcheck(slope, x) and mg.gradgradcheck(slope, x)
+    with pytest.raises(GradcheckError):  # the first gradient was not recorded, so its part is missing
+        mg.gradcheck(frozen, x)
+
+
+def test_pytorchs_options_of_the_checks_are_accepted():
+    x = leaf(0.4, -0.7)
+    assert mg.autograd.gradcheck(mg.sin, x, eps=1e-6, atol=1e-4, fast_mode=True, nondet_tol=0.0)
+    upstream = mg.tensor([1.0, 2.0], dtype=mg.float64, requires_grad=True)
+    assert mg.autograd.gradgradcheck(mg.sin, (x,), upstream, atol=1e-4)
+
+
+def explode():
+    x = leaf(0.0)
+    with np.errstate(all="ignore"):
+        (x.log() * 0).backward()
+
+
+def test_the_search_for_anomalies_can_be_turned_on_and_off():
+    words = "first operation whose result was not finite is log"
+    with pytest.raises(FloatingPointError, match=words), mg.autograd.detect_anomaly():
+        explode()
+    with mg.autograd.detect_anomaly(check_nan=False):
+        explode()
+    mg.autograd.set_detect_anomaly(True)
+    try:
+        with mg.autograd.set_detect_anomaly(False):
+            explode()
+        with pytest.raises(FloatingPointError):
+            explode()
+    finally:
+        mg.autograd.set_detect_anomaly(False)
+    explode()

@@ -5,7 +5,7 @@ import pytest
 from helpers import draw
 
 import minigrad as mg
-from minigrad.func import hessian, hvp, jacobian, jvp, vjp
+from minigrad.func import hessian, hvp, jacobian, jvp, vhp, vjp
 
 X, Y = draw((2, 3)), draw((3,), key="y")
 
@@ -162,6 +162,39 @@ def test_no_grad_of_inputs_nor_the_mode_is_touched():
         assert hvp(lambda x: (x**3).sum(), x, mg.ones(2))[1].tolist() == [6, 12]
         assert not mg.is_grad_enabled()
     assert x.grad.tolist() == [1, 1] and x.requires_grad
+
+
+def test_the_same_is_found_by_pytorchs_path_with_its_options():
+    assert mg.autograd.functional is mg.func
+    x, v = mg.tensor(draw((3,))), mg.tensor(draw((3,), key="v"))
+    assert vhp(cubic, x, v)[1].tolist() == hvp(cubic, x, v)[1].tolist()
+    assert jacobian(cubic, x, vectorize=True, strategy="reverse-mode").tolist() == jacobian(cubic, x).tolist()
+    assert hessian(cubic, x, False, True, vectorize=True).tolist() == hessian(cubic, x).tolist()
+
+
+STRICT = {
+    "vjp": lambda f, x, **options: vjp(f, x, mg.tensor(1.0), **options),
+    "jvp": lambda f, x, **options: jvp(f, x, (mg.ones(2), mg.ones(2)), **options),
+    "jacobian": jacobian,
+    "hessian": hessian,
+    "hvp": lambda f, x, **options: hvp(f, x, (mg.ones(2), mg.ones(2)), **options),
+    "vhp": lambda f, x, **options: vhp(f, x, (mg.ones(2), mg.ones(2)), **options),
+}
+
+
+@pytest.mark.parametrize("name", STRICT)
+def test_strict_refuses_an_input_that_has_no_part(name):
+    call, x = STRICT[name], (mg.ones(2), mg.ones(2))
+    call(lambda a, b: (a**3).sum(), x)
+    with pytest.raises(RuntimeError, match=f"{name if name != 'hessian' else 'jacobian'}: The output .* input 1"):
+        call(lambda a, b: (a**3).sum(), x, strict=True)
+    call(lambda a, b: ((a * b) ** 3).sum(), x, strict=True)
+
+
+def test_strict_refuses_a_constant_derivative_if_it_is_to_be_differentiated():
+    x = mg.ones(2, requires_grad=True)
+    with pytest.raises(RuntimeError, match="The derivative of the function is independent of input 0"):
+        jacobian(lambda x: (x * 2).sum(), x, create_graph=True, strict=True)
 
 
 REFUSED = {

@@ -10,6 +10,7 @@ import minigrad as mg
 from minigrad import optim
 from minigrad.optim import (
     ASGD,
+    LBFGS,
     SGD,
     Adadelta,
     Adagrad,
@@ -144,8 +145,12 @@ def test_zero_grad_drops_gradients_or_fills_them_with_zeros():
     p = parameter()
     optimizer = SGD([p])
     p.grad = mg.ones(2, dtype=mg.float64)
+    gradient = p.grad
     optimizer.zero_grad(set_to_none=False)
-    assert p.grad.tolist() == [0, 0] and p.grad.dtype == mg.float64
+    assert p.grad is gradient and gradient.tolist() == [0, 0] and gradient.dtype == mg.float64
+    (p**3).sum().backward(create_graph=True)
+    optimizer.zero_grad(set_to_none=False)
+    assert p.grad.tolist() == [0, 0] and not p.grad.requires_grad
     optimizer.zero_grad()
     assert p.grad is None
 
@@ -314,3 +319,244 @@ def test_numbers_of_numpy_in_a_state_become_python_s():
     schedule.load_state_dict({**state, "last_epoch": np.int8(127)})
     assert type(schedule.last_epoch) is int
     schedule.load_state_dict(state)
+
+
+# ------------------------------------------------------------------------------------------ what PyTorch's users do
+
+
+@KINDS
+def test_large_parameters_are_updated_block_by_block_as_small_ones_are_at_once(kind):
+    values, gradients = np.random.default_rng(0).standard_normal((2, 3, 250, 100))
+    whole, rows = parameter(values), [parameter(row) for row in values.reshape(750, 100)]
+    for t in range(3):
+        for p, g in ((whole, gradients), *zip(rows, gradients.reshape(750, 100), strict=True)):
+            p.grad = mg.tensor(g * (1 - t))
+        if t == 0:
+            first, second = kind([whole]), kind(rows)
+        first.step()
+        second.step()
+    np.testing.assert_array_equal(whole.array.reshape(750, 100), [row.array for row in rows])
+
+
+@KINDS
+def test_memory_of_any_layout_is_updated(kind):
+    values = np.random.default_rng(0).standard_normal((200, 100))
+    plain, odd = parameter(values), parameter(values)
+    for p, layout in ((plain, np.ascontiguousarray), (odd, np.asfortranarray)):
+        optimizer = kind([p])
+        for _ in range(2):
+            p.grad = mg.tensor(layout(values**2))
+            optimizer.step()
+    np.testing.assert_array_equal(plain.array, odd.array)
+
+
+@KINDS
+def test_flags_that_choose_among_programs_change_nothing_and_maximize_goes_up(kind):
+    def run(**options):
+        p = parameter()
+        optimizer = kind([p], lr=0.1, **options)
+        descend(p, optimizer, range(3))
+        return p.tolist()
+
+    assert run() == run(foreach=True) == run(fused=True) == run(capturable=True, foreach=False) != run(maximize=True)
+    with pytest.raises(ValueError, match="differentiable=True is not here: no step is recorded"):
+        run(differentiable=True)
+    with pytest.raises(RuntimeError, match="fused and foreach cannot be True together"):
+        run(fused=True, foreach=True)
+
+
+def test_parameters_may_have_names():
+    layer = mg.nn.Linear(2, 3)
+    optimizer = Adam(layer.named_parameters())
+    assert optimizer.param_groups[0]["param_names"] == ["weight", "bias"]
+    assert optimizer.param_groups[0]["params"][1] is layer.bias
+    assert optimizer.state_dict()["param_groups"][0]["param_names"] == ["weight", "bias"]
+    with pytest.raises(ValueError, match="groups should be with/without names"):
+        optimizer.add_param_group({"params": [parameter()]})
+    with pytest.raises(ValueError, match="params should be with/without names"):
+        SGD([("a", parameter()), parameter()])
+    groups = SGD([{"params": (p for _, p in layer.named_parameters())}, {"params": []}]).param_groups
+    assert [len(group["params"]) for group in groups] == [2, 0]
+
+
+def test_a_group_may_keep_what_a_script_likes():
+    optimizer = SGD([{"params": [parameter()], "lr_scale": 0.5, "name": "head", "tags": ["a"]}])
+    assert optimizer.param_groups[0]["lr_scale"] == 0.5
+    state = optimizer.state_dict()
+    optimizer.load_state_dict(state)
+    assert optimizer.param_groups[0]["tags"] == ["a"]
+
+
+@KINDS
+def test_a_rate_that_is_a_tensor_counts_as_its_number(kind):
+    p, q = parameter(), parameter()
+    descend(p, kind([p], lr=mg.tensor(0.25)), range(3))
+    descend(q, kind([q], lr=0.25), range(3))
+    assert p.tolist() == q.tolist()
+    with pytest.raises(ValueError, match=r"an lr that is a Tensor must have one element, got shape \(2,\)"):
+        kind([p], lr=mg.ones(2))
+
+
+def test_hooks_are_called_around_a_step():
+    p, calls = parameter(), []
+    optimizer = SGD([p], lr=0.5)
+    before = optimizer.register_step_pre_hook(lambda o, args, kwargs: calls.append(("before", p.tolist())))
+    optimizer.register_step_post_hook(lambda o, args, kwargs: calls.append(("after", p.tolist())))
+    p.grad = mg.ones(2, dtype=mg.float64)
+    optimizer.step()
+    before.remove()
+    optimizer.step()
+    assert calls == [("before", [1.0, -2.0]), ("after", [0.5, -2.5]), ("after", [0.0, -3.0])]
+
+
+def test_an_optimizer_of_ones_own_is_written_as_in_pytorch():
+    class Momentum(Optimizer):
+        note: int = 3  # no option: the class is not declared
+
+        def __init__(self, params, lr=0.1):
+            super().__init__(params, {"lr": lr, "momentum": 0.5})
+
+        @mg.no_grad()
+        def step(self, closure=None):
+            for group in self.param_groups:
+                for p in group["params"]:
+                    state = self.state[p]
+                    if len(state) == 0:
+                        state["v"] = mg.zeros_like(p)
+                    state["v"].mul_(group["momentum"]).add_(p.grad)
+                    p.sub_(state["v"] * group["lr"])
+
+    p = parameter()
+    optimizer = Momentum([p], lr=0.5)
+    optimizer.register_step_post_hook(lambda *_: None)
+    schedule = optim.lr_scheduler.ExponentialLR(optimizer, 0.5)
+    for _ in range(2):
+        p.grad = mg.ones(2, dtype=mg.float64)
+        optimizer.step()
+        schedule.step()
+    assert p.tolist() == [1 - 0.5 - 0.25 * 1.5, -2 - 0.5 - 0.25 * 1.5]
+    again = Momentum([p])
+    again.load_state_dict(optimizer.state_dict())
+    assert again.state[p]["v"].tolist() == [1.5, 1.5] and again.param_groups[0]["lr"] == 0.125
+
+
+def test_a_subclass_of_an_optimizer_keeps_its_constructor():
+    class Warm(Adam):
+        scale: float = 2.0
+
+        def __init__(self, params, extra, **options):
+            super().__init__(params, lr=0.25, **options)
+            self.extra = extra
+
+    optimizer = Warm([parameter()], 7, amsgrad=True)
+    assert optimizer.extra == 7 and optimizer.scale == 2.0 and "scale" not in optimizer.defaults
+    assert optimizer.defaults["lr"] == 0.25 and optimizer.defaults["amsgrad"] and not hasattr(optimizer, "lr")
+
+
+# ------------------------------------------------------------------------------------------------------------ L-BFGS
+
+
+def valley(p):
+    """Rosenbrock's function."""
+    return (1 - p[0]) ** 2 + 100 * (p[1] - p[0] ** 2) ** 2
+
+
+def descend_the_valley(optimizer, p, steps):
+    losses = []
+
+    def closure():
+        optimizer.zero_grad()
+        loss = valley(p)
+        loss.backward()
+        return loss
+
+    for _ in range(steps):
+        losses.append(optimizer.step(closure).item())
+    return losses
+
+
+LBFGS_PATHS = [  # PyTorch 2.13, float64: where [-1.2, 1] is after three steps, and the losses that they return
+    ({"lr": 0.1}, [-0.549952173032, 0.282568643113], [24.2, 4.26533600578, 4.04698291562]),
+    (
+        {"line_search_fn": "strong_wolfe", "max_iter": 4},
+        [-0.516027772885, 0.22654582579],
+        [24.2, 4.12112677577, 3.90914427952],
+    ),
+    (
+        {"lr": 0.5, "max_iter": 5, "history_size": 2, "line_search_fn": "strong_wolfe"},
+        [-0.679161038505, 0.449544826486],
+        [24.2, 4.14933754496, 4.08754511532],
+    ),
+    (
+        {"max_iter": 8, "max_eval": 3, "line_search_fn": "strong_wolfe"},
+        [-1.02030848039, 1.03527698665],
+        [24.2, 4.14692710257, 4.12112677577],
+    ),
+]
+
+
+@pytest.mark.parametrize(("options", "place", "losses"), LBFGS_PATHS)
+def test_lbfgs_goes_pytorchs_way(options, place, losses):
+    p = parameter([-1.2, 1.0])
+    found = descend_the_valley(LBFGS([p], **options), p, 3)
+    np.testing.assert_allclose(found, losses, rtol=1e-9)
+    np.testing.assert_allclose(p.array, place, rtol=1e-9)
+
+
+def test_lbfgs_finds_the_bottom_of_a_valley_and_its_state_continues_the_same(tmp_path):
+    p = parameter([-1.2, 1.0])
+    optimizer = LBFGS([p], line_search_fn="strong_wolfe", max_iter=5)
+    descend_the_valley(optimizer, p, 2)
+    mg.save([p, optimizer.state_dict()], tmp_path / "state.npz")
+    q, state = mg.load(tmp_path / "state.npz")
+    resumed = LBFGS([q])
+    resumed.load_state_dict(state)
+    assert descend_the_valley(resumed, q, 12) == descend_the_valley(optimizer, p, 12)
+    np.testing.assert_allclose(p.array, [1, 1], rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda s: s.update(d=np.zeros(3)), r"size mismatch for d of parameter 0: \(3,\) given, expected \(2,\)"),
+        (lambda s: s.update(ro=s["ro"][:-1]), "old_dirs, old_stps and ro of parameter 0 are not of one length"),
+        (lambda s: s.pop("t"), "the state of parameter 0 lacks t"),
+    ],
+)
+def test_a_wrong_state_of_lbfgs_is_refused(change, words):
+    p = parameter([-1.2, 1.0])
+    optimizer = LBFGS([p], max_iter=3)
+    descend_the_valley(optimizer, p, 1)
+    state = copy.deepcopy(optimizer.state_dict())
+    change(state["state"][0])
+    with pytest.raises(ValueError, match=words):
+        optimizer.load_state_dict(state)
+
+
+def test_lbfgs_needs_a_closure_and_one_group():
+    with pytest.raises(TypeError, match=r"LBFGS.step: expected a closure .* got None"):
+        LBFGS([parameter()]).step()
+    with pytest.raises(ValueError, match="doesn't support per-parameter options"):
+        LBFGS([{"params": [parameter()]}, {"params": [parameter()]}])
+    with pytest.raises(ValueError, match=r"line_search_fn must be one of \('strong_wolfe',\), got 'armijo'"):
+        LBFGS([parameter()], line_search_fn="armijo")
+    with pytest.raises(TypeError, match="maximize"):
+        LBFGS([parameter()], maximize=True)
+
+
+def test_a_closure_that_fails_leaves_the_parameters_where_they_were():
+    p, calls = parameter([-1.2, 1.0]), []
+    optimizer = LBFGS([p], line_search_fn="strong_wolfe")
+
+    def closure():
+        calls.append(p.tolist())
+        if len(calls) == 2:
+            raise ZeroDivisionError
+        p.grad = None
+        loss = valley(p)
+        loss.backward()
+        return loss
+
+    with pytest.raises(ZeroDivisionError):
+        optimizer.step(closure)
+    assert p.tolist() == [-1.2, 1.0] != calls[1]

@@ -4,6 +4,9 @@
 `guards.py`: dtypes, versions of memory, messages. `function.py`: operations in PyTorch's form.
 """
 
+from importlib import import_module
+from typing import TYPE_CHECKING
+
 from minigrad.autograd.function import Function as Function
 from minigrad.autograd.guards import describe as describe
 from minigrad.autograd.hooks import RemovableHandle as RemovableHandle
@@ -27,3 +30,22 @@ from minigrad.autograd.tape import grad as grad
 from minigrad.autograd.tape import primitive as primitive
 from minigrad.autograd.tape import reachable as reachable
 from minigrad.autograd.variable import Variable as Variable
+from minigrad.instead import missing_name
+
+if TYPE_CHECKING:
+    from minigrad import func as functional
+    from minigrad.checks import detect_anomaly as detect_anomaly
+    from minigrad.checks import gradcheck as gradcheck
+    from minigrad.checks import gradgradcheck as gradgradcheck
+    from minigrad.checks import set_detect_anomaly as set_detect_anomaly
+else:
+
+    def __getattr__(name: str) -> object:
+        """PyTorch's other names in `autograd`, which build on tensors."""
+        if name == "functional":
+            return import_module("minigrad.func")
+        if name in ("detect_anomaly", "gradcheck", "gradgradcheck", "set_detect_anomaly"):
+            return getattr(import_module("minigrad.checks"), name)
+        if name.startswith("__"):
+            raise AttributeError(name)
+        raise missing_name(__name__, name)

@@ -73,6 +73,22 @@ OPTIMIZERS: dict[str, list[dict[str, Any]]] = {
         {"centered": True, "momentum": 0.5, "weight_decay": 0.1},
     ],
     "Adagrad": [{}, {"lr_decay": 0.1}, {"weight_decay": 0.1, "initial_accumulator_value": 0.3, "eps": 1e-4}],
+    "Adadelta": [{}, {"rho": 0.95, "weight_decay": 0.1}, {"eps": 1e-3, "maximize": True}],
+    "Adamax": [{}, {"betas": (0.8, 0.95), "weight_decay": 0.1}, {"eps": 1e-3, "maximize": True}],
+    "NAdam": [
+        {},
+        {"momentum_decay": 6e-3, "weight_decay": 0.1},
+        {"weight_decay": 0.1, "decoupled_weight_decay": True},
+        {"betas": (0.8, 0.95), "maximize": True},
+    ],
+    "RAdam": [
+        {},
+        {"betas": (0.8, 0.9), "weight_decay": 0.1},
+        {"betas": (0.8, 0.9), "weight_decay": 0.1, "decoupled_weight_decay": True},
+        {"eps": 1e-6, "maximize": True},
+    ],
+    "ASGD": [{}, {"lambd": 0.1, "alpha": 0.5, "t0": 5}, {"t0": 10, "weight_decay": 0.1, "maximize": True}],
+    "Rprop": [{}, {"etas": (0.6, 1.3), "step_sizes": (1e-3, 0.1)}, {"maximize": True}],
 }
 for optimizer, rows in OPTIMIZERS.items():
     for options in rows:

@@ -16,6 +16,14 @@ SCHEDULES: dict[str, list[dict[str, Any]]] = {
     "ExponentialLR": [{"gamma": 0.9}],
     "CosineAnnealingLR": [{"T_max": 10}, {"T_max": 7, "eta_min": 1e-3}],
     "LinearLR": [{}, {"start_factor": 0.1, "end_factor": 0.8, "total_iters": 8}],
+    "ConstantLR": [{}, {"factor": 0.2, "total_iters": 8}],
+    "PolynomialLR": [{"total_iters": 12, "power": 2.0}, {"total_iters": 6}],
+    "CosineAnnealingWarmRestarts": [{"T_0": 6}, {"T_0": 3, "T_mult": 2, "eta_min": 1e-3}],
+    "CyclicLR": [
+        {"base_lr": 0.01, "max_lr": 0.3, "step_size_up": 4},
+        {"base_lr": [0.01, 0.02], "max_lr": 0.3, "step_size_up": 3, "step_size_down": 5, "mode": "triangular2"},
+        {"base_lr": 0.01, "max_lr": 0.3, "step_size_up": 4, "mode": "exp_range", "gamma": 0.9},
+    ],
     "OneCycleLR": [
         {"max_lr": 0.3, "total_steps": 20},
         {
