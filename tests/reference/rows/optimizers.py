@@ -93,3 +93,25 @@ OPTIMIZERS: dict[str, list[dict[str, Any]]] = {
 for optimizer, rows in OPTIMIZERS.items():
     for options in rows:
         add(optimize, x(3), positive(2, 1), optimizer, lr=0.05, **options)
+
+
+def minimize(library: Any, a: Any, b: Any, steps: int = 3, **options: Any) -> Any:
+    """LBFGS on the same function, of one group: where both are after each step, and the losses."""
+    a, b = (t.detach().requires_grad_(True) for t in (a, b))
+    optim = library.optim.LBFGS([a, b], **options)
+    kept, losses = [], []
+
+    def closure() -> Any:
+        optim.zero_grad()
+        loss = ((a * b).tanh() + (a - 0.5) ** 2).sum() + (b * b).sum()
+        loss.backward()
+        return loss
+
+    for _ in range(steps):
+        losses.append(optim.step(closure).item())
+        kept += [a.detach().clone(), b.detach().clone()]
+    return *kept, library.tensor(losses, dtype=library.float64)
+
+
+for options in ({}, {"lr": 0.3}, {"max_iter": 2, "line_search_fn": "strong_wolfe"}, {"history_size": 1, "max_iter": 3}):
+    add(minimize, x(3), positive(2, 1), **options)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from ..calls import Room, positive, x
@@ -48,3 +49,32 @@ for scheduler, rows in SCHEDULES.items():
     for schedule in rows:
         add(optimize, x(3), positive(2, 1), "SGD", scheduler, schedule, lr=0.1, momentum=0.9)
     add(optimize, x(3), positive(2, 1), "Adam", scheduler, rows[0], lr=0.1)
+
+
+PLANS: dict[str, Callable[[Any, Any], Any]] = {
+    "LambdaLR": lambda s, o: s.LambdaLR(o, [lambda t: 0.9**t, lambda t: 1 / (1 + t)]),
+    "MultiplicativeLR": lambda s, o: s.MultiplicativeLR(o, lambda t: 1 - 1 / (t + 3)),
+    "SequentialLR": lambda s, o: s.SequentialLR(
+        o, [s.LinearLR(o, total_iters=4), s.CosineAnnealingLR(o, 6), s.ExponentialLR(o, 0.8)], milestones=[4, 12]
+    ),
+    "ChainedScheduler": lambda s, o: s.ChainedScheduler(
+        [s.ConstantLR(o, 0.1, total_iters=4), s.ExponentialLR(o, 0.9), s.StepLR(o, 5)]
+    ),
+}
+
+
+def follow(library: Any, a: Any, plan: str, steps: int = 18) -> Any:
+    """The rates of two groups at each step."""
+    parameters = [a.detach().clone().requires_grad_(True) for _ in range(2)]
+    optim = library.optim.SGD([{"params": [parameters[0]], "lr": 0.3}, {"params": [parameters[1]]}], lr=0.1)
+    scheduler = PLANS[plan](library.optim.lr_scheduler, optim)
+    rates = []
+    for _ in range(steps):
+        rates.append([group["lr"] for group in optim.param_groups])
+        optim.step()
+        scheduler.step()
+    return library.tensor(rates, dtype=library.float64)
+
+
+for plan in PLANS:
+    add(follow, x(1), plan)
