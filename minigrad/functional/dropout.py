@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from minigrad.functional.checks import overwrite
 from minigrad.instead import public
 from minigrad.tensor import Tensor, from_numpy
 
-Generator = np.random.Generator | None
+Generator: TypeAlias = "np.random.Generator | None"  # not looked at here: NumPy's generators are slow to load
 
 
 def _drop(
