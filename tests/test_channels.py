@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -162,6 +163,15 @@ def test_cancellation_takes_responses_or_a_layer_or_a_model_and_its_layer():
     assert cancellation(model[0], x) == cancellation(responses(model[0], x)) == cancellation(model, "0", x)
     assert cancellation(model, "2", x) == cancellation(responses(model[2], model[0](x).relu()))
     assert "random signs would cancel" in str(cancellation(model[0], x))
+
+
+def test_the_six_lines_of_the_readme_print_what_stands_below_them(capsys):
+    readme = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
+    _, code, _, expected, _ = readme.split("<!-- explain -->")[1].split("<!-- /explain -->")[0].split("```")
+    lines = code.removeprefix("python").strip()
+    exec(lines, {})
+    assert capsys.readouterr().out.strip() == expected.strip()
+    assert len(lines.splitlines()) == 6
 
 
 MODEL = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Conv2d(4, 2, 3))

@@ -1,7 +1,8 @@
 """What a convolution's sum over its input channels does to a signal and to its gradient.
 
 `explain` takes one layer apart, `cancellation` says how much of the channels' responses its sum cancels, and
-`ChannelConv2d` reduces the channels by something else than a sum.
+`ChannelConv2d` reduces the channels by something else than a sum. `survey` sets every
+convolution of a network beside chance.
 """
 
 # "X as X" makes a name public for type checkers, too, and says so once
@@ -14,3 +15,6 @@ from minigrad.channels.reduce import REDUCTIONS as REDUCTIONS
 from minigrad.channels.reduce import STREAMS as STREAMS
 from minigrad.channels.reduce import ChannelConv2d as ChannelConv2d
 from minigrad.channels.reduce import streamed as streamed
+from minigrad.channels.survey import Survey as Survey
+from minigrad.channels.survey import survey as survey
+from minigrad.channels.survey import survey_layers as survey_layers

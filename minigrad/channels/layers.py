@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
@@ -50,7 +50,9 @@ def split(operation: str, args: tuple[Any, ...], names: tuple[str, ...]) -> tupl
 
 
 @contextmanager
-def watch(model: nn.Module, layers: dict[str, nn.Conv2d], leaf: bool = False) -> Iterator[list[tuple[str, Any, Any]]]:
+def watch(
+    model: nn.Module, layers: Mapping[str, nn.Module], leaf: bool = False
+) -> Iterator[list[tuple[str, Any, Any]]]:
     """Collect (name, input, output) of every call of `layers` while the model runs; the model is left as it was.
 
     With `leaf`, each input is cut from what made it and asks for a gradient.

@@ -112,16 +112,12 @@ class ChannelConv2d(nn.Conv2d):
 def streamed(reduce: str, x: Tensor, weight: Tensor) -> Tensor:
     """A reduction of STREAMS without ever holding all responses: (N, C, H, W), (O, C, K, L) -> (N, O, P, Q).
 
-    Same value and gradient as `ChannelConv2d(…, bias=False)`, but a tie of max or min goes to the first
-    channel.
+    Same value and gradient as `ChannelConv2d(…, bias=False)`, but a tie of max or min goes to the first channel.
     Raises ValueError for a reduction that has no streamed form here.
     """
     if reduce not in STREAMS:
         raise ValueError(f"streamed: reduce is one of {list(STREAMS)}, got {reduce!r}")
-    if reduce in ("max", "min"):
-        size = (h - k + 1 for h, k in zip(x.shape[2:], weight.shape[2:], strict=True))
-        return extreme(x, weight, np.zeros((x.shape[0], weight.shape[0], *size), np.int16), reduce)
-    return running(x, weight, reduce)
+    return (extreme if reduce in ("max", "min") else running)(x, weight, reduce)
 
 
 def _own(x: NDArray[Any], w: NDArray[Any], c: int) -> NDArray[Any]:
@@ -144,18 +140,20 @@ def _routed(g: Any, winner: Any, channels: int) -> Iterator[Any]:
 
 
 @primitive(
+    keeps="winner",
     x=lambda g, x_shape, w, winner: _to_inputs(_routed(g, winner, x_shape[1]), w, x_shape[2:]),
     w=lambda g, x, w_shape, winner: _to_weights(_routed(g, winner, w_shape[1]), x, w_shape[2:]),
 )
-def extreme(x: Array, w: Array, winner: Array, which: str) -> Array:
-    """The largest ("max") or smallest response; `winner` (N, O, P, Q), zeros, becomes the channel that gave it."""
+def extreme(x: Array, w: Array, which: str) -> Any:
+    """The largest ("max") or smallest response; kept is the winner (N, O, P, Q), the channel that gave it."""
     best, beats = (np.maximum, np.greater) if which == "max" else (np.minimum, np.less)
     out = _own(x, w, 0)
+    winner = np.zeros(out.shape, np.int16)
     for c in range(1, x.shape[1]):
         r = _own(x, w, c)
         np.copyto(winner, c, where=beats(r, out))
         best(out, r, out=out)
-    return out
+    return out, winner
 
 
 class Stream(NamedTuple):
