@@ -11,11 +11,11 @@ name wherever it stands. Needs pygments to colour the code.
 import ast
 import datetime
 import html
+import importlib.util
 import inspect
 import io
 import os
 import re
-import runpy
 import subprocess
 import sys
 import textwrap
@@ -85,7 +85,10 @@ def run(path):
         print(*values, **options, file=text)
         printed.append((frame.f_lineno, text.getvalue()))
 
-    runpy.run_path(str(path), {"print": note}, run_name="__main__")
+    spec = importlib.util.spec_from_file_location("__main__", path)
+    program = importlib.util.module_from_spec(spec)
+    program.print = note
+    spec.loader.exec_module(program)
     return printed
 
 
