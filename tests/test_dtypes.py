@@ -79,3 +79,14 @@ def test_a_type_that_there_is_not_is_refused():
 )  # fmt: skip
 def test_the_methods_that_cast_are_named_as_in_pytorch(name, dtype):
     assert getattr(mg.ones(2), name)().dtype == dtype
+
+
+def test_a_new_tensor_has_the_dtype_of_the_old_one():
+    x = mg.ones(2, 3, dtype=mg.float64, requires_grad=True)
+    made = [x.new_zeros(2, 1), x.new_ones((2, 1)), x.new_full((2, 1), 5), x.new_tensor([[1], [2]]), x.new_empty(2, 1)]
+    assert all(new.shape == (2, 1) and new.dtype == mg.float64 and not new.requires_grad for new in made)
+    assert [new.array.sum() for new in made[:4]] == [0, 2, 10, 3]
+    assert x.new_zeros(3, dtype=mg.int64, device="cpu").dtype == mg.int64 and x.new_ones(1, requires_grad=True).is_leaf
+    with pytest.raises(RuntimeError, match="new_full: there is one device"):
+        x.new_zeros(3, device="cuda")
+    assert x.nelement() == x.numel() == 6

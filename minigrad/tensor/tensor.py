@@ -275,6 +275,33 @@ class Tensor(inplace.InPlace, results=True):
         """The number of elements."""
         return self.array.size
 
+    nelement = numel
+
+    # A new tensor of this dtype, unless another is asked for.
+
+    def new_tensor(self, data: Any, dtype: Any = None, requires_grad: bool = False, device: Any = None) -> Tensor:
+        """A tensor with the elements of `data`."""
+        check_device(device, "new_tensor")
+        return box(as_array(data, self.array.dtype if dtype is None else dtype)).requires_grad_(requires_grad)
+
+    def new_full(
+        self, size: Any, fill_value: Any, dtype: Any = None, requires_grad: bool = False, device: Any = None
+    ) -> Tensor:
+        """A tensor of a shape with one value everywhere."""
+        check_device(device, "new_full")
+        kind = self.array.dtype if dtype is None else as_dtype(dtype)
+        return box(np.full(row((size,)), plain(fill_value), kind)).requires_grad_(requires_grad)
+
+    def new_zeros(self, *size: Any, **options: Any) -> Tensor:
+        """Zeros of a shape; dtype, requires_grad and device as in new_full."""
+        return self.new_full(row(size), 0, **options)
+
+    def new_ones(self, *size: Any, **options: Any) -> Tensor:
+        """Ones of a shape; dtype, requires_grad and device as in new_full."""
+        return self.new_full(row(size), 1, **options)
+
+    new_empty = new_zeros
+
     def numpy(self) -> np.ndarray:
         """The array itself, sharing memory. A tensor that requires a gradient must be detached first."""
         if self.requires_grad:
