@@ -15,6 +15,10 @@ import numpy as np
 from minigrad.autograd import Node, backpropagate, grad, observe
 from minigrad.tensor import Tensor, tensor, zeros_like
 
+__all__ = [
+    "detect_anomaly", "gradcheck", "gradgradcheck",
+]  # fmt: skip
+
 
 class GradcheckError(RuntimeError):
     """A derivative that does not agree with a difference quotient."""

@@ -5,6 +5,10 @@ from __future__ import annotations
 import re
 from typing import Any
 
+__all__ = [
+    "accelerator", "backends", "cuda", "device", "get_default_device", "mps", "set_default_device", "xpu",
+]  # fmt: skip
+
 ONLY = "there is one device, the CPU"
 TYPES = ("cpu", "cuda", "hpu", "ipu", "maia", "meta", "mps", "mtia", "vulkan", "xla", "xpu")
 

@@ -6,6 +6,10 @@ from typing import Any
 
 import numpy as np
 
+__all__ = [
+    "get_default_dtype", "set_default_dtype", "set_default_tensor_type",
+]  # fmt: skip
+
 TYPED: dict[str, np.dtype[Any]] = {
     "FloatTensor": np.dtype("float32"), "DoubleTensor": np.dtype("float64"), "HalfTensor": np.dtype("float16"),
     "LongTensor": np.dtype("int64"), "IntTensor": np.dtype("int32"), "ShortTensor": np.dtype("int16"),

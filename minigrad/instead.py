@@ -44,6 +44,11 @@ INSTEAD = {
         ("Tensor.is_contiguous Tensor.stride Tensor.data_ptr Tensor.itemsize Tensor.nbytes", "ask x.numpy()"),
         ("Tensor.astype", "use x.to(dtype)"),
         ("Tensor.copy", "use x.clone()"),
+        ("minigrad.from_pandas minigrad.from_dataframe minigrad.from_series", "use from_numpy(frame.to_numpy())"),
+        ("minigrad.compile minigrad.jit minigrad.vmap", "nothing is compiled or batched for you; call it as it is"),
+        ("minigrad.complex64 minigrad.complex128", "numbers are real"),
+        ("minigrad.autocast", "use x.to(dtype)"),
+        ("minigrad.F", "it is nn.functional"),
         ("Tensor.bernoulli", "use rand(size) < p"),
         ("Module.compile", "there is nothing to compile; call the module itself"),
         ("Module.bfloat16", "use .half() or .float()"),
@@ -96,10 +101,3 @@ def public(namespace: Mapping[str, Any], home: str = "") -> list[str]:
         if not name.startswith("_") and not isinstance(value, ModuleType) and f"{where}.".startswith(f"{home}."):
             names.append(name)
     return sorted(names)
-
-
-def missing(owner: str, name: str, instead: Mapping[str, str], obj: Any = None) -> AttributeError:
-    """The error for `name`, which `owner` lacks: it says what to use instead where that is known."""
-    kind = owner.removesuffix(" object").removeprefix("module ").strip("'")
-    hint = instead.get(name) or INSTEAD.get(f"{kind}.{name}")
-    return AttributeError(f"{owner} has no attribute {name!r}" + (f"; {hint}" if hint else ""), name=name, obj=obj)

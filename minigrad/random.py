@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 else:
     Base = object
 
+__all__ = [
+    "Generator", "default_generator", "get_rng_state", "initial_seed", "manual_seed", "seed", "set_rng_state",
+]  # fmt: skip
+
 
 class Generator(Base):
     """NumPy's generator with PyTorch's names for seed and state; any function here takes either as `generator=`.

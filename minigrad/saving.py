@@ -35,6 +35,10 @@ from minigrad.tensor import Tensor, tensor
 if TYPE_CHECKING:
     import zipfile  # imported where it is used: it costs a tenth of `import minigrad`
 
+__all__ = [
+    "load", "save",
+]  # fmt: skip
+
 Array = NDArray[Any]
 Path = str | os.PathLike[str]
 

@@ -10,6 +10,11 @@ from minigrad.device import check_device
 from minigrad.dtypes import TYPED
 from minigrad.tensor import Tensor, empty, tensor
 
+__all__ = [
+    "BoolTensor", "ByteTensor", "CharTensor", "DoubleTensor", "FloatTensor", "HalfTensor", "IntTensor",
+    "LongTensor", "ShortTensor",
+]  # fmt: skip
+
 
 class TensorType:
     """The tensors of one dtype. Calling it makes one: of sizes, with arbitrary elements, or with those of a sequence.

@@ -15,6 +15,11 @@ from minigrad.ops.elementwise import cast, floor_divide, isnan, mul, trunc, wher
 if TYPE_CHECKING:
     from minigrad.tensor import Tensor
 
+__all__ = [
+    "add", "addcdiv", "addcmul", "allclose", "div", "divide", "equal", "frac", "is_floating_point", "is_tensor",
+    "isclose", "lerp", "nan_to_num", "numel", "rsub", "sub", "subtract", "true_divide",
+]  # fmt: skip
+
 
 @allow_spellings
 def add(x: Any, y: Any, *, alpha: float = 1) -> Tensor:

@@ -17,6 +17,12 @@ from minigrad.ops.shape import cat, expand, flatten, flip, permute, reshape, tra
 if TYPE_CHECKING:
     from minigrad.tensor import Tensor
 
+__all__ = [
+    "atleast_1d", "atleast_2d", "atleast_3d", "broadcast_tensors", "column_stack", "concat", "concatenate", "diag",
+    "diag_embed", "diagonal", "diff", "dstack", "fliplr", "flipud", "hstack", "meshgrid", "ravel", "rot90",
+    "row_stack", "vstack",
+]  # fmt: skip
+
 
 # ---------------------------------------------------------------------------------------------------- stacking
 

@@ -34,6 +34,10 @@ from minigrad.ops.shape import pad, reshape, squeeze, unsqueeze
 if TYPE_CHECKING:
     from minigrad.tensor import Tensor
 
+__all__ = [
+    "conv1d", "conv2d", "conv_transpose2d",
+]  # fmt: skip
+
 IntOrPair = int | tuple[int, int] | list[int]
 
 

@@ -15,6 +15,10 @@ from minigrad.ops.elementwise import where as choose
 if TYPE_CHECKING:
     from minigrad.tensor import Tensor
 
+__all__ = [
+    "argwhere", "bincount", "bucketize", "histc", "histogram", "nonzero", "searchsorted", "unique", "where",
+]  # fmt: skip
+
 
 class Histogram(NamedTuple):
     """What `histogram` gives."""

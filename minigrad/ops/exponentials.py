@@ -17,6 +17,10 @@ from minigrad.ops.reductions import sum
 from minigrad.ops.shape import spread
 from minigrad.ops.sums import total
 
+__all__ = [
+    "log_softmax", "logsumexp", "softmax",
+]  # fmt: skip
+
 maximum_along: Any = np.maximum.reduce  # untyped: NumPy's stubs know a reduction only with a literal keepdims
 
 

@@ -21,6 +21,10 @@ from minigrad.ops.shape import reshape, spread, squeeze
 if TYPE_CHECKING:
     from minigrad.tensor import Tensor
 
+__all__ = [
+    "amax", "amin", "aminmax", "argmax", "argmin", "argsort", "kthvalue", "max", "median", "min", "sort", "topk",
+]  # fmt: skip
+
 maximum_along: Any = np.maximum.reduce  # untyped: NumPy's stubs know a reduction only with a literal keepdims
 minimum_along: Any = np.minimum.reduce
 

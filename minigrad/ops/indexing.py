@@ -18,6 +18,10 @@ from minigrad.autograd import Array, Value, describe, primitive
 if TYPE_CHECKING:
     from minigrad.tensor import Tensor
 
+__all__ = [
+    "index_put",
+]  # fmt: skip
+
 Shape = Sequence[int]
 ALL = slice(None)
 TUPLE_BELOW = 32  # PyTorch takes a list with lists in it for a tuple if it is shorter than this

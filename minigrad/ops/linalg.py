@@ -20,6 +20,11 @@ from minigrad.ops.shape import expand, permute, reshape, transpose, unsqueeze
 if TYPE_CHECKING:
     from minigrad.tensor import Tensor
 
+__all__ = [
+    "addmm", "addmv", "baddbmm", "bmm", "cdist", "cross", "dot", "einsum", "kron", "matmul", "mm", "mv", "outer",
+    "tensordot", "trace",
+]  # fmt: skip
+
 
 def matrix_transpose(x: Any) -> Tensor:
     """The last two dimensions exchanged."""

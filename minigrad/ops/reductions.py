@@ -26,6 +26,11 @@ from minigrad.ops.sums import total
 if TYPE_CHECKING:
     from minigrad.tensor import Tensor
 
+__all__ = [
+    "all", "any", "count_nonzero", "mean", "nanmean", "nansum", "norm", "prod", "std", "std_mean", "sum", "var",
+    "var_mean",
+]  # fmt: skip
+
 CHANNELS = 1 << 14  # elements from which products with ones are the faster sum
 multiply_along: Any = np.multiply.reduce  # untyped: NumPy's stubs know a reduction only with a literal keepdims
 

@@ -18,6 +18,10 @@ from minigrad.ops.selection import take_along_dim
 from minigrad.ops.shape import cat, flip
 from minigrad.ops.sums import running_total
 
+__all__ = [
+    "cummax", "cummin", "cumprod", "cumsum", "logcumsumexp",
+]  # fmt: skip
+
 
 @primitive(x=lambda g, dim: flip(cumsum(flip(g, (dim,)), dim), (dim,)))
 def cumsum(x: Array, dim: int, dtype: Any = None) -> Array:

@@ -18,6 +18,11 @@ from minigrad.ops.shape import expand, flatten, reshape
 if TYPE_CHECKING:
     from minigrad.tensor import Tensor
 
+__all__ = [
+    "gather", "index_add", "index_copy", "index_fill", "index_select", "masked_fill", "masked_select", "narrow",
+    "repeat_interleave", "scatter", "scatter_add", "scatter_reduce", "select", "take", "take_along_dim",
+]  # fmt: skip
+
 
 def whole_numbers(index: Any, name: str) -> np.ndarray:
     """An index as an array of integers of its own, so that backward finds it as it is now."""

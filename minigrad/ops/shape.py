@@ -16,6 +16,12 @@ from minigrad.ops.indexing import subscript
 if TYPE_CHECKING:
     from minigrad.tensor import Tensor
 
+__all__ = [
+    "broadcast_to", "cat", "chunk", "flatten", "flip", "moveaxis", "movedim", "permute", "reshape", "roll", "split",
+    "squeeze", "stack", "swapaxes", "swapdims", "tile", "transpose", "tril", "triu", "unbind", "unflatten",
+    "unsqueeze",
+]  # fmt: skip
+
 Shape = Sequence[int]
 
 
