@@ -100,19 +100,20 @@ class NAdam(Elementwise):
         return {"step": 0, "mu_product": np.ones((), get_default_dtype()), **zeros(p, "exp_avg", "exp_avg_sq")}
 
     def advance(self, state: State, o: Any) -> None:
-        """t, μₜ, μₜ₊₁ and their product so far."""
+        """t, and the product of all μ so far."""
         super().advance(state, o)
-        o.mu, o.mu_next = (
-            o.betas[0] * (1 - 0.5 * 0.96 ** (t * o.momentum_decay)) for t in (state["step"], state["step"] + 1)
-        )
-        state["mu_product"] *= o.mu
+        state["mu_product"] *= self._get_momentum(state["step"], o)
+
+    def _get_momentum(self, t: int, o: Any) -> float:
+        return float(o.betas[0] * (1 - 0.5 * 0.96 ** (t * o.momentum_decay)))
 
     def change(self, p: Array, g: Array, state: State, o: Any) -> None:
         m, v = update_moments(g, state, o)
-        product = float(state["mu_product"])
-        root = np.sqrt(v / (1 - o.betas[1] ** state["step"])) + o.eps
-        p -= o.lr * (1 - o.mu) / (1 - product) * (g / root)
-        p -= o.lr * o.mu_next / (1 - product * o.mu_next) * (m / root)
+        product, t = float(state["mu_product"]), state["step"]
+        mu, mu_next = self._get_momentum(t, o), self._get_momentum(t + 1, o)
+        root = np.sqrt(v / (1 - o.betas[1] ** t)) + o.eps
+        p -= o.lr * (1 - mu) / (1 - product) * (g / root)
+        p -= o.lr * mu_next / (1 - product * mu_next) * (m / root)
 
 
 @declare

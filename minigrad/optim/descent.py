@@ -6,6 +6,7 @@ parameter has PyTorch's names, and the operations PyTorch's order. `p` and `g` a
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -38,9 +39,9 @@ class SGD(Elementwise):
     def start(self, p: Array, group: Group) -> State:
         return zeros(p, "momentum_buffer") if group["momentum"] else {}
 
-    def update(self, p: Array, g: Array, state: State, group: Group) -> None:
+    def update(self, p: Array, g: Array, state: State, o: Any) -> None:
         """The velocity, which starts at zero, begins with g as it is."""
-        super().update(p, g, state, group if state else {**group, "dampening": 0.0})
+        super().update(p, g, state, o if state or not o.dampening else SimpleNamespace(**{**vars(o), "dampening": 0.0}))
 
     def change(self, p: Array, g: Array, state: State, o: Any) -> None:
         if o.momentum:
@@ -68,12 +69,11 @@ class ASGD(Elementwise):
         eta, mu = (np.full((), value, get_default_dtype()) for value in (float(group["lr"]), 1.0))
         return {"step": 0, "eta": eta, "mu": mu, **zeros(p, "ax")}
 
-    def update(self, p: Array, g: Array, state: State, group: Group) -> None:
+    def update(self, p: Array, g: Array, state: State, o: Any) -> None:
         """η and μ of the next step are those of this one's t."""
-        super().update(p, g, state, group)
-        lr, t = float(group["lr"]), state["step"]
-        state["eta"][()] = lr / (1 + group["lambd"] * lr * t) ** group["alpha"]
-        state["mu"][()] = 1 / max(1, t - group["t0"])
+        super().update(p, g, state, o)
+        state["eta"][()] = o.lr / (1 + o.lambd * o.lr * state["step"]) ** o.alpha
+        state["mu"][()] = 1 / max(1, state["step"] - o.t0)
 
     def change(self, p: Array, g: Array, state: State, o: Any) -> None:
         ax, eta, mu = state["ax"], float(state["eta"]), float(state["mu"])

@@ -30,7 +30,7 @@ State = dict[str, Any]
 Params = Iterable[Tensor] | Iterable[Mapping[str, Any]] | Iterable[tuple[str, Tensor]]
 
 MANY = 1 << 17  # numbers to update from which it pays to share them over threads, parameter by parameter
-BLOCK = 1 << 14  # numbers that are updated at once
+BLOCK = 1 << 15  # numbers that are updated at once
 NOTES = ("params", "param_names", "name", "initial_lr")  # what groups have beside options
 
 
@@ -145,8 +145,9 @@ class Optimizer:
             with enable_grad():
                 loss = closure()
         tasks = [
-            (parameter, self.state[parameter], group)
+            (parameter, self.state[parameter], options)
             for group in self.param_groups
+            for options in [self.read_options(group)]
             for parameter in group["params"]
             if parameter.grad is not None
         ]
@@ -160,13 +161,17 @@ class Optimizer:
         threads.run(lambda task: self._update_one(*task), tasks, share=many)
         return loss
 
-    def _update_one(self, parameter: Tensor, state: State, group: Group) -> None:
+    def read_options(self, group: Group) -> Any:
+        """What `update` is given of a group: here the group itself."""
+        return group
+
+    def _update_one(self, parameter: Tensor, state: State, options: Any) -> None:
         """Update one parameter, in whichever thread this is."""
         assert parameter.grad is not None
-        self.update(parameter.array, parameter.grad.array, state, group)
+        self.update(parameter.array, parameter.grad.array, state, options)
         parameter.bump_version()
 
-    def update(self, p: Array, g: Array, state: State, group: Group) -> None:
+    def update(self, p: Array, g: Array, state: State, group: Any) -> None:
         """Change `p` in place by one step along the gradient `g`; `state` starts empty."""
         raise NotImplementedError(f"{self.name} does not define update()")
 
@@ -325,20 +330,24 @@ class Elementwise(Optimizer):
         if group.get("fused") and group.get("foreach"):
             raise RuntimeError(f"{self.name}: fused and foreach cannot be True together")
 
-    def update(self, p: Array, g: Array, state: State, group: Group) -> None:
+    def read_options(self, group: Group) -> Any:
+        """A group's options as attributes, numbers as Python's own: these never widen an array."""
+        return SimpleNamespace(**copy_plain({key: group[key] for key in self.defaults}))
+
+    def update(self, p: Array, g: Array, state: State, o: Any) -> None:
         """Change `p` and the state block by block, in place."""
         if not state:
-            state.update(self.start(p, group))
-        options = SimpleNamespace(**copy_plain({key: group[key] for key in self.defaults}))
-        self.advance(state, options)
+            state.update(self.start(p, vars(o)))
+        self.advance(state, o)
+        if p.size <= BLOCK:
+            return self._change_block(p, g, state, o)
         arrays = {k: v for k, v in state.items() if isinstance(v, np.ndarray) and v.shape == p.shape}
-        flat = flatten_alike(p, g, *arrays.values()) if p.size > BLOCK else None
+        flat = flatten_alike(p, g, *arrays.values())
         if flat is None:
-            return self._change_block(p, g, state, options)
+            return self._change_block(p, g, state, o)
         for start in range(0, p.size, BLOCK):
-            block = slice(start, start + BLOCK)
-            parts = dict(zip(arrays, (array[block] for array in flat[2:]), strict=True))
-            self._change_block(flat[0][block], flat[1][block], {**state, **parts}, options)
+            parts = [array[start : start + BLOCK] for array in flat]
+            self._change_block(parts[0], parts[1], {**state, **dict(zip(arrays, parts[2:], strict=True))}, o)
 
     def advance(self, state: State, o: Any) -> None:
         """Change the numbers in the state, which belong to the whole parameter."""
