@@ -84,6 +84,45 @@ def test_parameters_are_filled_in_place_and_backward_sees_it():
         loss.backward()
 
 
+def test_a_truncated_normal_stays_between_its_bounds_and_has_the_density_there():
+    values = init.trunc_normal_(mg.empty(40_000, dtype=mg.float64), 1.0, 2.0, 0.0, 4.0, mg.Generator(0)).array
+    assert values.min() >= 0 and values.max() <= 4
+    cdf = lambda v: (1 + math.erf((v - 1) / (2 * math.sqrt(2)))) / 2
+    for v in (0.5, 1.0, 2.0, 3.0):
+        expected = (cdf(v) - cdf(0)) / (cdf(4) - cdf(0))
+        assert (values < v).mean() == pytest.approx(expected, abs=0.01)
+    far = init.trunc_normal_(mg.empty(10), 0.0, 1.0, 50.0, 60.0, mg.Generator(0)).array
+    assert (far == 50).all()  # no draw gets there
+
+
+def test_a_sparse_start_has_its_share_of_zeros_in_every_column():
+    values = init.sparse_(mg.empty(10, 30), 0.25, 0.5, mg.Generator(0)).array
+    assert ((values == 0).sum(0) == 3).all()
+    assert values[values != 0].std() == pytest.approx(0.5, rel=0.15)
+
+
+OLDER = [name for name in dir(init) if hasattr(init, f"{name}_") and not name.startswith("_")]
+
+
+@pytest.mark.parametrize("name", OLDER)
+def test_the_names_without_an_underscore_do_the_same_with_a_warning(name):
+    args = {"constant": (2.0,), "sparse": (0.5,)}.get(name, ())
+    shape = (4, 2, 3) if name == "dirac" else (4, 3)
+    mg.manual_seed(0)
+    expected = getattr(init, f"{name}_")(mg.empty(*shape), *args)
+    mg.manual_seed(0)
+    with pytest.warns(FutureWarning, match=f"use nn.init.{name}_"):
+        got = getattr(init, name)(mg.empty(*shape), *args)
+    np.testing.assert_array_equal(got.array, expected.array)
+
+
+def test_the_older_names_are_pytorchs():
+    assert " ".join(OLDER) == (
+        "constant dirac eye kaiming_normal kaiming_uniform normal orthogonal sparse uniform "
+        "xavier_normal xavier_uniform"
+    )
+
+
 @pytest.mark.parametrize(
     ("arguments", "gain"),
     [
@@ -111,6 +150,9 @@ def test_gains(arguments, gain):
         (lambda: init.xavier_normal_(mg.empty(3)), "xavier_normal_"),
         (lambda: init.orthogonal_(mg.empty(3)), "orthogonal_"),
         (lambda: init.eye_(mg.empty(3)), "two dimensions"),
+        (lambda: init.sparse_(mg.empty(3), 0.5), "sparse_: expected two dimensions"),
+        (lambda: init.dirac_(mg.empty(3, 3)), "dirac_: expected 3 to 5 dimensions"),
+        (lambda: init.dirac_(mg.empty(3, 3, 3), 2), "the first divisible by 2"),
     ],
 )
 def test_what_makes_no_sense_is_refused(call, words):

@@ -630,3 +630,41 @@ def test_values_beyond_a_module_s_dtype_are_refused_and_nothing_changes():
         layer.load_state_dict({"weight": np.ones((2, 2)), "bias": np.array([0.0, 4e38])})
     for name, array in before.items():
         np.testing.assert_array_equal(layer.state_dict()[name].array, array)
+
+
+def test_clipping_float16_sums_squares_in_float32():
+    p = nn.Parameter(mg.zeros(4, dtype=mg.float16))
+    p.grad = mg.full((4,), 30_000.0, dtype=mg.float16)
+    assert utils.clip_grad_norm_([p], 1.0, foreach=True).item() == 60_000
+    np.testing.assert_allclose(p.grad.array, 0.5, rtol=1e-3)
+    with pytest.raises(RuntimeError, match=r"get_total_norm: the norm of order 2\.0 is inf; nothing was scaled"):
+        utils.get_total_norm([mg.tensor([math.inf])], error_if_nonfinite=True)
+    assert utils.get_total_norm([]).item() == 0
+
+
+def test_normalised_weights_are_learned_saved_and_undone():
+    layer = utils.weight_norm(nn.Linear(3, 2))
+    assert [n for n, _ in layer.named_parameters()] == ["bias", "weight_g", "weight_v"]
+    twin = utils.weight_norm(nn.Linear(3, 2))
+    twin.load_state_dict(layer.state_dict())
+    a = mg.randn(4, 3)
+    np.testing.assert_allclose(twin(a).array, layer(a).array, rtol=1e-6)
+    layer(a).sum().backward()
+    assert layer.weight_g.grad is not None and layer.weight_v.grad is not None
+    expected = layer(a).array
+    assert utils.remove_weight_norm(layer) is layer and "weight" in dict(layer.named_parameters())
+    np.testing.assert_allclose(layer(a).array, expected, rtol=1e-6)
+    with pytest.raises(ValueError, match=r"Linear\.weight is not computed so"):
+        utils.remove_spectral_norm(layer)
+
+
+def test_a_spectral_norm_is_found_in_training_and_kept_in_evaluation():
+    layer = utils.spectral_norm(nn.Linear(5, 4))
+    assert set(layer.state_dict()) == {"bias", "weight_orig", "weight_u", "weight_v"}
+    for _ in range(200):
+        layer(mg.randn(1, 5))
+    assert np.linalg.svd(layer.weight.array)[1][0] == pytest.approx(1, rel=1e-4)
+    layer.eval()
+    before = layer.weight_u.array.copy()
+    layer(mg.randn(1, 5))
+    np.testing.assert_array_equal(layer.weight_u.array, before)

@@ -83,7 +83,9 @@ WITHOUT_A_ROW = re.findall(
     rand randn randint rand_like randn_like randint_like randperm
     cpu cuda device pin_memory get_default_device set_default_device get_default_dtype set_default_dtype
     set_default_tensor_type empty empty_like save load set_num_threads get_num_threads bump_version change ufunc_
-    gumbel_softmax uniform_ normal_ kaiming_uniform_ kaiming_normal_ xavier_uniform_ xavier_normal_ orthogonal_
+    gumbel_softmax trunc_normal_ sparse_ uniform normal constant eye dirac sparse orthogonal
+    xavier_uniform xavier_normal kaiming_uniform kaiming_normal
+    uniform_ normal_ kaiming_uniform_ kaiming_normal_ xavier_uniform_ xavier_normal_ orthogonal_
     """,
 )
 

@@ -5,7 +5,10 @@ Shapes are PyTorch's: (out, in) for a linear layer, (out, in / groups, kh, kw) f
 
 from __future__ import annotations
 
+import functools
 import math
+import warnings
+from collections.abc import Callable
 
 import numpy as np
 
@@ -13,12 +16,8 @@ from minigrad import random
 from minigrad.tensor import Tensor
 
 GAINS = {  # so that the variance of a layer's output is that of its input
-    "linear": 1.0,
-    "identity": 1.0,
-    "conv1d": 1.0,
-    "conv2d": 1.0,
-    "conv_transpose2d": 1.0,
-    "sigmoid": 1.0,
+    **dict.fromkeys(["linear", "identity", "conv1d", "conv2d", "conv3d", "sigmoid"], 1.0),
+    **dict.fromkeys(["conv_transpose1d", "conv_transpose2d", "conv_transpose3d"], 1.0),
     "tanh": 5 / 3,
     "relu": math.sqrt(2),
     "selu": 0.75,
@@ -107,8 +106,7 @@ def kaiming_uniform_(
     nonlinearity: str = "leaky_relu",
     generator: np.random.Generator | None = None,
 ) -> Tensor:
-    """Draws from U(-b, b), b = gain √(3 / fan); `a` is leaky_relu's negative slope. Source: He et al. 2015,
-    eq. 10, 14."""
+    """Draws from U(-b, b), b = gain √(3 / fan); `a` is leaky_relu's negative slope. Source: He et al. 2015."""
     bound = math.sqrt(3) * _kaiming_std("kaiming_uniform_", tensor, a, mode, nonlinearity)
     return uniform_(tensor, -bound, bound, generator)
 
@@ -120,16 +118,15 @@ def kaiming_normal_(
     nonlinearity: str = "leaky_relu",
     generator: np.random.Generator | None = None,
 ) -> Tensor:
-    """Draws from N(0, gain² / fan); `a` is leaky_relu's negative slope. Source: He et al. 2015, eq. 10, 14."""
+    """Draws from N(0, gain² / fan); `a` is leaky_relu's negative slope. Source: He et al. 2015."""
     return normal_(tensor, 0.0, _kaiming_std("kaiming_normal_", tensor, a, mode, nonlinearity), generator)
 
 
 def orthogonal_(tensor: Tensor, gain: float = 1.0, generator: np.random.Generator | None = None) -> Tensor:
-    """Rows, or columns where there are fewer of them, orthogonal and of norm `gain`; trailing dimensions are
-    flattened.
+    """Rows, or columns where there are fewer of them, orthogonal and of norm `gain`; trailing dimensions are flattened.
 
-    Uniform over such matrices: the Q of a Gaussian matrix, its signs made those of a unique QR. Source: Saxe
-    et al. 2014.
+    Uniform over such matrices: the Q of a Gaussian matrix, its signs made those of a unique QR.
+    Source: Saxe et al. 2014.
     """
     if tensor.ndim < 2:
         raise ValueError(f"orthogonal_: expected two dimensions or more, got shape {tensor.shape}")
@@ -139,3 +136,68 @@ def orthogonal_(tensor: Tensor, gain: float = 1.0, generator: np.random.Generato
     q, r = np.linalg.qr(gaussian)
     q *= np.where(np.diag(r) < 0, -1.0, 1.0)
     return _fill(tensor, gain * (q if rows >= columns else q.T).reshape(tensor.shape))
+
+
+def trunc_normal_(
+    tensor: Tensor,
+    mean: float = 0.0,
+    std: float = 1.0,
+    a: float = -2.0,
+    b: float = 2.0,
+    generator: np.random.Generator | None = None,
+) -> Tensor:
+    """Draws from N(mean, std²) between a and b: what falls outside is drawn anew, and after 100 times is clipped."""
+    source = generator or random.default_generator
+    values = source.normal(mean, std, tensor.shape)
+    for _ in range(100):
+        outside = (values < a) | (values > b)
+        if not outside.any():
+            break
+        values[outside] = source.normal(mean, std, int(outside.sum()))
+    return _fill(tensor, np.clip(values, a, b))
+
+
+def dirac_(tensor: Tensor, groups: int = 1) -> Tensor:
+    """A convolution's weight (out, in / groups, *) that hands its input channels on; further filters are 0."""
+    if not 3 <= tensor.ndim <= 5 or tensor.shape[0] % groups:
+        raise ValueError(f"dirac_: expected 3 to 5 dimensions, the first divisible by {groups}, got {tensor.shape}")
+    values = np.zeros(tensor.shape)
+    each = tensor.shape[0] // groups
+    centre = tuple(k // 2 for k in tensor.shape[2:])
+    for group in range(groups):
+        for channel in range(min(each, tensor.shape[1])):
+            values[(group * each + channel, channel, *centre)] = 1
+    return _fill(tensor, values)
+
+
+def sparse_(tensor: Tensor, sparsity: float, std: float = 0.01, generator: np.random.Generator | None = None) -> Tensor:
+    """Draws from N(0, std²), and in each column of a matrix this share of zeros. Source: Martens 2010."""
+    if tensor.ndim != 2:
+        raise ValueError(f"sparse_: expected two dimensions, got shape {tensor.shape}")
+    source = generator or random.default_generator
+    values = source.normal(0, std, tensor.shape)
+    rows, columns = tensor.shape
+    for column in range(columns):
+        values[source.permutation(rows)[: math.ceil(sparsity * rows)], column] = 0
+    return _fill(tensor, values)
+
+
+def _name_as_before(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """The function by the name that PyTorch gave it first, without the underscore, with a warning."""
+    older, newer = function.__name__.rstrip("_"), function.__name__
+
+    @functools.wraps(function)
+    def apply(*args: object, **kwargs: object) -> Tensor:
+        warnings.warn(f"nn.init.{older} is PyTorch's older name; use nn.init.{newer}", FutureWarning, stacklevel=2)
+        return function(*args, **kwargs)
+
+    apply.__name__ = apply.__qualname__ = older
+    return apply
+
+
+uniform, normal = _name_as_before(uniform_), _name_as_before(normal_)
+constant, eye = _name_as_before(constant_), _name_as_before(eye_)
+dirac, sparse = _name_as_before(dirac_), _name_as_before(sparse_)
+xavier_uniform, xavier_normal = _name_as_before(xavier_uniform_), _name_as_before(xavier_normal_)
+kaiming_uniform, kaiming_normal = _name_as_before(kaiming_uniform_), _name_as_before(kaiming_normal_)
+orthogonal = _name_as_before(orthogonal_)

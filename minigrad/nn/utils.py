@@ -1,4 +1,4 @@
-"""What is done to many parameters at once: limiting their gradients, and packing them into one vector."""
+"""What is done to many parameters at once: limiting their gradients, packing them into one vector, normalising them."""
 
 from __future__ import annotations
 
@@ -7,13 +7,49 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from minigrad.nn.reparametrise import remove_spectral_norm as remove_spectral_norm
+from minigrad.nn.reparametrise import remove_weight_norm as remove_weight_norm
+from minigrad.nn.reparametrise import spectral_norm as spectral_norm
+from minigrad.nn.reparametrise import weight_norm as weight_norm
 from minigrad.ops.shape import cat
 from minigrad.tensor import Tensor, as_tensor
 
 
 def _gradients(parameters: Tensor | Iterable[Tensor]) -> list[Tensor]:
-    tensors = [parameters] if isinstance(parameters, Tensor) else list(parameters)
-    return [tensor.grad for tensor in tensors if tensor.grad is not None]
+    return [tensor.grad for tensor in _as_list(parameters) if tensor.grad is not None]
+
+
+def _as_list(tensors: Tensor | Iterable[Tensor]) -> list[Tensor]:
+    return [tensors] if isinstance(tensors, Tensor) else list(tensors)
+
+
+def get_total_norm(
+    tensors: Tensor | Iterable[Tensor],
+    norm_type: float = 2.0,
+    error_if_nonfinite: bool = False,
+    foreach: bool | None = None,
+) -> Tensor:
+    """The norm of all tensors as one vector; that of float16 is computed in float32."""
+    arrays = [tensor.array.reshape(-1) for tensor in _as_list(tensors)]
+    if not arrays:
+        return as_tensor(np.float32(0))
+    wide = np.result_type(np.float32, arrays[0])
+    norms = [np.linalg.norm(a.astype(np.result_type(np.float32, a), copy=False), norm_type) for a in arrays]
+    total = np.linalg.norm(np.array(norms, wide), norm_type)
+    if error_if_nonfinite and not np.isfinite(total):
+        raise RuntimeError(f"get_total_norm: the norm of order {norm_type} is {total}; nothing was scaled")
+    return as_tensor(total)
+
+
+def clip_grads_with_norm_(
+    parameters: Tensor | Iterable[Tensor], max_norm: float, total_norm: Tensor, foreach: bool | None = None
+) -> None:
+    """Scale all gradients, in place, by max_norm / (total_norm + 1e-6) if that is less than 1."""
+    total = float(total_norm)
+    scale = total if math.isnan(total) else min(1.0, max_norm / (total + 1e-6))
+    for g in _gradients(parameters):
+        g.array *= scale
+        g.bump_version()
 
 
 def clip_grad_norm_(
@@ -21,27 +57,19 @@ def clip_grad_norm_(
     max_norm: float,
     norm_type: float = 2.0,
     error_if_nonfinite: bool = False,
+    foreach: bool | None = None,
 ) -> Tensor:
-    """Scale all gradients, in place, so that their norm as one vector is at most `max_norm`; return the norm
-    before.
+    """Scale all gradients, in place, so that their norm as one vector is at most `max_norm`; return the norm before.
 
     Source: Pascanu et al. 2013, with PyTorch's 1e-6 in the denominator.
     """
-    gradients = _gradients(parameters)
-    norms = [np.linalg.norm(g.array.reshape(-1), norm_type) for g in gradients]
-    total = (
-        np.linalg.norm(np.array(norms, gradients[0].dtype if gradients else np.float32), norm_type) if norms else 0.0
-    )
-    if error_if_nonfinite and not np.isfinite(total):
-        raise RuntimeError(f"clip_grad_norm_: the gradients' norm of order {norm_type} is {total}; nothing was scaled")
-    scale = min(1.0, max_norm / (float(total) + 1e-6)) if not math.isnan(total) else total
-    for g in gradients:
-        g.array *= scale
-        g.bump_version()
-    return as_tensor(total)
+    tensors = _as_list(parameters)
+    total = get_total_norm(_gradients(tensors), norm_type, error_if_nonfinite)
+    clip_grads_with_norm_(tensors, max_norm, total)
+    return total
 
 
-def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -> None:
+def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float, foreach: bool | None = None) -> None:
     """Clamp every element of the gradients, in place, to [-clip_value, clip_value]."""
     for g in _gradients(parameters):
         np.clip(g.array, -clip_value, clip_value, out=g.array)

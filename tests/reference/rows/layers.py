@@ -130,3 +130,56 @@ def parameters(library: Any, a: Any) -> Any:
 
 
 add(parameters, x(2))
+
+
+def reparametrise(library: Any, a: Any, w: Any, kind: str, undo: str, layer: Any, options: Any, train: bool) -> Any:
+    """What a layer whose weight w is normalised gives, twice; gradients, state, and the weight after that is undone."""
+    module = getattr(library.nn, layer[0])(*layer[1:], bias=False).to(w.dtype)
+    with library.no_grad():
+        module.weight.copy_(w)
+    getattr(library.nn.utils, kind)(module, **options)
+    module.train(train)
+    with library.no_grad():
+        for start in module.buffers():  # of the power method
+            values = library.arange(1, start.numel() + 1).to(w.dtype)
+            start.copy_(values / values.norm())
+    outputs = [module(a), module(a)]
+    gradients = library.autograd.grad((outputs[1] ** 2).sum(), list(module.parameters()))
+    state = [value * 1 for value in module.state_dict().values()]
+    getattr(library.nn.utils, undo)(module)
+    return [o.detach() for o in outputs] + [g.detach() for g in gradients] + state + [module.weight.detach()]
+
+
+LINEAR, TRANSPOSED = ("Linear", 3, 4), ("ConvTranspose2d", 3, 2, 3)
+for options in ({}, {"dim": 1}, {"dim": None}):
+    add(reparametrise, x(2, 3), constant(x(4, 3)), "weight_norm", "remove_weight_norm", LINEAR, options, True)
+image, filters = x(1, 3, 3, 3), constant(x(3, 2, 3, 3))
+add(reparametrise, image, filters, "weight_norm", "remove_weight_norm", TRANSPOSED, {}, True)
+for train in (True, False):
+    add(reparametrise, x(2, 3), constant(x(4, 3)), "spectral_norm", "remove_spectral_norm", LINEAR, {}, train)
+    many = {"n_power_iterations": 3}
+    add(reparametrise, image, filters, "spectral_norm", "remove_spectral_norm", TRANSPOSED, many, train)
+
+
+def fill(library: Any, a: Any, name: str, *args: Any) -> Any:
+    """What a start that has no chance in it leaves."""
+    return getattr(library.nn.init, name)(a.detach().clone(), *args)
+
+
+add(fill, x(4, 2, 3), "dirac_")
+add(fill, x(4, 2, 3, 2), "dirac_", 2)
+add(fill, x(2, 3, 1, 2, 3), "dirac_")
+
+
+def total_norm(library: Any, a: Any, b: Any, p: float) -> Any:
+    """The norm of two tensors as one vector, and both scaled by it as gradients."""
+    utils = library.nn.utils
+    for leaf in (a, b):
+        leaf.grad = leaf.detach() * 2
+    norm = utils.get_total_norm([a.grad, b.grad], p)
+    utils.clip_grads_with_norm_([a, b], 0.5, norm)
+    return norm, a.grad, b.grad
+
+
+add(total_norm, x(3), x(2, 2), 2.0)
+add(total_norm, x(3), x(2, 2), float("inf"))
