@@ -1,6 +1,7 @@
 """Modules: what they consist of, their state, hooks and repr; containers; layers; helpers for gradients."""
 
 import copy
+import inspect
 import math
 import pickle
 
@@ -668,3 +669,140 @@ def test_a_spectral_norm_is_found_in_training_and_kept_in_evaluation():
     before = layer.weight_u.array.copy()
     layer(mg.randn(1, 5))
     np.testing.assert_array_equal(layer.weight_u.array, before)
+
+
+# ------------------------------------------------------------------------------------------------ declared options
+
+
+DECLARED = [cls for cls in vars(nn).values() if isinstance(cls, type) and getattr(cls, "_options", None)]
+
+
+@pytest.mark.parametrize("cls", DECLARED, ids=lambda cls: cls.__name__)
+def test_a_layers_options_have_the_defaults_of_its_function(cls):
+    function = getattr(cls, "function", None)
+    if function is None:
+        return
+    theirs = inspect.signature(function).parameters
+    for name, option in cls._options.items():
+        assert name in theirs, name
+        if inspect.Parameter.empty not in (option.default, theirs[name].default) and name != "training":
+            assert option.default == theirs[name].default or cls is nn.AlphaDropout, name
+
+
+def test_a_users_subclass_of_a_layer_is_a_class_like_any_other():
+    class Pool(nn.MaxPool2d):
+        scale: float = 3.0
+
+        def forward(self, input):
+            return super().forward(input) * self.scale
+
+    class Own(nn.ReLU):
+        factor: int
+
+        def __init__(self, factor):
+            super().__init__(inplace=True)
+            self.factor = factor
+
+    class Net(nn.Module):
+        hidden: int = 8
+        layers: list
+
+        def __init__(self, a, b=2):
+            super().__init__()
+            self.a, self.b = a, b
+
+    assert Pool.scale == 3.0 and "scale" not in inspect.signature(Pool).parameters
+    assert repr(Pool(2)).startswith("Pool(kernel_size=2, stride=2") and Pool(2)(mg.ones(1, 1, 2, 2)).item() == 3
+    with pytest.raises(TypeError, match=r"^Pool\(kernel_size, .*unexpected keyword argument 'scale'"):
+        Pool(2, scale=1.0)
+    assert Own(5).factor == 5 and repr(Own(5)) == "Own(inplace=True)"
+    assert list(inspect.signature(Net).parameters) == ["a", "b"] and Net.hidden == 8 and Net(1).b == 2
+
+
+def test_options_are_attributes_that_may_change_and_are_copied():
+    layer = nn.LeakyReLU(0.5)
+    layer.negative_slope = 0.25
+    assert layer(mg.tensor([-4.0])).item() == -1
+    for twin in (copy.deepcopy(layer), pickle.loads(pickle.dumps(layer))):
+        assert repr(twin) == "LeakyReLU(negative_slope=0.25)" and twin(mg.tensor([-4.0])).item() == -1
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "words"),
+    [
+        (lambda: nn.MaxPool2d(), TypeError, r"^MaxPool2d\(kernel_size, stride=None, .*missing a required argument"),
+        (lambda: nn.LeakyReLU(0.1, True, 3), TypeError, r"^LeakyReLU\(negative_slope=0.01, .*too many positional"),
+        (lambda: nn.GaussianNLLLoss(True), TypeError, "too many positional"),
+        (lambda: nn.Hardtanh(2, 1), ValueError, "min_val 2 is not smaller than max_val 1"),
+        (lambda: nn.ZeroPad2d((1, 2)), ValueError, "padding must be a number or 4"),
+        (lambda: nn.MSELoss(reduction="avg"), ValueError, "MSELoss: reduction must be 'none', 'mean' or 'sum'"),
+        (lambda: nn.Linear(2, 3, device="cuda"), RuntimeError, "there is one device, the CPU"),
+        (lambda: nn.Sequential([nn.ReLU()]), TypeError, r"got a list of them; say Sequential\(\*modules\)"),
+        (lambda: nn.Linear(2, 3)(None), TypeError, r"Linear: the input is None; does the forward\(\) before"),
+        (lambda: nn.ReLU()(None), TypeError, "ReLU: the input is None"),
+        (lambda: nn.Conv2d(3, 4, 3)(mg.ones(2, 8, 8, 3)), ValueError, r"say .permute\(0, 3, 1, 2\)"),
+        (lambda: nn.Conv1d(3, 4, 3)(mg.ones(2, 4, 8)), ValueError, r"^conv1d: the weight asks for 3 .* \(2, 4, 8\)"),
+        (lambda: nn.Conv1d(3, 4, 3)(mg.ones(2, 3, 2)), ValueError, "^conv1d: windows"),
+        (lambda: nn.InstanceNorm2d(3, affine=True)(mg.ones(2, 4, 3, 3)), ValueError, "expected 3 channels"),
+        (lambda: nn.BatchNorm3d(3)(mg.ones(2, 3, 4, 4)), ValueError, "BatchNorm3d: expected 5 dimensions"),
+        (lambda: nn.ConvTranspose2d(3, 2, 3)(mg.ones(1, 3, 4, 4), output_size=[9, 9]), ValueError, "must be from"),
+        (lambda: nn.ParameterList([nn.ReLU()]), TypeError, "must be a Parameter or None, got ReLU"),
+        (lambda: Net().train(1), ValueError, "expected True or False, got 1"),
+    ],
+)
+def test_what_does_not_fit_a_layer_is_named(make, error, words):
+    with pytest.raises(error, match=words):
+        make()
+
+
+def test_a_layer_without_weights_warns_of_other_channels_and_works():
+    with pytest.warns(UserWarning, match=r"InstanceNorm2d: expected 3 channels, got an input of .2, 4"):
+        assert nn.InstanceNorm2d(3)(mg.randn(2, 4, 3, 3)).shape == (2, 4, 3, 3)
+
+
+EMPTY_LAYERS = [
+    nn.Linear(4, 2), nn.Conv2d(3, 2, 3), nn.ConvTranspose2d(3, 2, 3), nn.BatchNorm2d(3), nn.InstanceNorm2d(3),
+    nn.GroupNorm(1, 3), nn.LayerNorm(4), nn.MaxPool2d(2), nn.AvgPool2d(2), nn.AdaptiveAvgPool2d(2), nn.Flatten(),
+    nn.AdaptiveMaxPool2d(2), nn.Upsample(scale_factor=2), nn.Dropout2d(), nn.Unfold(2), nn.Softmax(1), nn.PReLU(),
+    nn.ZeroPad2d(1), nn.ReflectionPad2d(1), nn.AlphaDropout(), nn.GLU(), nn.PixelUnshuffle(2), nn.RMSNorm(4),
+    nn.LocalResponseNorm(2), nn.GELU(), nn.Upsample(size=3, mode="bilinear"), nn.ReplicationPad2d(1),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("layer", EMPTY_LAYERS, ids=lambda layer: type(layer).__name__)
+def test_an_empty_batch_goes_through_every_layer(layer):
+    batch = mg.zeros(0, 3, 4, 4, requires_grad=True)
+    out = layer(batch)
+    assert out.shape[0] == 0
+    out.sum().backward()
+    assert batch.grad.shape == batch.shape and all(not p.grad.array.any() for p in layer.parameters())
+
+
+def test_zero_grad_fills_gradients_in_place_if_asked_to():
+    net = Net()
+    net(x(2, 1, 4, 4)).sum().backward()
+    kept = net.scale.grad
+    net.zero_grad(set_to_none=False)
+    assert net.scale.grad is kept and not kept.array.any()
+
+
+def test_casts_by_name_and_to_half_and_states_with_their_options():
+    net = nn.Linear(2, 2)
+    assert net.half().weight.dtype == mg.float16 and net.type("torch.DoubleTensor").weight.dtype == mg.float64
+    assert net.type(mg.float32).bias.dtype == mg.float32
+    state = {"before": mg.ones(1)}
+    assert net.state_dict(destination=state, prefix="net.", keep_vars=True) is state
+    assert list(state) == ["before", "net.weight", "net.bias"] and state["net.bias"] is net.bias
+
+
+def test_lists_and_dictionaries_of_parameters_register_them():
+    weights = nn.ParameterList([mg.ones(2), nn.Parameter(mg.zeros(3))])
+    weights += [mg.ones(1)]
+    assert [n for n, _ in weights.named_parameters()] == ["0", "1", "2"] and weights[-1].requires_grad
+    assert isinstance(weights[:2], nn.ParameterList) and len(weights[:2]) == 2
+    assert "(1): Parameter 3, float32" in repr(weights)
+    named = nn.ParameterDict({"a": mg.ones(2)})
+    named["b"] = mg.zeros(1)
+    assert list(named) == ["a", "b"] and named.pop("a").tolist() == [1, 1] and "a" not in named
+    with pytest.raises(KeyError, match="no parameter 'z' among"):
+        _ = named["z"]

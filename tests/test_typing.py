@@ -47,6 +47,27 @@ class Net(nn.Module):
         return self.linear(x) * scale, scale
 
 
+class Scaled(nn.LeakyReLU):  # no options of a user's own class are made of what it annotates
+    scale: float
+
+    def __init__(self, scale: float) -> None:
+        super().__init__(0.5)
+        self.scale = scale
+
+    def forward(self, input: Tensor) -> Tensor:
+        return super().forward(input) * self.scale
+
+
+assert_type(Scaled(2.0)(x), Tensor)
+images = mg.randn(1, 3, 8, 8)
+for value in (
+    nn.LeakyReLU(0.1, inplace=True)(images), nn.Softmax(dim=1)(images), nn.Dropout(p=0.5)(images),
+    nn.AvgPool2d(2, padding=0)(images), nn.Upsample(scale_factor=2)(images), nn.ZeroPad2d((1, 0, 0, 1))(images),
+    nn.Conv2d(3, 4, (3, 3), padding="same", device="cpu")(images), nn.functional.interpolate(images, scale_factor=2.0),
+    nn.CrossEntropyLoss(label_smoothing=0.1)(images, images.softmax(1)), nn.GaussianNLLLoss(full=True)(x, x, x.exp()),
+):
+    assert_type(value, Tensor)
+assert_type(nn.MaxPool2d(2).ceil_mode, bool)
 net = Net()
 assert_type(net(x), tuple[Tensor, float])
 optimizer = optim.SGD(net.parameters(), lr=0.1)
@@ -67,6 +88,8 @@ import minigrad as mg
 mg.ones(2).summ()
 mg.no_such_function(1)
 mg.ones(2).sum().reshpe(1)
+mg.nn.MaxPool2d(2, stide=1)
+mg.nn.LeakyReLU("0.1")
 """
 
 
@@ -89,8 +112,9 @@ def test_a_strictly_typed_script_passes_and_runs(report):
     exec(SCRIPT, {"__name__": "script"})
 
 
-def test_names_that_do_not_exist_are_reported(report):
+def test_names_and_options_that_do_not_exist_are_reported(report):
     wrong = [line for line in report if line.startswith("mistakes.py") and "error:" in line]
-    assert len(wrong) == 3
-    for line, name, number in zip(wrong, ("summ", "no_such_function", "reshpe"), (3, 4, 5), strict=True):
+    assert len(wrong) == 5 and wrong[4].startswith("mistakes.py:7:")
+    names = ("summ", "no_such_function", "reshpe", "stide")
+    for line, name, number in zip(wrong[:4], names, (3, 4, 5, 6), strict=True):
         assert line.startswith(f"mistakes.py:{number}:") and f'"{name}"' in line

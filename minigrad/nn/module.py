@@ -58,7 +58,13 @@ class Module:
         def __call__(self: Forward[P, T], *args: P.args, **kwargs: P.kwargs) -> T: ...
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:  # type: ignore[no-redef]
-        return hooks.call(self, args, kwargs) if self._hooks else self.forward(*args, **kwargs)
+        try:
+            return hooks.call(self, args, kwargs) if self._hooks else self.forward(*args, **kwargs)
+        except (AttributeError, TypeError) as error:
+            if args and args[0] is None and "None" in str(error):
+                what = f"{type(self).__name__}: the input is None; does the forward() before it end with a return?"
+                raise TypeError(what) from None
+            raise
 
     # ---------------------------------------------------------------------------------------- what it consists of
 

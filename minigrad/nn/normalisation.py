@@ -147,9 +147,7 @@ class _InstanceNorm(_ChannelNorm):
         self._check_dimensions(input)
         channels = input.shape[-max(self.ndims) + 1]
         if channels != self.num_features:
-            problem = (
-                f"{type(self).__name__}: {channels} channels in {input.shape}, not the {self.num_features} declared"
-            )
+            problem = f"{type(self).__name__}: expected {self.num_features} channels, got an input of {input.shape}"
             if self.affine or self.track_running_stats:
                 raise ValueError(problem)
             warnings.warn(f"{problem}; without weights and statistics this changes nothing", stacklevel=3)

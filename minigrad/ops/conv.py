@@ -118,7 +118,15 @@ def conv1d(
         )
     s, d = single("conv1d", "stride", stride), single("conv1d", "dilation", dilation)
     p = padding if isinstance(padding, str) else (0, single("conv1d", "padding", padding))
-    out = conv2d(unsqueeze(input, -2), unsqueeze(weight, -2), bias, (1, s), p, (1, d), groups)
+    if input.shape[-2] != weight.shape[1] * groups:
+        raise ValueError(
+            f"conv1d: the weight asks for {weight.shape[1] * groups} input channels, got input {tuple(input.shape)}, "
+            f"weight {tuple(weight.shape)}, groups {groups}"
+        )
+    try:
+        out = conv2d(unsqueeze(input, -2), unsqueeze(weight, -2), bias, (1, s), p, (1, d), groups)
+    except (ValueError, TypeError) as error:
+        raise type(error)(str(error).replace("conv2d", "conv1d")) from None
     return squeeze(out, -2)
 
 
@@ -244,7 +252,8 @@ def check_channels(
         raise ValueError(f"{name}: groups must divide the channels, {shapes}")
     expected, outputs = (w[0], w[1] * groups) if transposed else (w[1] * groups, w[0])
     if x[1] != expected:
-        raise ValueError(f"{name}: the weight asks for {expected} input channels, {shapes}")
+        hint = "; the channels come second: say .permute(0, 3, 1, 2)" if x[3] == expected else ""
+        raise ValueError(f"{name}: the weight asks for {expected} input channels, {shapes}{hint}")
     if bias is not None and bias != (outputs,):
         raise ValueError(f"{name}: expected a bias of shape ({outputs},), got {bias}")
     if dtypes[0] != dtypes[1]:

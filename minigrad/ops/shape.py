@@ -257,7 +257,7 @@ def pad(x: Tensor, pad: Sequence[int], mode: str = "constant", value: float = 0.
         raise ValueError(f"pad: mode must be constant, reflect, replicate or circular, got {mode!r}")
     for dim, (n, margin) in enumerate(zip(x.shape, margins, strict=True)):
         most = n - 1 if mode == "reflect" else n if mode == "circular" else max(margin)
-        if min(margin) < 0 or max(margin) > most or n == 0 < max(margin):
+        if min(margin) < 0 or max(margin) > max(most, 0) or n == 0 < max(margin):
             raise ValueError(f"pad: mode {mode!r} cannot give a margin of {margin} to dimension {dim} of length {n}")
         if margin != (0, 0):
             sources = np.pad(np.arange(n), margin, mode=numpy_mode)  # type: ignore[call-overload]
