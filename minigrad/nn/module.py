@@ -1,7 +1,7 @@
-"""`Module`, what every layer and model is, and `Parameter`, what it learns.
+"""`Module`, what every layer and model is.
 
-There is no registry: a module's parameters, buffers and children are those of its attributes that are a
-Parameter, were named to `register_buffer`, or are a Module. All that visits them goes through `_walk`.
+There is no registry: a module's parameters, buffers and children are those of its attributes that are a Parameter, were
+named to `register_buffer`, or are a Module. All that visits them goes through `_walk`.
 """
 
 from __future__ import annotations
@@ -42,8 +42,7 @@ class Forward(Protocol[P, T]):
 
 
 class Module:
-    """A function with parameters. Subclasses set attributes and define `forward`; `__init__` need not be
-    called first."""
+    """A function with parameters. Subclasses set attributes and define `forward`; `__init__` need not be called."""
 
     training: bool = True
     _buffers: Mapping[str, bool] = MappingProxyType({})  # name -> whether it belongs to the state_dict
