@@ -292,3 +292,41 @@ def test_bad_input_names_the_operation_and_what_it_was_given(name):
     call, kind, message = BAD[name]
     with pytest.raises(kind, match=message):
         call()
+
+
+INF, NAN = math.inf, math.nan
+SINGULAR = {  # what goes in, PyTorch's value and PyTorch's gradients
+    "abs of NaN": (lambda x: abs(x), [NAN], NAN, [0]),
+    "sign of NaN": (lambda x: mg.sign(x), [NAN], 0, [0]),
+    "maximum with NaN": (mg.maximum, [NAN, 1.0], NAN, [1, 1]),
+    "minimum with NaN": (mg.minimum, [1.0, NAN], NAN, [1, 1]),
+    "0 to a power": (mg.pow, [0.0, 2.0], 0, [0, 0]),
+    "0 to the power 0": (mg.pow, [0.0, 0.0], 1, [0, 0]),
+    "0 to a negative power": (mg.pow, [0.0, -1.0], INF, [-INF, -INF]),
+    "the number 0 to a power": (lambda y: 0**y, [2.0], 0, [0]),
+    "the number 0 to a negative power": (lambda y: 0.0**y, [-1.0], INF, [-INF]),
+    "a negative number to a power": (mg.pow, [-2.0, 2.0], 4, [-4, NAN]),
+    "elu of NaN": (mg.nn.functional.elu, [NAN], NAN, [1]),
+    "atan2 at the origin": (mg.atan2, [0.0, 0.0], 0, [0, 0]),
+    "logaddexp of infinity": (mg.logaddexp, [INF, 1.0], INF, [1, 0]),
+    "max with NaN": (lambda x, y: mg.stack([x, y]).max(), [1.0, NAN], NAN, [0, 1]),
+    "median with NaN": (lambda x, y: mg.stack([x, y]).median(), [1.0, NAN], NAN, [0, 1]),
+    "softmax of infinity": (lambda x, y: mg.stack([x, y]).softmax(0)[1], [INF, 1.0], NAN, [NAN, NAN]),
+}
+
+
+@pytest.mark.parametrize("name", SINGULAR)
+def test_at_a_singular_point_the_choice_is_pytorchs(name):
+    op, given, value, gradients = SINGULAR[name]
+    arguments = [mg.tensor(v, dtype=mg.float64, requires_grad=True) for v in given]
+    with np.errstate(all="ignore"):
+        out = op(*arguments)
+        out.backward()
+    np.testing.assert_array_equal(out.item(), value)
+    np.testing.assert_array_equal([0 if a.grad is None else a.grad.item() for a in arguments], gradients)
+
+
+@pytest.mark.parametrize("op", [mg.exp, mg.sqrt, mg.sin, mg.sigmoid, mg.log1p, mg.rsqrt, mg.tanh, mg.log2, mg.atan])
+@pytest.mark.parametrize("dtype", [mg.int8, mg.uint8, mg.int16, mg.int64, mg.bool])
+def test_whole_numbers_in_a_floating_function_become_float32(op, dtype):
+    assert op(mg.tensor([1, 1], dtype=dtype)).dtype == np.float32

@@ -155,11 +155,12 @@ def nothing(g: Any) -> Any:
     return where(False, g, 0.0)  # not g * 0, which is NaN where g is infinite
 
 
-def pow_exponent(g: Any, x: Any, out: Any) -> Any:
-    if isinstance(x, int | float):  # in Python's precision, whatever the exponent's
-        return g * out * (math.log(x) if x > 0 else 0.0 if x == 0 else math.nan)
-    positive = x > 0  # 0ʸ is constantly 0; a negative base has no derivative in its exponent
-    return where(positive | (x == 0), g * out * log(where(positive, x, 1.0)), math.nan)
+def pow_exponent(g: Any, x: Any, y: Any, out: Any) -> Any:
+    if isinstance(x, int | float) and x > 0:  # in Python's precision, whatever the exponent's
+        return g * out * math.log(x)
+    positive = x > 0
+    slope = where(positive, log(where(positive, x, 1.0)), where(x == 0, -math.inf, math.nan))
+    return g * out * where((x == 0) & (y >= 0), 0.0, slope)  # there 0ʸ is constantly 0
 
 
 @primitive(x=pow_base, y=pow_exponent)
@@ -219,7 +220,7 @@ def log1p(x: Array) -> Array:
     return np.log1p(floats(x))
 
 
-@primitive(x=lambda g, x, out: g * exp(x - out), y=lambda g, y, out: g * exp(y - out))
+@primitive(x=lambda g, x, y: g * sigmoid(x - y), y=lambda g, x, y: g * sigmoid(y - x))
 def logaddexp(x: Array, y: Array) -> Array:
     """log(eˣ + eʸ), which does not overflow, broadcasting."""
     return np.logaddexp(x, y)
@@ -320,7 +321,12 @@ def atan(x: Array) -> Array:
     return np.arctan(floats(x))
 
 
-@primitive(x=lambda g, x, y: g * y / (x * x + y * y), y=lambda g, x, y: -g * x / (x * x + y * y))
+def squared_length(x: Any, y: Any) -> Any:
+    squared = x * x + y * y
+    return where(eq(squared, 0), 1.0, squared)  # at the origin, where there is no angle, its gradient is 0
+
+
+@primitive(x=lambda g, x, y: g * y / squared_length(x, y), y=lambda g, x, y: -g * x / squared_length(x, y))
 def atan2(x: Array, y: Array) -> Array:
     """The angle of the point (y, x), in radians: x is its height, as in PyTorch."""
     return np.arctan2(floats(x), floats(y))
@@ -379,8 +385,9 @@ def abs(x: Array) -> Array:
 
 @primitive(x=nothing)
 def sign(x: Array) -> Array:
-    """The sign: -1, 0 or 1."""
-    return np.sign(x)
+    """The sign: -1, 0 or 1; 0 of what is not a number."""
+    x = np.asarray(x)
+    return np.sign(x) if x.dtype.kind != "f" else np.subtract(x > 0, x < 0, dtype=x.dtype)
 
 
 @primitive(x=lambda g, x, y: g * half_on_tie(x, y), y=lambda g, x, y: g * half_on_tie(y, x))
@@ -396,7 +403,7 @@ def minimum(x: Array, y: Array) -> Array:
 
 
 def half_on_tie(winner: Any, loser: Any) -> Any:
-    return gt(winner, loser) + 0.5 * eq(winner, loser)
+    return logical_not(lt(winner, loser)) - 0.5 * eq(winner, loser)  # all of it where one is not a number
 
 
 @primitive(

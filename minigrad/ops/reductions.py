@@ -199,12 +199,16 @@ def prod(x: Array, dim: Dims = None, keepdim: bool = False, dtype: Any = None) -
 @primitive()
 def any(x: Array, dim: Dims = None, keepdim: bool = False) -> Array:
     """Whether some element along `dim` is not zero."""
+    if isinstance(dim, tuple | list) and not dim:  # PyTorch's one exception: along none
+        return np.not_equal(x, 0)
     return np.any(x, axis=positions(dim, np.ndim(x)), keepdims=keepdim)
 
 
 @primitive()
 def all(x: Array, dim: Dims = None, keepdim: bool = False) -> Array:
     """Whether no element along `dim` is zero."""
+    if isinstance(dim, tuple | list) and not dim:  # PyTorch's one exception: along none
+        return np.not_equal(x, 0)
     return np.all(x, axis=positions(dim, np.ndim(x)), keepdims=keepdim)
 
 

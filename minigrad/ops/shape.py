@@ -281,13 +281,13 @@ def pad_constant(x: Array, margins: tuple[tuple[int, int], ...], value: float) -
 @primitive(x=lambda g, diagonal: tril(g, diagonal))
 def tril(x: Array, diagonal: int = 0) -> Array:
     """The lower triangle of the last two dimensions, zeros above the given diagonal."""
-    return np.tril(x, diagonal)
+    return np.tril(x, whole_number(diagonal, "diagonal"))
 
 
 @primitive(x=lambda g, diagonal: triu(g, diagonal))
 def triu(x: Array, diagonal: int = 0) -> Array:
     """The upper triangle of the last two dimensions, zeros below the given diagonal."""
-    return np.triu(x, diagonal)
+    return np.triu(x, whole_number(diagonal, "diagonal"))
 
 
 def unfold(x: Any, dimension: int, size: int, step: int) -> Tensor:
