@@ -109,6 +109,7 @@ add(changed, x(4, 3), "index_copy_", 1, index(3, 1), x(4, 1))
 add(changed, x(4, 3), "index_fill_", 1, index(3, 2), 0.5)
 add(changed, x(4, 3), "index_put_", (index(4, 2),), x(2, 3))
 add(changed, x(4, 3), "masked_fill_", mask(4, 3), 0.5)
+add(changed, x(4, 3), "fill_diagonal_", 2.5)
 add(changed, x(4, 3), "cumsum_", 0)
 add(changed, x(4, 3), "cumprod_", 1)
 
