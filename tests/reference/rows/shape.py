@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..calls import Name, Room, index, positive, x
+from ..calls import Name, Room, constant, index, positive, x
 
 F = "nn.functional."
 ROOM = Room("shape")
@@ -86,3 +86,8 @@ add("Tensor.contiguous", x(3, 2))
 add("Tensor.size", x(3, 2), 1)
 add("Tensor.dim", x(3, 2))
 add("Tensor.numel", x(3, 2))
+for name in ("new_zeros", "new_ones"):
+    add(f"Tensor.{name}", constant(x(3)), (2, 3))
+add("Tensor.new_full", constant(x(3)), (2,), 1.5)
+add("Tensor.new_tensor", constant(x(3)), [1.0, 2.0])
+add("Tensor.nelement", x(3, 2))
