@@ -380,6 +380,14 @@ def test_evaluation_counts_every_image_once():
     assert loss[0] == pytest.approx(networks.losses(logits, test[:][1]).array[0], rel=1e-4)
 
 
+def test_a_console_that_cannot_show_a_character_is_no_alarm(tmp_path):
+    command = [sys.executable, "-m", "minigrad.study", "--report-only", "--out", str(tmp_path)]
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parent.parent), "PYTHONIOENCODING": "latin-1"}
+    done = subprocess.run(command, env=environment, capture_output=True)
+    assert done.returncode == 0 and b"cannot read" not in done.stderr, done.stderr
+    assert b"random's" in done.stdout
+
+
 def test_report_only_rebuilds_the_page_of_the_published_records(tmp_path, capsys):
     assert main(["--report-only", "--out", str(tmp_path)]) == 0
     assert (tmp_path / "why_sum.html").stat().st_size <= 3_000_000

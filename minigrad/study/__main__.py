@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import io
 import os
 import sys
 import textwrap
@@ -128,8 +129,16 @@ def table(results: Results) -> str:
     return "\n".join(lines)
 
 
+def replace_unknown_characters() -> None:
+    """Let a console that cannot show "≥" show "?" instead."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+
+
 def main(argv: list[str] | None = None) -> int:
     """Run the command; returns its exit status."""
+    replace_unknown_characters()
     options = arguments(argv)
     begun, interrupted, failed = time.perf_counter(), False, {}
     if options.report_only:
@@ -147,8 +156,9 @@ def main(argv: list[str] | None = None) -> int:
             return 2
     try:
         results = Results.load(path)
+        page = report.write(results, page_of(options, path, results))
         print(table(results))
-        print(f"\n{report.write(results, page_of(options, path, results))}: {len(results)} records of {path}")
+        print(f"\n{page}: {len(results)} records of {path}")
     except OSError as error:
         print(f"minigrad.study: {error}", file=sys.stderr)
         return 2

@@ -38,15 +38,7 @@ def escape(task: str, mode: str, start: str, lr: float, steps: int, seeds: Seque
     (w_R·e, w_B·e), and contour {x, y, loss [Y][X]} as filter number `filter` of the trained network moves there.
     """
     n, copies, filters = 128, len(seeds), 8
-    make = {"polarity": polarity, "presence": presence}[task]
-    drawn = []
-    for seed in seeds:
-        rng = np.random.default_rng([seed, 326643])
-        images = make(rng, n // 2 if mode == "mirrored" else n, noise=0.0)
-        images = swapped(*images, flips_label=task == "polarity") if mode == "mirrored" else images
-        drawn.append((*images, *make(rng, TEST, noise=0.0)))
-    x, y, x_test, y_test = (np.stack(parts) for parts in zip(*drawn, strict=True))
-    data, test = Data(x, y), Data(x_test, y_test)
+    data, test = _images(task, mode, seeds, n)
     arm = ARMS["untied" if start == "cancelling" else "sum"]
     network = Network(arm, filters, task, copies)
     begin(network, arm, seeds, "he", data[:WATCHED][0])
@@ -83,6 +75,19 @@ def escape(task: str, mode: str, start: str, lr: float, steps: int, seeds: Seque
         "curves": curves.record(FILMED),
         **({"film": plain(film, 4)} if film else {}),
     }
+
+
+def _images(task: str, mode: str, seeds: Sequence[int], n: int) -> tuple[Data, Data]:
+    """n training images without noise for each seed, and test images."""
+    make = {"polarity": polarity, "presence": presence}[task]
+    drawn = []
+    for seed in seeds:
+        rng = np.random.default_rng([seed, 326643])
+        images = make(rng, n // 2 if mode == "mirrored" else n, noise=0.0)
+        images = swapped(*images, flips_label=task == "polarity") if mode == "mirrored" else images
+        drawn.append((*images, *make(rng, TEST, noise=0.0)))
+    x, y, x_test, y_test = (np.stack(parts) for parts in zip(*drawn, strict=True))
+    return Data(x, y), Data(x_test, y_test)
 
 
 FILMED = ("loss", "gradient", "cancellation", "null", "accuracy")

@@ -70,6 +70,10 @@ def page(results: Results) -> str:
         f'<section id="{name}"><h2>{markup.escape(title)}</h2>{body}</section>' for name, title, body in parts
     )
     top, lead = (_answer(results), _lead(found)) if whole(results) else (_scope(results), "")
+    return _document(top, links, f"{broadcast.draw(results)}\n{lead}\n{sections}")
+
+
+def _document(top: str, links: str, body: str) -> str:
     return f"""<!doctype html>
 <html lang="en">
 <head>
@@ -90,9 +94,7 @@ its accepted answer makes claims without evidence. Here they are measured.</p>
 <nav aria-label="Parts of this page">{links}</nav>
 </header>
 <main>
-{broadcast.draw(results)}
-{lead}
-{sections}
+{body}
 </main>
 <script>{_asset("page.js")}</script>
 </body>
