@@ -91,7 +91,7 @@ def test_buttons_and_slider(replay):
 def test_a_step_shows_contributions_rules_and_thumbnails(replay):
     replay.press("Right")
     assert [replay.text("#step pre:nth-of-type(1)"), replay.text("#step pre:nth-of-type(2)")] == [
-        "x=lambda g, y: g * y", "y=lambda g, x: g * x"
+        "x=lambda g, y: g * y\n1 · (−6) = −6", "y=lambda g, x: g * x\n1 · (−4) = −4"
     ]  # fmt: skip
     assert replay.count(".edge.arriving") == 1 and replay.count(".edge.leaving") == 2
     replay.press("Right", "Right", "Right")

@@ -88,7 +88,7 @@ def test_edges_are_seen_on_white_and_on_black(paper, cosine):
 def test_everything_is_inside_of_the_viewbox(seed):
     picture = random_picture(seed, 30)
     picture.notes = ["A long sentence about what was left out. " * 4]
-    picture.widths = [(7.0, "‖gradient‖ 2.5"), (1.2, "‖gradient‖ 0.0012")]
+    picture.widths = [(7.0, "|gradient| 2.5"), (1.2, "|gradient| 0.0012")]
     root = ElementTree.fromstring(drawn(picture))
     width, height = map(float, root.get("viewBox").split()[2:])
     assert (float(root.get("width")), float(root.get("height"))) == (width, height)

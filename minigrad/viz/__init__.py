@@ -3,7 +3,10 @@
 from minigrad.viz.convolution import open_convolution
 from minigrad.viz.dot import DotError
 from minigrad.viz.graph import Graph, graph
+from minigrad.viz.instead import draw_graph, make_dot
+from minigrad.viz.record import Record, record
 from minigrad.viz.render import RenderError
-from minigrad.viz.tape import Record, record
 
-__all__ = ["DotError", "Graph", "Record", "RenderError", "graph", "open_convolution", "record"]
+__all__ = [
+    "DotError", "Graph", "Record", "RenderError", "draw_graph", "graph", "make_dot", "open_convolution", "record",
+]  # fmt: skip

@@ -9,9 +9,9 @@ import numpy as np
 from minigrad.channels import Explanation, cancellation, explain
 from minigrad.nn import Conv2d
 from minigrad.tensor import Tensor
+from minigrad.viz.flows import strength
 from minigrad.viz.gradients import norm, thumbnail
 from minigrad.viz.graph import Graph
-from minigrad.viz.painter import strength
 from minigrad.viz.picture import Cluster, Edge, Picture, Vertex, clean
 
 PIXELS = 32  # rows and columns of a map that is drawn
@@ -81,22 +81,22 @@ def paint(conv: Conv2d, x: np.ndarray, parts: Explanation, output: int, names: S
         else:
             source = Vertex("x rest", [f"x of {len(path)} channels"], "input", key)
             weight = Vertex("w rest", [f"w of {len(path)} channels"], "parameter", key)
-        source.lines.append(f"‖dX‖ {dx[place]:.2g} ({sum(shares['input'][path]):.0%})")
-        weight.lines.append(f"‖dW‖ {dw[place]:.2g} ({sum(shares['weight'][path]):.0%})")
+        source.lines.append(f"|dX| {dx[place]:.2g} ({sum(shares['input'][path]):.0%})")
+        weight.lines.append(f"|dW| {dw[place]:.2g} ({sum(shares['weight'][path]):.0%})")
         response = Vertex(
-            f"r {place}", [f"r[{clean(name)}]", f"{sum(shares['forward'][path]):.0%} of Σ‖r‖²"], cluster=key
+            f"r {place}", [f"r[{clean(name)}]", f"{sum(shares['forward'][path]):.0%} of Σ|r|²"], cluster=key
         )
         response.image, response.limit = thumbnail(responses[place][0, output], PIXELS), limit
         picture.vertices += [source, weight, response]
         scale = forward[place] * norm(whole)
         cosine = float(np.vdot(responses[place], whole)) / scale if scale else 0.0
         picture.edges += [
-            Edge(source.key, response.key, width(dx[place], dx), tip=f"back: ‖dX‖ {dx[place]:.3g}"),
-            Edge(weight.key, response.key, width(dw[place], dw), tip=f"back: ‖dW‖ {dw[place]:.3g}"),
+            Edge(source.key, response.key, width(dx[place], dx), tip=f"back: |dX| {dx[place]:.3g}"),
+            Edge(weight.key, response.key, width(dw[place], dw), tip=f"back: |dW| {dw[place]:.3g}"),
             Edge(response.key, "sum", width(forward[place], forward), cosine, False,
-                 f"forward: ‖r‖ {forward[place]:.3g}, cosine with the sum {cosine:+.2f}"),
+                 f"forward: |r| {forward[place]:.3g}, cosine with the sum {cosine:+.2f}"),
         ]  # fmt: skip
-    out = Vertex("out", [f"output {output}", f"back: ‖g‖ {norm(parts.g):.2g}"], "result")
+    out = Vertex("out", [f"output {output}", f"back: |g| {norm(parts.g):.2g}"], "result")
     out.image = thumbnail(parts.out[0, output], PIXELS)
     picture.vertices += [total, out]
     if conv.bias is not None:
@@ -106,7 +106,7 @@ def paint(conv: Conv2d, x: np.ndarray, parts: Explanation, output: int, names: S
     picture.edges.append(Edge("sum", "out", width(1.0, [1.0])))
     picture.notes = [
         "Above r: the gradient back, an edge's width is the norm of dX or dW through that channel alone. Below r: the "
-        "response forward, width ‖r‖, colour its cosine with the sum over channels (blue agrees, vermilion opposes).",
+        "response forward, width |r|, colour its cosine with the sum over channels (blue agrees, vermilion opposes).",
         "Back from the output every channel receives the same g: the sum neither divides nor routes it. Maps are of "
         f"the first image and output {output}; blue is above zero, vermilion below, one scale for all r and Σ.",
         "The parts were checked to sum to the whole: the output, dW and dX.",

@@ -1,4 +1,4 @@
-"""`graph`: the tape of a tensor, or of a module with a sample input, as a picture that draws everywhere."""
+"""`graph`: the graph of a tensor, or of a module or function with a sample input, as a picture for everywhere."""
 
 from __future__ import annotations
 
@@ -6,22 +6,25 @@ import base64
 import contextlib
 import os
 import tempfile
-from collections.abc import Callable, Iterable, Mapping
+import webbrowser
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from minigrad import autograd
 from minigrad.autograd import Value
 from minigrad.nn import Module
-from minigrad.nn.summary import preserved
-from minigrad.tensor import Tensor, as_tensor
+from minigrad.tensor import Tensor
 from minigrad.viz import dot, html, layout, render, svg
+from minigrad.viz.flows import FlowPainter
+from minigrad.viz.inputs import Run, make_input, name_outputs
+from minigrad.viz.instead import refuse_keywords
 from minigrad.viz.painter import Painter
 from minigrad.viz.picture import Layout, Picture, clean
-from minigrad.viz.tape import Record, Tape, record
-from minigrad.viz.view import View
+from minigrad.viz.record import Record
+from minigrad.viz.tape import Tape
+from minigrad.viz.view import Options, View
 
 if TYPE_CHECKING:
     import graphviz
@@ -65,6 +68,23 @@ class Graph:
     def html(self) -> str:
         """One self-contained page. If gradients were asked for, it replays backward step by step."""
         return html.page(self.picture.title, self.svg(), self.replay)
+
+    def render(
+        self, filename: str = "graph", directory: str | None = None, view: bool = False, cleanup: bool = False,
+        format: str = "pdf", **others: Any,
+    ) -> str:  # fmt: skip
+        """Graphviz's words for `save`: write `filename.format`, open it if `view`; returns the path."""
+        path = self.save(Path(directory or ".") / f"{filename}.{format}")
+        if view:
+            webbrowser.open(path.resolve().as_uri())
+        return str(path)
+
+    def view(self, filename: str | None = None) -> str:
+        """Write the page to explore, to a temporary file unless there is a name, and open it in the browser."""
+        path = Path(filename) if filename else Path(tempfile.mkdtemp(prefix="minigrad-")) / "graph.html"
+        self.save(path)
+        webbrowser.open(path.resolve().as_uri())
+        return str(path)
 
     def png(self, dpi: float = 96.0) -> bytes:
         """The SVG as PNG. Raises RenderError, which says what to install, without the extra [pictures]."""
@@ -116,7 +136,9 @@ class Graph:
         names = {v.key: v.lines[0] for v in self.picture.vertices}
         sources: dict[str, list[str]] = {}
         for edge in self.picture.edges:
-            sources.setdefault(edge.head, []).append(names[edge.tail])
+            if not edge.back:
+                role = f" ({edge.label})" if edge.label else ""
+                sources.setdefault(edge.head, []).append(names[edge.tail] + role)
         parents = {c.key: c.parent for c in self.picture.clusters}
         labels = {c.key: c.label for c in self.picture.clusters}
 
@@ -153,116 +175,106 @@ def write(path: Path, content: bytes) -> Path:
 
 
 def graph(
-    root: Tensor | Module,
+    root: Any,
     input: Any = None,
     *,
+    input_size: Sequence[Any] | None = None,
+    dtype: Any = np.float32,
     loss: Callable[[Any], Tensor] | None = None,
     gradients: bool = False,
-    names: Mapping[str, Tensor] | Module | None = None,
+    names: Mapping[str, Tensor | Module] | Module | None = None,
     record: Record | None = None,
-    budget: int = 150,
+    budget: int | None = None,
     depth: int | None = None,
     expand: Iterable[str] = (),
     fold: bool | None = None,
+    parameters: bool | None = None,
+    constants: bool | None = None,
+    operations: bool | None = None,
+    direction: str = "TB",
     layout: str = "builtin",
     title: str | None = None,
+    **others: Any,
 ) -> Graph:
-    """The computation graph of a tensor, or of a module with a sample `input` (a tensor, or a tuple of arguments).
+    """The computation graph of a tensor (or several), or of a module or a function with a sample input.
 
-    loss: what to make of the module's output, if that is to be drawn, too. gradients: run backward (on no `.grad`)
-    and draw what flows along each edge; it needs a scalar, and an output without `loss` is summed. names: of tensors,
-    or the module whose parameters they are. record: what `viz.record` saw, for the modules' frames. budget: vertices to
-    draw at most; beyond it modules collapse, to `depth` levels and except those in `expand`, and repeated blocks fold.
-    A module runs as it is called, and its buffers and the random state are put back.
+    input: a tensor, a tuple of arguments or a dict of them; or input_size: a shape of zeros of `dtype`, or several.
+    loss: what to make of the output, if that is to be drawn, too. gradients: run backward (on no `.grad`) and draw what
+    flows along each edge; it needs a scalar, and an output without `loss` is summed. names: of tensors and modules, or
+    the module whose parameters they are. record: what `viz.record` saw: modules, operands without a gradient.
 
-    Raises TypeError or ValueError for what has no graph, RuntimeError for gradients of a graph that was freed.
+    A module is drawn as its architecture: a box for each layer. operations, parameters, constants: draw these, too; of
+    a tensor and of a function they are drawn unless False. depth: levels of modules that are open, the model's children
+    being level 1. budget: vertices to draw at most, 40 for a module and 150 else; beyond it repeated blocks fold and
+    modules close, except those in `expand`. direction: "TB" or "LR". layout: "builtin" or "dot".
+
+    A module runs as it is called, and its buffers and the random state are put back. Raises TypeError or ValueError for
+    what has no graph, RuntimeError for gradients of a graph that was freed.
 
     >>> import minigrad as mg
     >>> x = mg.tensor(3.0, requires_grad=True)
-    >>> print(mg.graph(x * x + x, names={"x": x}))
+    >>> print(mg.graph(lambda x: x * x - 1, x))
     computation graph
       x  = 3
-      mul  → scalar  ← x, x
-      add  = 12  ← mul, x
-      result  = 12  ← add
+      mul  = 9  ← x, x
+      1
+      sub  = 8  ← mul (left), 1 (right)
+      result  = 8  ← sub
     """
-    notes: list[str] = []
-    seen = record or Record()
-    if isinstance(root, Module):
-        seen, inputs, output = run(root, input, loss)
-        title = title or type(root).__name__
-        tensors = outputs(output)
+    refuse_keywords(others)
+    if direction not in ("TB", "LR"):
+        raise ValueError(f"graph: direction must be 'TB' or 'LR', got {direction!r}")
+    is_module = isinstance(root, Module)
+    run = None
+    if is_module or (callable(root) and not isinstance(root, Value)):
+        run = Run(root, sample(root, input, input_size, dtype), loss)
+        seen, output = run.seen, run.output
     else:
-        if input is not None or loss is not None:
-            raise TypeError("graph: input and loss are for a module; a tensor already has its graph")
-        inputs = []
-        tensors = outputs(root)
-    label = "loss" if loss else "output" if isinstance(root, Module) else "result"
-    if isinstance(names, Module):
-        names = dict(names.named_parameters())
-    for name, tensor in (names or {}).items():
-        if not isinstance(tensor, Value):
-            raise TypeError(f"graph: names must map to Tensors, got {type(tensor).__name__} for {name!r}")
-        seen.name(name, tensor)
-    result = tensors[0]
-    if gradients:
-        if len(tensors) > 1:
-            raise ValueError(f"graph: gradients of {len(tensors)} outputs; give a loss that makes one number of them")
-        if isinstance(root, Module) and result.array.size != 1:
-            result = result.sum()
-            tensors, label = [result], "sum of output"
-            notes.append("The gradients are those of the sum of the output; give loss= for those of a loss.")
-    tape = Tape(tensors, seen)
-    view = View(tape, budget, depth, expand, fold)
-    painter = Painter(tape, view, {t.node: t for t in tensors if t.node}, inputs, label)
-    painter.picture.title = clean(title or "computation graph", 80)
-    painter.picture.shown_title = title is not None
-    painter.picture.notes += notes
-    if gradients:
-        painter.show_gradients(result)
-    painter.finish()
-    return Graph(painter.picture, layout, painter.replay())
+        if input is not None or input_size is not None or loss is not None:
+            raise TypeError("graph: input, input_size and loss are for a module or a function; a tensor has its graph")
+        seen, output = record or Record(), root
+    results = name_outputs(output, "loss" if loss else "output" if is_module else "result")
+    add_names(seen, names)
+    notes = []
+    if gradients and (len(results) > 1 or (run and next(iter(results.values())).array.size != 1)):
+        if len(results) > 1:
+            raise ValueError(f"graph: gradients of {len(results)} outputs; give a loss that makes one number of them")
+        results = {"sum of output": next(iter(results.values())).sum()}
+        notes.append("The gradients are those of the sum of the output; give loss= for those of a loss.")
+    inputs = {id(tensor): name for name, tensor in (run.inputs if run else {}).items()}
+    seen.given |= set(inputs)
+    tape = Tape(list(results.values()), seen)
+    shown = [not is_module if option is None else option for option in (parameters, constants, operations)]
+    most = (40 if is_module else 150) if budget is None else budget
+    opened = (expand,) if isinstance(expand, str) else tuple(expand)
+    options = Options(most, depth, opened, fold, shown[0], shown[1], shown[2], frozenset(inputs))
+    painter = Painter(tape, View(tape, options), inputs, results)
+    picture = painter.picture
+    picture.title = clean(title or (type(root).__name__ if is_module else "computation graph"), 80)
+    picture.shown_title, picture.direction = title is not None, direction
+    picture.notes += notes
+    replay = FlowPainter(painter, next(iter(results.values()))).replay() if gradients else []
+    picture.edges = list(painter.edges.values())
+    return Graph(picture, layout, replay)
 
 
-def outputs(value: Any) -> list[Tensor]:
-    """The tensors in what a module returned that have a graph. Raises if there is none."""
-    found: list[Tensor] = []
-    todo = [value]
-    while todo:
-        item = todo.pop(0)
-        if isinstance(item, Mapping):
-            todo += item.values()
-        elif isinstance(item, list | tuple):
-            todo += item
-        elif isinstance(item, Tensor) and item.node is not None:
-            found.append(item)
-    if not found:
-        what = f"a tensor of shape {value.array.shape}" if isinstance(value, Value) else type(value).__name__
-        if not isinstance(value, Value | list | tuple | Mapping):
-            raise TypeError(f"graph: expected a Tensor or a Module, got {what}")
-        raise ValueError(
-            f"graph: expected a tensor with a graph, got {what}; nothing in it asks for a gradient, "
-            "or it was made under no_grad"
+def sample(root: Any, input: Any, input_size: Sequence[Any] | None, dtype: Any) -> Any:
+    """The sample input, given or made. Raises a TypeError if there is none, or both."""
+    name = type(root).__name__ if isinstance(root, Module) else getattr(root, "__name__", "the function")
+    if (input is None) == (input_size is None):
+        raise TypeError(
+            f"graph: {name} needs a sample input, and only one: mg.graph(module, input), or input_size=(1, 3, 32, 32)"
         )
-    return found
+    return make_input(input_size, dtype) if input_size is not None else input
 
 
-def run(module: Module, input: Any, loss: Callable[[Any], Tensor] | None) -> tuple[Record, list[Tensor], Any]:
-    """Call a module for its tape and put back what calling it changes. Floating inputs ask for a gradient."""
-    if input is None:
-        raise TypeError(f"graph: {type(module).__name__} needs a sample input: mg.graph(module, input)")
-    arguments: list[Any] = []
-    inputs: list[Tensor] = []
-    for argument in input if isinstance(input, tuple) else (input,):
-        if isinstance(argument, np.ndarray):
-            argument = as_tensor(argument)
-        if isinstance(argument, Tensor) and argument.node is None and argument.array.dtype.kind == "f":
-            argument = argument.clone().requires_grad_()
-        if isinstance(argument, Tensor):
-            inputs.append(argument)
-        arguments.append(argument)
-    with preserved(module), autograd.enable_grad(), record(module) as seen:
-        output = module(*arguments)
-        if loss is not None:
-            output = loss(output)
-    return seen, inputs, output
+def add_names(seen: Record, names: Mapping[str, Tensor | Module] | Module | None) -> None:
+    """Names of tensors, and of modules for the parameters and buffers in them, into what was recorded."""
+    for name, value in ({"": names} if isinstance(names, Module) else names or {}).items():
+        if isinstance(value, Module):
+            for path, tensor in (*value.named_parameters(name), *value.named_buffers(name)):
+                seen.name(path, tensor)
+        elif isinstance(value, Value):
+            seen.name(name, value, given=True)
+        else:
+            raise TypeError(f"graph: names must map to Tensors or Modules, got {type(value).__name__} for {name!r}")

@@ -7,7 +7,11 @@ import functools
 import inspect
 import json
 import linecache
+import math
+import operator
+import re
 import textwrap
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,9 +20,29 @@ import numpy as np
 
 from minigrad.autograd import Rule
 from minigrad.viz.svg import escape
+from minigrad.viz.words import digits
 
 MOST_RULES = 6  # of a collapsed module, so many are shown
-Part = tuple[int, str, np.ndarray | None]  # an edge's number, what arrives along it, and a small picture of that
+
+
+@dataclass
+class Part:
+    """An edge's number, what arrives along it in words, its role, a small picture of it, its cosine with the total."""
+
+    edge: int
+    text: str
+    role: str = ""
+    thumbnail: np.ndarray | None = None
+    cosine: float = 1.0
+
+
+@dataclass
+class Ruling:
+    """A rule that runs: for which argument, its source, and with numbers in it where they are single numbers."""
+
+    argument: str
+    source: str
+    numbers: str = ""
 
 
 @dataclass
@@ -31,7 +55,7 @@ class Step:
     thumbnail: np.ndarray | None = None
     arriving: list[Part] = field(default_factory=list)
     leaving: list[Part] = field(default_factory=list)
-    rules: list[str] = field(default_factory=list)
+    rules: list[Ruling] = field(default_factory=list)
 
 
 def page(title: str, svg: str, steps: list[Step]) -> str:
@@ -56,11 +80,15 @@ def as_json(step: Step) -> dict[str, Any]:
     """A step as the page's script reads it."""
 
     def parts(of: list[Part]) -> list[dict[str, Any]]:
-        return [{"edge": edge, "text": text, "image": image(values)} for edge, text, values in of]
+        return [
+            {"edge": p.edge, "text": p.text, "role": p.role, "image": image(p.thumbnail), "cosine": round(p.cosine, 3)}
+            for p in of
+        ]
 
     return {
         "vertex": step.vertex, "title": step.title, "text": step.text, "image": image(step.thumbnail),
-        "arriving": parts(step.arriving), "leaving": parts(step.leaving), "rules": step.rules,
+        "arriving": parts(step.arriving), "leaving": parts(step.leaving),
+        "rules": [vars(rule) for rule in step.rules],
     }  # fmt: skip
 
 
@@ -102,3 +130,57 @@ def tidy(text: str, node: ast.expr | ast.stmt | ast.keyword) -> str:
     source = ast.get_source_segment(text, node) or ""
     first, _, rest = source.partition("\n")
     return f"{first}\n{textwrap.indent(textwrap.dedent(rest), '    ')}" if rest else first
+
+
+ARITHMETIC: dict[type[ast.AST], Callable[..., float]] = {
+    ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv,
+    ast.Pow: operator.pow, ast.USub: operator.neg,
+}  # fmt: skip
+FUNCTIONS: dict[str, Callable[[float], float]] = {"cos": math.cos, "sin": math.sin, "exp": math.exp}
+
+
+def put_in(rule: Rule, numbers: dict[str, float | None]) -> str:
+    """The body of a rule that is a lambda, with numbers for its names, and what it gives: `0.0833 · (−6) = −0.5`."""
+    tree = lambda_of(rule)
+    if tree is None:
+        return ""
+    try:
+        value = evaluate(tree.body, numbers)
+    except (ArithmeticError, KeyError, TypeError, ValueError):
+        return ""  # it is more than arithmetic, or one of its numbers is not known
+    words = ast.unparse(tree.body)
+    for name in sorted(numbers, key=len, reverse=True):
+        if (known := numbers[name]) is not None:
+            number = digits(known)
+            words = re.sub(rf"\b{name}\b", f"({number})" if number[0] == "−" else number, words)
+    return f"{words.replace(' * ', ' · ').replace('-', '−')} = {digits(value)}"
+
+
+def evaluate(tree: ast.AST, numbers: dict[str, float | None]) -> float:
+    """The value of a formula of numbers. Raises KeyError or TypeError for what is not arithmetic."""
+    match tree:
+        case ast.Constant(value=int() | float() as value):
+            return value
+        case ast.Name(id=name):
+            number = numbers[name]
+            if number is None:
+                raise KeyError(name)
+            return number
+        case ast.UnaryOp(op=operation, operand=operand):
+            return ARITHMETIC[type(operation)](evaluate(operand, numbers))
+        case ast.BinOp(left=left, op=operation, right=right):
+            return ARITHMETIC[type(operation)](evaluate(left, numbers), evaluate(right, numbers))
+        case ast.Call(func=ast.Name(id=name), args=[argument], keywords=[]):
+            return FUNCTIONS[name](evaluate(argument, numbers))
+    raise TypeError("no arithmetic")
+
+
+def lambda_of(rule: Rule) -> ast.Lambda | None:
+    """The syntax tree of a rule that is a lambda beside its forward."""
+    code = getattr(inspect.unwrap(rule.function), "__code__", None)
+    _, tree = parsed(code.co_filename) if code else ("", None)
+    for node in ast.walk(tree) if code is not None and tree is not None else ():
+        named = isinstance(node, ast.keyword) and node.arg == rule.argument
+        if named and isinstance(node.value, ast.Lambda) and node.value.lineno == code.co_firstlineno:  # type: ignore
+            return node.value  # type: ignore[attr-defined]
+    return None

@@ -79,8 +79,8 @@ class Vertex:
 class Edge:
     """An arrow from `tail` down to `head`. `strength` is its width in px; `agreement`, from −1 to 1, its colour.
 
-    label: the role of what arrives, written beside the arrow's head on one `side` (−1 left, 1 right). back: the arrow
-    stands the other way round, up from `head` to `tail`: what one step of a loop hands to the next.
+    label: the role of what arrives, written beside the arrow's head. back: the arrow stands the other way round, from
+    `head` up to `tail`: what one step of a loop hands to the next.
     """
 
     tail: str
@@ -90,7 +90,6 @@ class Edge:
     dashed: bool = False
     tip: str = ""
     label: str = ""
-    side: int = 1
     back: bool = False
 
 

@@ -12,8 +12,7 @@ from pathlib import Path
 INSTALL = "pip install 'minigrad-whysum[pictures]'"
 PX_PER_INCH = 96.0
 MOST_PIXELS = 150e6  # of a PNG: beyond it, a reader's viewer gives up
-SPELLED: dict[str, str | int | None] = {"‖": "||", "ₑ": "e"}  # letters that many fonts do not have
-IN_HELVETICA: dict[str, str | int | None] = {"→": "->", "←": "<-", "⋮": ":", "ρ": "rho", "Σ": "Sum", "−": "-", "∂": "d"}
+IN_HELVETICA: dict[str, str | int | None] = {"→": "->", "⋮": ":", "ρ": "rho", "Σ": "Sum", "−": "-"}
 
 
 class RenderError(RuntimeError):
@@ -60,5 +59,4 @@ def pdf(svg: str) -> bytes:
 
 def spell_for_pdf(svg: str) -> str:
     """The SVG in letters that the PDF's font has: one of the machine's if fontconfig is there, else plain Helvetica."""
-    spelled = SPELLED if shutil.which("fc-match") else SPELLED | IN_HELVETICA
-    return svg.translate(str.maketrans(spelled))
+    return svg if shutil.which("fc-match") else svg.translate(str.maketrans(IN_HELVETICA))

@@ -73,7 +73,7 @@ function show(number) {
   if (step.arriving.length > 1 || !step.text) list("Arriving, to be added up", step.arriving);
   if (step.rules.length) {
     panel.append(element("h3", "", step.rules.length > 1 ? "Rules that run" : "Rule that runs"));
-    for (const rule of step.rules) panel.append(element("pre", "", rule));
+    for (const rule of step.rules) panel.append(element("pre", "", rule.source + (rule.numbers ? `\n${rule.numbers}` : "")));
   } else {
     panel.append(element("p", "", "A leaf: the gradient comes to rest in .grad."));
   }

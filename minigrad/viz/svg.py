@@ -43,7 +43,8 @@ COLOURS = {  # name: on a light page, on a dark page
     "paper": ("#ffffff", "#0d1117"), "ink": ("#1f2328", "#e6edf3"), "dim": ("#57606a", "#a2abb5"),
     "line": ("#6e7781", "#8b949e"), "frame": ("#b6bec7", "#444c56"), "plus": ("#1b7fc4", "#1b7fc4"),
     "minus": ("#d55e00", "#d55e00"), "operation": ("#f3f5f7", "#1c232b"), "operation-line": ("#6e7781", "#8b949e"),
-    "module": ("#efe7fb", "#2a2140"), "module-line": ("#8250df", "#a780f0"), "input": ("#dff0ff", "#0c2d4d"),
+    "module": ("#efe7fb", "#2a2140"), "module-line": ("#8250df", "#a780f0"), "layer": ("#efe7fb", "#2a2140"),
+    "layer-line": ("#8250df", "#a780f0"), "input": ("#dff0ff", "#0c2d4d"),
     "input-line": ("#0969da", "#58a6ff"), "parameter": ("#fff3d6", "#3a2d0c"), "parameter-line": ("#9a6700", "#d4a72c"),
     "result": ("#dff5e1", "#12331c"), "result-line": ("#1a7f37", "#3fb950"), "constant": ("#f3f5f7", "#1c232b"),
     "constant-line": ("#6e7781", "#8b949e"), "state": ("#e4f3f4", "#10333a"), "state-line": ("#1b7c83", "#39c5cf"),
@@ -62,7 +63,7 @@ STYLE = (
     + "}"
 )
 LEGEND = {"input": "input", "parameter": "parameter", "constant": "constant", "operation": "operation",
-          "module": "opens further", "state": "state of a loop", "result": "result"}  # fmt: skip
+          "layer": "layer", "module": "opens further", "state": "state of a loop", "result": "result"}  # fmt: skip
 
 
 def draw(picture: Picture, layout: Layout) -> str:
@@ -74,9 +75,11 @@ def draw(picture: Picture, layout: Layout) -> str:
         shape = rectangle(box, "frame", paint("line", "frame") + ' fill-opacity="0.045"', radius=7)
         label = text(x, y, cluster.label, BODY, "dim")
         parts.append(f'<g class="cluster" data-cluster="{escape(cluster.key)}">{shape}{label}</g>')
+    left = {min(roles)[1] for roles in labelled(picture, layout).values() if len(roles) > 1}
     # Wide arrows first, so that a narrow one that they meet is still seen.
     for number in sorted(range(len(picture.edges)), key=lambda i: -picture.edges[i].strength):
-        parts.append(arrow(number, picture.edges[number], layout.edges[number]))
+        edge = picture.edges[number]
+        parts.append(arrow(number, edge, layout.edges[number], -1 if number in left else 1))
     parts += [vertex_shape(i, v, layout.vertices[v.key]) for i, v in enumerate(picture.vertices)]
     head = HEAD if picture.shown_title else 0.0
     width, height = layout.width, layout.height
@@ -86,6 +89,16 @@ def draw(picture: Picture, layout: Layout) -> str:
     width, height = max(width, foot_width), height + foot_height + head
     body = "\n".join([*parts, *foot])
     return document(picture, body, width, height, head)
+
+
+def labelled(picture: Picture, layout: Layout) -> dict[str, list[tuple[float, int]]]:
+    """For each vertex, where the edges with a role enter it, with their numbers."""
+    found: dict[str, list[tuple[float, int]]] = {}
+    for number, edge in enumerate(picture.edges):
+        if edge.label:
+            x, y = layout.edges[number][-1]
+            found.setdefault(edge.head, []).append((y if picture.direction == "LR" else x, number))
+    return found
 
 
 HEAD = 24.0  # room for a title
@@ -159,8 +172,11 @@ def vertex_shape(number: int, vertex: Vertex, box: Box) -> str:
     return f'<g class="vertex {vertex.kind}{marked}" data-vertex="{number}">{tip}{outline}{"".join(lines)}{inside}</g>'
 
 
-def arrow(number: int, edge: Edge, points: list[tuple[float, float]]) -> str:
-    """An edge: curves, a head that ends where they end, and its label beside the head. A back edge runs upwards."""
+def arrow(number: int, edge: Edge, points: list[tuple[float, float]], side: int = 1) -> str:
+    """An edge: curves, a head that ends where they end, and its label left (−1) or right (1) of the head.
+
+    A back edge runs upwards.
+    """
     if edge.back:
         points = points[::-1]
     length, half = 6 + 0.8 * edge.strength, 2.8 + 0.55 * edge.strength
@@ -183,7 +199,6 @@ def arrow(number: int, edge: Edge, points: list[tuple[float, float]]) -> str:
     dashes = ' stroke-dasharray="4 3"' if edge.dashed else ""
     label = ""
     if edge.label:
-        side = 1 if edge.side >= 0 else -1
         width = text_width(edge.label, SMALL)
         x = tip[0] + side * (half + 3) - (width if side < 0 else 0)
         label = text(x, tip[1] - 4, edge.label, SMALL, "dim")

@@ -1,121 +1,54 @@
-"""The tape, read for drawing: which operations there are, in which module's call each one ran, what is folded.
+"""The graph, read for drawing: which operations and sources there are, in which calls the operations ran.
 
-`record` watches a forward pass when asked to (the engine's observer and forward hooks, both gone after the block);
-without it the tape itself still tells operations, shapes, parameters and whatever the rules have saved.
+What was recorded says all; without a record the tape itself still tells operations, shapes, parameters and whatever the
+rules have saved. What it does not keep, an operand without a gradient, is drawn as unknown.
 """
 
 from __future__ import annotations
 
-import inspect
 import itertools
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Container, Iterator
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 
 from minigrad import autograd
 from minigrad.autograd import Leaf, Node, Value
-from minigrad.nn import Module, Parameter
+from minigrad.nn import Parameter
 from minigrad.tensor import Tensor
-
-LONGEST_PERIOD = 8  # a repeated block is looked for up to so many modules or operations long
-REPEATS = 3  # and is folded from so many repetitions on,
-OPERATIONS = 24  # if it has no modules in it, from so many operations on
-
-
-class Record:
-    """What `record` has seen: for each operation's serial number its call, its settings and, if small, its result."""
-
-    def __init__(self) -> None:
-        self.calls: dict[int, tuple[tuple[str, str], ...]] = {}  # outermost call first, each (path, class)
-        self.settings: dict[int, dict[str, Any]] = {}
-        self.values: dict[int, np.ndarray] = {}
-        self.names: dict[int, str] = {}  # of parameters and buffers, by id; `kept` holds them, so ids stay theirs
-        self.kept: list[Tensor] = []
-
-    def name(self, name: str, tensor: Tensor) -> None:
-        """Call `tensor` by this name in pictures."""
-        self.names[id(tensor)] = name
-        self.kept.append(tensor)
-
-
-@contextmanager
-def record(*modules: Module) -> Iterator[Record]:
-    """Watch the operations of this thread in a `with` block: `mg.graph(loss, record=...)` then shows their modules.
-
-    Settings (stride, padding, …) and the values of single numbers are kept, too. Raises TypeError for what is no
-    Module and ValueError for a module that contains itself.
-    """
-    seen = Record()
-    stack: list[tuple[Module, tuple[str, str]]] = []
-    times: dict[str, int] = {}
-
-    def enter(path: str, kind: str) -> Callable[..., None]:
-        def hook(module: Module, args: Any) -> None:
-            times[path] = times.get(path, 0) + 1
-            again = f" (call {times[path]})" if times[path] > 1 else ""
-            stack.append((module, (path + again, kind)))
-
-        return hook
-
-    def leave(module: Module, args: Any, out: Any) -> None:
-        while stack and stack.pop()[0] is not module:  # calls that ended with an error, which someone caught
-            pass
-
-    def forward(node: Node | None, name: str, args: tuple[Any, ...], out: Tensor) -> None:
-        if node is None or node.primitive is None:
-            return
-        seen.calls[node.serial] = tuple(call for _, call in stack)
-        arguments = zip(inspect.signature(node.primitive.forward).parameters, args, strict=False)
-        seen.settings[node.serial] = {k: v for k, v in arguments if not isinstance(v, Value | np.ndarray)}
-        if out.array.size == 1:
-            seen.values[node.serial] = out.array
-
-    with ExitStack() as hooks:
-        for number, module in enumerate(modules):
-            if not isinstance(module, Module):
-                raise TypeError(f"record: expected modules, got {type(module).__name__}")
-            prefix = "" if number == 0 else f"model{number + 1}"
-            for path, inner in module.named_modules(prefix):
-                kind = type(inner).__name__
-                hooks.enter_context(inner.register_forward_pre_hook(enter(path, kind)))
-                hooks.enter_context(inner.register_forward_hook(leave))
-            for name, tensor in (*module.named_parameters(prefix), *module.named_buffers(prefix)):
-                seen.name(name, tensor)
-        hooks.enter_context(autograd.observe(on_forward=forward))
-        yield seen
+from minigrad.viz.record import OPERANDS, Call, Operand, Operation, Record, Source, make_source, parameters_of
 
 
 @dataclass(eq=False)
 class Scope:
-    """A module's call on the tape, or several that were folded into one, with what ran directly in it, in order."""
+    """A call, or several steps that were folded into one, with what ran directly in it, in order."""
 
-    path: str
-    kind: str  # name of the module's class; "" for the whole graph and for what was folded
-    label: str
+    call: Call
     parent: Scope | None = None
-    items: list[Scope | Node] = field(default_factory=list)
+    items: list[Scope | Operation] = field(default_factory=list)
     folded: int = 1
+    label: str = ""
 
     @property
-    def depth(self) -> int:
-        """0 for the whole graph."""
-        return 0 if self.parent is None else self.parent.depth + 1
+    def level(self) -> int:
+        """How many calls of modules are around it: 0 for the model, −1 for the whole graph."""
+        if self.parent is None:
+            return -1
+        return self.parent.level + (1 if self.call.kind or not self.call.path else 0)
 
     def lineage(self) -> list[Scope]:
         """This scope and those around it, the whole graph first."""
-        scopes, scope = [], self
+        scopes: list[Scope] = []
+        scope: Scope | None = self
         while scope is not None:
             scopes.append(scope)
-            scope = scope.parent  # type: ignore[assignment]
+            scope = scope.parent
         return scopes[::-1]
 
-    def operations(self) -> list[Node]:
+    def operations(self) -> list[Operation]:
         """All operations in it, in the order in which they ran."""
-        found: list[Node] = []
-        todo: list[Scope | Node] = [self]
+        found: list[Operation] = []
+        todo: list[Scope | Operation] = [self]
         while todo:
             item = todo.pop()
             if isinstance(item, Scope):
@@ -134,184 +67,140 @@ class Scope:
 
 
 class Tape:
-    """The part of the tape that some tensors depend on, as a tree of scopes."""
+    """The part of the graph that some tensors depend on, as a tree of scopes."""
 
     def __init__(self, roots: list[Tensor], seen: Record):
-        nodes = [tensor.node for tensor in roots]
-        self.nodes = read([node for node in nodes if node])
-        self.leaves = [node for node in self.nodes if isinstance(node, Leaf)]
-        # What a module or a repeated block may have for itself: its parameters, not what is fed into it.
-        self.owned = {leaf for leaf in self.leaves if isinstance(leaf.tensor(), Parameter)} or set(self.leaves)
-        self.users: dict[Node, list[Node]] = {node: [] for node in self.nodes}
         self.seen = seen
-        self.root = Scope("", "", "")
-        self.scope: dict[Node, Scope] = {}
-        self.first: dict[Node, Node] = {}  # an operation of a folded repetition -> that of the first one
-        self.copies: dict[Node, dict[int, int]] = {}  # number of the fold -> of the repetition
-        self.folds = 0
-        current = self.root
+        self.nodes = autograd.reachable(dict.fromkeys(t.node for t in roots if t.node))[::-1]  # parents first
+        self.of: dict[Node, Operation | Source] = {}
+        self.unknown = False  # whether an operand was not kept
         for node in self.nodes:
-            for _, parent in node.edges:
-                self.users[parent].append(node)
-            if not isinstance(node, Leaf):
-                current = self.enter(current, seen.calls.get(node.serial, ()))
-                current.items.append(node)
-                self.scope[node] = current
-        while len(self.root.items) == 1 and isinstance(self.root.items[0], Scope):  # a frame around everything
-            self.root.items = self.root.items[0].items
-            for item in self.root.items:
-                if isinstance(item, Scope):
-                    item.parent = self.root
-                else:
-                    self.scope[item] = self.root
-        self.place_leaves()
+            self.of[node] = self.read_leaf(node) if isinstance(node, Leaf) else self.read_operation(node)
+        self.roots: list[Operation | Source] = []
+        for tensor in roots:
+            found = self.of[tensor.node] if tensor.node else seen.find(tensor)
+            self.roots.append(self.of[found] if isinstance(found, Node) else found)
+        self.operations, self.sources = self.collect()
+        parts: list[Operation | Source] = [*self.operations, *self.sources]
+        self.users: dict[Operation | Source, list[Operation]] = {part: [] for part in parts}
+        for operation in self.operations:
+            for operand in operation.operands:
+                self.users[operand.source].append(operation)
+        self.owned = {source for source in self.sources if self.is_owned(source)}
+        self.root = Scope(Call("", ""))
+        self.scope: dict[Operation | Source, Scope] = {}
+        current = self.root
+        for operation in self.operations:
+            current = self.enter(current, operation.calls)
+            current.items.append(operation)
+            self.scope[operation] = current
+        self.place_sources(self.operations)
 
-    def enter(self, current: Scope, calls: tuple[tuple[str, str], ...]) -> Scope:
-        """The scope for these calls, going on in the current one as far as they agree."""
+    def read_leaf(self, leaf: Leaf) -> Source:
+        """The source for a leaf, whose tensor may be gone."""
+        if leaf.serial in self.seen.leaves:
+            return self.seen.leaves[leaf.serial]
+        tensor = leaf.tensor()
+        if tensor is not None:
+            return make_source(tensor, (leaf.serial, 0))
+        return Source(leaf.shape, leaf.dtype, leaf=leaf, order=(leaf.serial, 0))
+
+    def read_operation(self, node: Node) -> Operation:
+        """The operation of a node: as it was recorded, or what the node still tells of it."""
+        operation = self.seen.operations.get(node.serial)
+        if operation is not None:
+            operation.node = node
+            for operand in operation.operands:
+                if isinstance(operand.source, Node) and operand.source in self.of:
+                    operand.source = self.of[operand.source]
+            return operation
+        operation = Operation(node.name, node.shape, node.dtype, (node.serial, 0), node=node, recorded=False)
+        parents = {rule.argument: parent for rule, parent in node.edges}
+        saved = node.saved or {}
+        out = saved.get("out")
+        if isinstance(out, np.ndarray) and out.size == 1:
+            operation.value = out.item()
+        for position, name in enumerate(parameters_of(node.primitive.forward) if node.primitive else ()):
+            value = saved.get(name)
+            if name in parents:
+                operation.operands.append(Operand(name, position, self.of[parents[name]], True))
+            elif isinstance(value, Value | np.ndarray) or (name in saved and name in OPERANDS):
+                operation.operands.append(Operand(name, position, self.find_saved(value, operation)))
+            elif name in saved:
+                operation.settings[name] = value
+            elif name in OPERANDS:
+                self.unknown = True
+                unknown = Source((), node.dtype, "unknown", order=operation.order)
+                operation.operands.append(Operand(name, position, unknown))
+        return operation
+
+    def find_saved(self, value: object, operation: Operation) -> Operation | Source:
+        """What a saved value is: known, or a source of its own."""
+        if isinstance(value, Value) and value.node in self.of:
+            return self.of[value.node]
+        if not isinstance(value, Value | np.ndarray):
+            return make_source(value, operation.order)
+        found = self.seen.find(value)
+        return self.of[found] if isinstance(found, Node) else found
+
+    def collect(self) -> tuple[list[Operation], list[Source]]:
+        """All that the roots depend on, by gradient or not: operations in order, sources by their first use."""
+        operations: dict[Operation, None] = {}
+        sources: dict[Source, None] = {}
+        todo: list[Operation | Source] = [*self.roots, *self.of.values()]
+        while todo:
+            part = todo.pop()
+            if isinstance(part, Source):
+                sources[part] = None
+            elif part not in operations:
+                operations[part] = None
+                for operand in part.operands:
+                    if isinstance(operand.source, Node):
+                        operand.source = Source(operand.source.shape, operand.source.dtype, order=part.order)
+                    todo.append(operand.source)
+        ordered = sorted(operations, key=lambda operation: operation.order)
+        first = dict.fromkeys(
+            operand.source for operation in ordered for operand in operation.operands
+            if isinstance(operand.source, Source)
+        )  # fmt: skip
+        return ordered, list(first | sources)
+
+    def is_owned(self, source: Source) -> bool:
+        """Whether a module or a repeated block may have a source for itself: not what is fed into it."""
+        tensor = source.tensor() if source.tensor else None
+        if source.kind != "constant" or isinstance(tensor, Parameter):
+            return True
+        return source.leaf is None and not source.fed and id(tensor) not in self.seen.given
+
+    def enter(self, current: Scope, calls: tuple[Call, ...]) -> Scope:
+        """The scope for these calls, going on in the current one as far as they are the same."""
         lineage = current.lineage()
         depth = 0
-        while depth < min(len(calls), len(lineage) - 1) and lineage[depth + 1].path == calls[depth][0]:
+        while depth < min(len(calls), len(lineage) - 1) and lineage[depth + 1].call is calls[depth]:
             depth += 1
         scope = lineage[depth]
-        for path, kind in calls[depth:]:
-            inner = Scope(path, kind, f"{path} {kind}".strip(), scope)
+        for call in calls[depth:]:
+            inner = Scope(call, scope, label=call.label)
             scope.items.append(inner)
             scope = inner
         return scope
 
-    def place_leaves(self) -> None:
-        """A leaf that can be owned belongs to the innermost scope that has all its uses, any other to none."""
-        lineages: dict[Scope, list[Scope]] = {scope: scope.lineage() for scope in self.root.scopes()}
-        for leaf in self.leaves:
-            common: list[Scope] | None = None
-            if leaf in self.owned:
-                for user in self.users[leaf]:
-                    lineage = lineages[self.scope[self.original(user)]]
-                    if leaf not in self.copies:  # what all repetitions share is outside of them
-                        lineage = list(itertools.takewhile(lambda scope: scope.folded == 1, lineage))
-                    common = lineage if common is None else [a for a, b in zip(common, lineage, strict=False) if a is b]
-            self.scope[leaf] = common[-1] if common else self.root
+    def place_sources(self, drawn: list[Operation], own: Container[Operation | Source] | None = None) -> None:
+        """A source that can be owned belongs to the innermost scope that has all its drawn uses, any other to none.
 
-    # ------------------------------------------------------------------------------------------- repeated blocks
-
-    def fold(self) -> None:
-        """Draw what is repeated in a row three times or more once, with the number of times."""
-        todo = [self.root]
-        while todo:
-            scope = todo.pop()
-            self.fold_items(scope)
-            todo.extend(item for item in scope.items if isinstance(item, Scope))
-        self.place_leaves()
-
-    def fold_items(self, scope: Scope) -> None:
-        """Fold the repetitions among the direct contents of one scope."""
-        items = scope.items
-        numbers: dict[Any, int] = {}
-        kinds = [numbers.setdefault(self.mark(item), len(numbers)) for item in items]
-        # matches[p][i]: how far the items from i on are the same as those p places later
-        matches = [[0] * len(kinds) for _ in range(LONGEST_PERIOD + 1)]
-        for period in range(1, LONGEST_PERIOD + 1):
-            for i in range(len(kinds) - period - 1, -1, -1):
-                matches[period][i] = matches[period][i + 1] + 1 if kinds[i] == kinds[i + period] else 0
-        kept: list[Scope | Node] = []
-        place = 0
-        while place < len(items):
-            period, times = self.repetition(matches, items, place)
-            if times < REPEATS:
-                kept.append(items[place])
-                place += 1
-                continue
-            blocks = [items[place + k * period : place + (k + 1) * period] for k in range(times)]
-            kept.append(self.folded(scope, blocks))
-            place += period * times
-        scope.items = kept
-
-    def repetition(self, matches: list[list[int]], items: list[Scope | Node], place: int) -> tuple[int, int]:
-        """The period and the number of blocks, from `place` on, that cover most; (1, 1) if nothing repeats."""
-        best = (1, 1)
-        for period in range(1, LONGEST_PERIOD + 1):
-            times = 1 + matches[period][place] // period
-            if times >= REPEATS and period * times > best[0] * best[1]:
-                blocks = (items[place + k * period : place + (k + 1) * period] for k in range(times))
-                pattern = self.wiring(next(blocks))
-                same = 1 + sum(1 for _ in itertools.takewhile(lambda b: self.wiring(b) == pattern, blocks))  # noqa: B023
-                bare = not any(isinstance(item, Scope) for item in items[place : place + period])
-                worth = max(best[0] * best[1] + 1, OPERATIONS if bare else 0)
-                if same >= REPEATS and period * same >= worth:
-                    best = (period, same)
-        return best
-
-    def mark(self, item: Scope | Node) -> Any:
-        """What two items must have in common to be repetitions of each other."""
-        if isinstance(item, Node):
-            return (item.name, item.shape, item.dtype.str)
-        return (item.kind, self.wiring([item]))
-
-    def wiring(self, block: list[Scope | Node]) -> tuple[Any, ...]:
-        """The operations in a block and how they are connected among themselves, comparable between blocks."""
-        nodes = self.contents(block)
-        numbers = {node: i for i, node in enumerate(nodes)}
-        return tuple(
-            (node.name, node.shape, node.dtype.str, tuple(numbers.get(parent, -1) for _, parent in node.edges))
-            for node in nodes
-        )
-
-    def contents(self, block: list[Scope | Node]) -> list[Node]:
-        """The operations of a block, and the leaves that it owns, each before its first user."""
-        operations = [n for item in block for n in (item.operations() if isinstance(item, Scope) else [item])]
-        inside = set(operations)
-        found: dict[Node, None] = {}
-        for node in operations:
-            for _, parent in node.edges:
-                if parent in self.owned and all(user in inside for user in self.users[parent]):
-                    found[parent] = None
-            found[node] = None
-        return list(found)
-
-    def folded(self, parent: Scope, blocks: list[list[Scope | Node]]) -> Scope:
-        """A scope with the first block in it, to which the others' operations are assigned."""
-        first, last = blocks[0], blocks[-1]
-        self.folds += 1
-        nodes = self.contents(first)
-        for number, block in enumerate(blocks):
-            for node, original in zip(self.contents(block), nodes, strict=True):
-                self.copies.setdefault(node, {})[self.folds] = number
-                if number:
-                    self.first[node] = original
-        names = [item.path if isinstance(item, Scope) else item.name for item in (first[0], last[-1])]
-        label = f"{len(blocks)} × repeated ({' … '.join(names)}); the first is drawn"
-        scope = Scope(f"{names[0]} ×{len(blocks)}", "", label, parent, first, len(blocks))
-        for item in first:
-            if isinstance(item, Scope):
-                item.parent = scope
-            else:
-                self.scope[item] = scope
-        return scope
-
-    def original(self, node: Node) -> Node:
-        """The operation or leaf that is drawn for this one."""
-        while node in self.first:
-            node = self.first[node]
-        return node
-
-    def drawn(self, parent: Node, node: Node) -> tuple[Node, Node] | None:
-        """The edge that stands for the one from `parent` to `node`; None for one between two folded repetitions."""
-        while True:
-            here, there = self.copies.get(parent), self.copies.get(node)
-            if here and there and any(there.get(fold, number) != number for fold, number in here.items()):
-                return None
-            ends = self.first.get(parent, parent), self.first.get(node, node)
-            if ends == (parent, node):
-                return ends
-            parent, node = ends
-
-
-def read(roots: list[Node]) -> list[Node]:
-    """All nodes that the roots depend on, parents first, and leaves right before their first user."""
-    order: dict[Node, None] = {}
-    for node in reversed(autograd.reachable(dict.fromkeys(roots))):
-        if not isinstance(node, Leaf):
-            order.update((parent, None) for _, parent in node.edges if isinstance(parent, Leaf))
-            order[node] = None
-    order.update(dict.fromkeys(roots))
-    return list(order)
+        own: what the steps of loops have for themselves; anything else stays outside of a loop's frame.
+        """
+        places: dict[Operation | Source, list[Scope]] = {}
+        for operation in drawn:
+            lineage: list[Scope] | None = None
+            for operand in operation.operands:
+                source = operand.source
+                if isinstance(source, Source) and source in self.owned:
+                    lineage = lineage or self.scope[operation].lineage()
+                    before = places.get(source, lineage)
+                    places[source] = [a for a, b in zip(before, lineage, strict=False) if a is b]
+        for source in self.sources:
+            place = places.get(source, [self.root])
+            if own is not None and source not in own:
+                place = list(itertools.takewhile(lambda scope: scope.folded == 1, place))
+            self.scope[source] = place[-1]

@@ -1,15 +1,18 @@
-"""What of a tape is drawn: which modules are open, what is folded, and what is left out when there is too much.
+"""What of a tape is drawn: which calls are open, what is folded, and what is left out when there is too much.
 
-A *unit* is what becomes one vertex: an operation or a leaf (a Node), a collapsed module (a Scope), or the Middle of
-a long tape.
+A *unit* is what becomes one vertex: an Operation, a Source, a closed call (a Scope), the State of a loop, or the Middle
+of a long tape.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 
-from minigrad.autograd import Leaf, Node
+from minigrad.nn import Parameter
+from minigrad.viz.fold import REPEATS, Folds, State
+from minigrad.viz.record import Operation, Source
 from minigrad.viz.tape import Scope, Tape
 
 
@@ -17,53 +20,85 @@ class Middle:
     """Operations in the middle of a long tape that are drawn as one box."""
 
 
-Unit = Node | Scope | Middle
+Part = Operation | Source
+Unit = Operation | Source | Scope | State | Middle
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the reader asks for. depth: levels of modules below the model that are open, None for as many as fit."""
+
+    budget: int = 150
+    depth: int | None = None
+    expand: tuple[str, ...] = ()
+    fold: bool | None = None
+    parameters: bool = True
+    constants: bool = True
+    operations: bool = True
+    inputs: frozenset[int] = field(default_factory=frozenset)  # ids of tensors that are inputs
 
 
 class View:
     """The choice of units for a tape. `notes` says what is not shown, and how to see it."""
 
-    def __init__(self, tape: Tape, budget: int, depth: int | None, expand: Iterable[str], fold: bool | None):
-        if budget < 10:
-            raise ValueError(f"graph: budget is the number of vertices to draw, at least 10, got {budget}")
-        self.tape = tape
+    def __init__(self, tape: Tape, options: Options):
+        if options.budget < 10:
+            raise ValueError(f"graph: budget is the number of vertices to draw, at least 10, got {options.budget}")
+        self.tape, self.options = tape, options
+        self.folds = Folds(tape)
         self.notes: list[str] = []
-        self.trivial = {s for s in tape.root.scopes() if s.parent and self.single(s)}
-        wanted = self.named(expand)
-        if fold or (fold is None and depth is None and self.count(math.inf, set()) > budget):
-            tape.fold()
-            if tape.folds:
-                self.notes.append(f"Repeated blocks are drawn once ({tape.folds} of them; fold=False draws each).")
-        more = f"a larger budget than {budget}" if depth is None else f"a larger depth than {depth}"
+        self.trivial = {scope for scope in tape.root.scopes() if scope.parent and self.is_trivial(scope)}
+        wanted = self.named(options.expand)
+        budget, depth = options.budget, options.depth
+        limit = math.inf if depth is None else depth
+        if options.fold or (options.fold is None and self.count(limit, wanted) > budget):
+            self.folds.fold_all(2 if options.fold else REPEATS)
         if depth is None:
-            deepest = max((s.depth for s in tape.root.scopes()), default=0)
+            deepest = max((scope.level for scope in tape.root.scopes()), default=0) + 1
             depth = next((d for d in range(deepest, 0, -1) if self.count(d, wanted) <= budget), 0)
         self.units = self.choose(depth, wanted)
-        closed = [unit for unit in self.units if isinstance(unit, Scope)]
-        if closed:
-            names = ", ".join(s.path or s.kind for s in closed[:4]) + (", …" if len(closed) > 4 else "")
-            inside = sum(len(self.units[s]) for s in closed)
-            self.notes.append(
-                f"{len(closed):,} box{'es are' if len(closed) > 1 else ' is'} collapsed ({names}; {inside:,} in all): "
-                f"expand=[{(closed[0].path or closed[0].kind)!r}] opens one, {more} opens more."
-            )
-        if len(self.units) > budget:
+        if len(self.units) + len(tape.roots) > budget:
             self.cut(budget)
+        self.say_what_is_closed()
 
-    def single(self, scope: Scope) -> bool:
-        """Whether a module's call is one operation without parameters of its own: it then gets no frame."""
+    def say_what_is_closed(self) -> None:
+        """The notes on what was folded and closed."""
+        if self.folds.count:
+            self.notes.append(f"Repeated blocks are drawn once ({self.folds.count} of them; fold=False draws each).")
+        closed = [unit for unit in self.units if isinstance(unit, Scope) and unit.call.kind and not unit.call.leaf]
+        if closed:
+            names = ", ".join(s.call.path or s.call.kind for s in closed[:4]) + (", …" if len(closed) > 4 else "")
+            self.notes.append(
+                f"{len(closed):,} module{'s are' if len(closed) > 1 else ' is'} closed ({names}): "
+                f"expand=[{(closed[0].call.path or closed[0].call.kind)!r}] opens one, a larger depth or budget more."
+            )
+        if self.tape.unknown and any(isinstance(unit, Source) and unit.kind == "unknown" for unit in self.units):
+            self.notes.append(
+                "? is an operand without a gradient, which the tape does not keep. To see it, draw the function, "
+                "mg.graph(function, inputs), or give record= what `with mg.viz.record() as seen` saw."
+            )
+
+    def is_trivial(self, scope: Scope) -> bool:
+        """Whether an open call needs no frame: a single operation, or the model with nothing outside of it."""
+        if scope.parent is self.tape.root and len(self.tape.root.items) == 1 and scope.call.kind:
+            return True
         operation = scope.items[0]
         if len(scope.items) > 1 or isinstance(operation, Scope):
             return False
-        return not any(isinstance(p, Leaf) and self.tape.scope[p] is scope for _, p in operation.edges)
+        if not scope.call.kind:
+            return True
+        return not any(self.tape.scope[o.source] is scope for o in operation.operands if isinstance(o.source, Source))
 
     def named(self, paths: Iterable[str]) -> set[Scope]:
         """The scopes to open whatever the budget says. Raises KeyError for a path that is not there."""
         by_path: dict[str, list[Scope]] = {}
         for scope in self.tape.root.scopes():
-            by_path.setdefault(scope.path or scope.kind, []).append(scope)
+            by_path.setdefault(scope.call.path or scope.call.kind, []).append(scope)
         opened: set[Scope] = set()
         for path in [paths] if isinstance(paths, str) else paths:
+            if path == "*":
+                opened.update(self.tape.root.scopes())
+                continue
             if path not in by_path:
                 there = ", ".join(p for p in by_path if p) or "no modules (draw the module, or use record=)"
                 raise KeyError(f"graph: expand={path!r}, but the graph has {there}")
@@ -71,76 +106,138 @@ class View:
                 opened.update(scope.lineage())
         return opened
 
+    def is_open(self, scope: Scope, depth: float, wanted: set[Scope]) -> bool:
+        """Whether the content of a call is drawn."""
+        if scope.parent is None or scope.folded > 1 or scope in wanted:
+            return True
+        if not scope.call.kind:  # a function
+            return scope in self.trivial
+        if scope.level >= depth:
+            return self.options.operations and self.options.depth is None and scope in self.trivial
+        return self.options.operations or not scope.call.leaf or scope.level == 0
+
     def shut(self, depth: float, wanted: set[Scope]) -> dict[Scope, Scope | None]:
-        """For each scope, the collapsed one that it is hidden in, if any."""
+        """For each scope, the closed one that it is hidden in, if any."""
         found: dict[Scope, Scope | None] = {}
         for scope in self.tape.root.scopes():
             outer = found[scope.parent] if scope.parent else None
-            opened = scope.depth <= depth or scope in wanted or scope in self.trivial
-            found[scope] = outer or (None if opened else scope)
+            found[scope] = outer or (None if self.is_open(scope, depth, wanted) else scope)
         return found
 
-    def choose(self, depth: float, wanted: set[Scope]) -> dict[Unit, list[Node]]:
-        """The units, each with its nodes, in the order of the tape."""
+    def kind(self, source: Source) -> str:
+        """What a source is drawn as: an input, a parameter, or a constant."""
+        tensor = source.tensor() if source.tensor else None
+        if tensor is not None and id(tensor) in self.options.inputs:
+            return "input"
+        if isinstance(tensor, Parameter) or (source.leaf is not None and tensor is None and self.is_weight(source)):
+            return "parameter"
+        return "input" if source.leaf is not None else "constant"
+
+    def is_weight(self, source: Source) -> bool:
+        """Whether a tensor that is gone was a layer's: a temporary module's weights are."""
+        arguments = {o.argument for user in self.tape.users[source] for o in user.operands if o.source is source}
+        return arguments <= {"weight", "bias"}
+
+    def is_shown(self, source: Source) -> bool:
+        """Whether a source has a vertex of its own."""
+        kind = self.kind(source)
+        return {"parameter": self.options.parameters, "constant": self.options.constants}.get(kind, True)
+
+    def choose(self, depth: float, wanted: set[Scope]) -> dict[Unit, list[Part]]:
+        """The units, each with its parts, in order: each source before its first user, each state before its loop."""
         shut = self.shut(depth, wanted)
-        units: dict[Unit, list[Node]] = {}
-        for node in self.tape.nodes:
-            if node not in self.tape.first:
-                units.setdefault(shut[self.tape.scope[node]] or node, []).append(node)
+        units: dict[Unit, list[Part]] = {}
+        first, placed = self.folds.first, set[Source]()
+        states: dict[Scope, list[State]] = {}
+        for state in self.folds.states:
+            states.setdefault(state.scope, []).append(state)
+
+        def place(part: Part) -> None:
+            unit = shut[self.tape.scope[part]]
+            if unit is None and isinstance(part, Source) and not self.is_shown(part):
+                return
+            units.setdefault(unit or part, []).append(part)
+
+        for operation in self.tape.operations:
+            for operand in operation.operands:
+                source = operand.source
+                if isinstance(source, Source) and source not in placed and source not in first:
+                    placed.add(source)
+                    place(source)
+            if operation in first:
+                continue
+            for scope in self.tape.scope[operation].lineage() if states else ():
+                if shut[scope] is None:
+                    units.update((state, []) for state in states.pop(scope, ()))
+            place(operation)
+        for root in self.tape.roots:
+            if isinstance(root, Source) and root not in placed:
+                units.setdefault(root, []).append(root)
         return units
 
     def count(self, depth: float, wanted: set[Scope]) -> int:
-        """How many vertices there would be."""
-        return len(self.choose(depth, wanted))
+        """How many vertices there would be, with the results."""
+        return len(self.choose(depth, wanted)) + len(self.tape.roots)
 
     def cut(self, budget: int) -> None:
-        """Merge operations in the middle into one box, until both ends fit the budget.
-
-        Operations that follow each other on the tape are merged, so no path leaves the box and comes back.
-        """
-        tape = self.tape
-        order = [unit for unit in self.units if not isinstance(unit, Leaf)]
-        outside = [self.frame(unit) is tape.root for unit in order]
-        start, length, run = 0, 0, 0
-        for place, free in enumerate(outside):
-            run = run + 1 if free else 0
-            if run > length:
-                start, length = place - run + 1, run
-        keep = budget // 2
+        """Merge what is in the middle into one box, until both ends fit the budget. Frames are merged whole."""
+        groups: list[list[Unit]] = []
+        last: Scope | Operation | None = None
+        for unit in self.units:
+            if isinstance(unit, Source):
+                continue
+            top = self.top(unit)
+            if top is not last or not groups:
+                groups.append([])
+            groups[-1].append(unit)
+            last = top
+        keep = len(groups) // 2
         while True:
-            merged = order[start + keep : start + length - keep]
-            hidden = {node for unit in merged for node in self.units[unit]}
-            leaves = [
-                leaf
-                for leaf in tape.leaves
-                if leaf in self.units and all(tape.original(u) in hidden for u in tape.users[leaf])
-            ]
-            left = len(self.units) - len(merged) - len(leaves) + 1
-            if left <= budget or keep <= 2:
+            merged = [unit for group in groups[keep : len(groups) - keep] for unit in group]
+            hidden = {part for unit in merged for part in self.units[unit]}
+            sources: list[Unit] = [u for u in self.units if isinstance(u, Source) and self.is_hidden(u, hidden)]
+            left = len(self.units) - len(merged) - len(sources) + 1 + len(self.tape.roots)
+            if left <= budget or keep == 0:
                 break
-            keep = max(2, int(keep * 0.8))
-        if len(merged) < 2:
-            return
-        middle = Middle()
-        gone: set[Unit] = {*merged, *leaves}
-        first = merged[0]
-        units: dict[Unit, list[Node]] = {}
-        for unit, nodes in self.units.items():
-            if unit is first:
+            keep = min(keep - 1, int(keep * min(0.9, budget / left)))
+        middle, gone = Middle(), {*merged, *sources}
+        units: dict[Unit, list[Part]] = {}
+        for unit, parts in self.units.items():
+            if unit is merged[0]:
                 units[middle] = []
             if unit not in gone:
-                units[unit] = nodes
-        units[middle] = [node for unit in self.units if unit in gone for node in self.units[unit]]
+                units[unit] = parts
+        units[middle] = [part for unit in self.units if unit in gone for part in self.units[unit]]
         self.units = units
         self.notes.append(
-            f"{len(units[middle]):,} vertices in the middle are drawn as one box: budget={len(tape.nodes)} draws all."
+            f"{len(units[middle]):,} operations and operands in the middle are drawn as one box: a larger budget than "
+            f"{budget} draws more."
         )
+
+    def is_hidden(self, source: Source, hidden: set[Part]) -> bool:
+        """Whether all that uses a source is in `hidden`."""
+        users = self.tape.users[source]
+        return bool(users) and source not in self.tape.roots and all(
+            self.folds.original(user) in hidden for user in users
+        )
+
+    def top(self, unit: Unit) -> Scope | Operation | None:
+        """The outermost item that a unit is in."""
+        scope = unit.scope if isinstance(unit, State) else unit if isinstance(unit, Scope) else None
+        lineage = (scope or self.tape.scope[unit]).lineage()  # type: ignore[index]
+        return lineage[1] if len(lineage) > 1 else unit if isinstance(unit, Operation) else None
 
     def frame(self, unit: Unit) -> Scope:
         """The scope whose frame a unit is drawn in."""
         if isinstance(unit, Middle):
             return self.tape.root
+        if isinstance(unit, State):
+            return unit.scope
         scope = unit.parent if isinstance(unit, Scope) else self.tape.scope[unit]
-        while scope in self.trivial and scope is not None:
+        return self.visible(scope)
+
+    def visible(self, scope: Scope | None) -> Scope:
+        """The innermost scope around, itself included, that has a frame."""
+        while scope is not None and scope in self.trivial:
             scope = scope.parent
         return scope or self.tape.root
