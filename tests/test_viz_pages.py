@@ -47,7 +47,7 @@ def lit(page):
 
 def test_it_opens_from_disk_without_a_word_on_the_console(replay):
     assert replay.console() == []
-    assert replay.text("#count") == "0 / 5" and "Before backward" in replay.text("#step")
+    assert replay.text("#count") == "0 / 5" and "Before the first step" in replay.text("#step")
     assert replay.run("return performance.getEntriesByType('resource').length") == 0
 
 
@@ -91,7 +91,7 @@ def test_buttons_and_slider(replay):
 def test_a_step_shows_contributions_rules_and_thumbnails(replay):
     replay.press("Right")
     assert [replay.text("#step pre:nth-of-type(1)"), replay.text("#step pre:nth-of-type(2)")] == [
-        "x=lambda g, y: g * y\n1 · (−6) = −6", "y=lambda g, x: g * x\n1 · (−4) = −4"
+        "x=lambda g, y: g * y\n∂/∂x = 1 · (−6) = −6", "y=lambda g, x: g * x\n∂/∂y = 1 · (−4) = −4"
     ]  # fmt: skip
     assert replay.count(".edge.arriving") == 1 and replay.count(".edge.leaving") == 2
     replay.press("Right", "Right", "Right")
@@ -102,7 +102,7 @@ def test_a_step_shows_contributions_rules_and_thumbnails(replay):
         "return [...c.getContext('2d').getImageData(2, 2, 1, 1).data]"
     )
     total, plus, minus = (replay.run(pixel % i) for i in range(3))
-    assert minus[0] > minus[2] and plus[2] > plus[0] and total[2] > total[0]  # 24 = 30 − 6
+    assert minus[0] > minus[1] and plus[1] > plus[0] and total[1] > total[0]  # 24 = 30 − 6: magenta is below zero
 
 
 def test_light_and_dark(page, replay, tmp_path):
@@ -168,6 +168,137 @@ def test_another_font_does_not_clip(page, tmp_path):
 def test_an_svg_file_opens_by_itself(page, tmp_path):
     page.open(scalar(gradients=True).save(tmp_path / "g.svg"))
     assert page.count("g.vertex") == 6 and page.console() == []
+
+
+def test_gradients_appear_when_they_are_computed_and_arrows_follow_them(replay):
+    hidden = (
+        "return [...document.querySelectorAll('.late')]"
+        ".filter(t => getComputedStyle(t).visibility === 'hidden').length"
+    )
+    counts = []
+    for _ in range(5):
+        replay.press("Right")
+        counts.append(replay.run(hidden))
+    assert counts == sorted(counts, reverse=True) and counts[0] > counts[-1] == 0
+    assert replay.count(".edge.arriving.against polygon.turned") == 1
+    turned = replay.run(
+        "const e = document.querySelector('.edge.arriving'), p = e.querySelector('path').getPointAtLength(0);"
+        "const [x, y] = e.querySelector('.turned').getAttribute('points').split(' ').map(Number);"
+        "return Math.hypot(p.x - x, p.y - y)"
+    )
+    assert turned < 0.1
+    assert replay.text("#step").startswith("Backward: b")
+
+
+def test_titles_of_steps_are_told_apart_and_rows_say_the_role(replay):
+    titles = []
+    for _ in range(5):
+        replay.press("Right")
+        titles.append(replay.text("#step h2"))
+    assert len(set(titles)) == 5
+    replay.press(*["Left"] * 4)
+    roles = "return [...document.querySelectorAll('#step .role')].map(r => r.textContent)"
+    assert replay.run(roles) == ["∂/∂x", "∂/∂y"]
+
+
+def test_a_replay_goes_forward_and_then_backward(page, tmp_path):
+    graph = scalar(gradients=True)
+    (tmp_path / "g.html").write_text(graph.html(replay=True), encoding="utf-8")
+    page.open(tmp_path / "g.html")
+    assert page.text("#count") == "0 / 11"
+    page.press("Right", "Right", "Right")
+    assert page.text("#step h2") == "Forward: mul" and "= −6" in page.text("#step") and page.count(".edge.against") == 0
+    page.press(*["Right"] * 4)
+    assert page.text("#step h2") == "Backward: mul (1 of 2)"
+    assert page.console() == []
+
+
+@pytest.fixture
+def explored(page, tmp_path):
+    page.media()
+    graph = mg.graph(Network(6), mg.ones(1, 1, 6, 6), budget=200)
+    assert len(graph.html().encode()) < 1e6
+    page.open(graph.save(tmp_path / "g.html"))
+    return page
+
+
+def scale(page):
+    return page.run("return new DOMMatrix(getComputedStyle(document.querySelector('svg.mg')).transform).a")
+
+
+def test_zoom_by_wheel_keys_and_buttons_and_pan_by_dragging(explored):
+    before = scale(explored)
+    explored.press("+")
+    explored.click("#larger")
+    assert scale(explored) == pytest.approx(before * 1.69, rel=1e-3)
+    explored.run(
+        "document.querySelector('#picture').dispatchEvent(new WheelEvent('wheel', {deltaY: 300, cancelable: true}))"
+    )
+    assert scale(explored) < before * 1.69
+    place = "return new DOMMatrix(getComputedStyle(document.querySelector('svg.mg')).transform).f"
+    at = explored.run(place)
+    explored.run(
+        "const p = document.querySelector('#picture'), fire = (n, t, y) => t.dispatchEvent(new PointerEvent(n, "
+        "{pointerId: 1, clientX: 300, clientY: y, bubbles: true}));"
+        "fire('pointerdown', p, 300); fire('pointermove', window, 250); fire('pointermove', window, 240);"
+        "fire('pointerup', window, 240)"
+    )
+    assert explored.run(place) == pytest.approx(at - 60, abs=1)
+    explored.press("0")
+    box = explored.run("const b = document.querySelector('svg.mg').getBoundingClientRect(), f = document.querySelector("
+                       "'#picture').getBoundingClientRect(); return [b.top - f.top, f.bottom - b.bottom]")  # fmt: skip
+    assert min(box) >= -1 and explored.console() == []
+
+
+def test_search_finds_by_name_and_enter_opens(explored):
+    explored.press("/")
+    explored.press(*"conv")
+    assert explored.text("#found") == "7" and explored.count(".vertex.hit") == 7
+    explored.press("Enter")
+    assert "conv Conv2d" in explored.text("#details h2")
+    explored.press("Enter", "Enter")
+    assert "conv Conv2d" in explored.text("#details h2") and explored.console() == []
+
+
+def test_a_click_shows_shape_settings_line_and_the_path_to_the_result(explored):
+    explored.click(".vertex[data-vertex='1']")
+    details = explored.text("#details")
+    assert "1×1×6×6 → 1×4×6×6" in details and "test_viz_graph.py:" in details and "vertices to output" in details
+    assert explored.count(".vertex.traced") > 10 and explored.count(".edge.traced") > 10
+    explored.run("document.activeElement.blur()")
+    explored.press("Tab")
+    explored.run("document.querySelector(\".vertex[data-vertex='2']\").focus()")
+    explored.press("Enter")
+    assert explored.run("return document.querySelector('.vertex.hit').dataset.vertex") == "2"
+
+
+def test_frames_close_and_open_where_they_stand(explored):
+    frame = "return [...document.querySelectorAll('.cluster rect')].map(r => r.getBoundingClientRect().y)"
+    before = explored.run(frame)
+    click = "document.querySelectorAll('%s')[0].dispatchEvent(new MouseEvent('click', {bubbles: true}))"
+    explored.run(click % ".cluster text")
+    assert explored.count(".cover") == 1 and explored.run(frame) == before
+    explored.run(click % ".cover rect")
+    assert explored.count(".cover") == 0 and explored.console() == []
+
+
+def test_on_a_telephone_the_lit_vertex_is_on_screen_at_every_step(page, tmp_path):
+    (tmp_path / "g.html").write_text(perceptron(gradients=True).html(replay=True), encoding="utf-8")
+    page.resize(390, 800, mobile=True)
+    try:
+        page.open(tmp_path / "g.html")
+        assert page.run("return document.documentElement.scrollWidth") <= 390
+        steps = int(page.text("#count").split("/")[1])
+        for _ in range(steps):
+            page.press("Right")
+            seen = page.run(
+                "const a = document.querySelector('.vertex.lit .shape').getBoundingClientRect(),"
+                "b = document.querySelector('#picture').getBoundingClientRect();"
+                "return a.top >= b.top && a.bottom <= b.bottom && a.left < b.right && a.right > b.left"
+            )
+            assert seen, page.text("#step h2")
+    finally:
+        page.resize(1280, 900)
 
 
 def test_a_page_without_gradients_has_no_controls(page, tmp_path):

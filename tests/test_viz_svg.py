@@ -111,8 +111,8 @@ def test_an_arrow_ends_where_its_edge_ends_and_points_along_it():
 
 def test_a_matrix_shows_sign_and_size_and_leaves_what_is_not_finite_blank():
     cells = svg.matrix(np.array([[1.0, 1.0, -0.5], [0.0, np.nan, np.inf]]), 0, 0)
-    assert '<path fill="#1b7fc4" fill-opacity="1.00" d="M0 0h2v1h-2z"/>' in cells
-    assert '<path fill="#d55e00" fill-opacity="0.50" d="M2 0h1v1h-1z"/>' in cells
+    assert '<path fill="#1b7c83" fill-opacity="1.00" d="M0 0h2v1h-2z"/>' in cells
+    assert '<path fill="#bf3989" fill-opacity="0.50" d="M2 0h1v1h-1z"/>' in cells
     assert cells.count("<path") == 2
 
 

@@ -108,7 +108,7 @@ def paint(conv: Conv2d, x: np.ndarray, parts: Explanation, output: int, names: S
         "Above r: the gradient back, an edge's width is the norm of dX or dW through that channel alone. Below r: the "
         "response forward, width |r|, colour its cosine with the sum over channels (blue agrees, vermilion opposes).",
         "Back from the output every channel receives the same g: the sum neither divides nor routes it. Maps are of "
-        f"the first image and output {output}; blue is above zero, vermilion below, one scale for all r and Σ.",
+        f"the first image and output {output}; teal is above zero, magenta below, one scale for all r and Σ.",
         "The parts were checked to sum to the whole: the output, dW and dX.",
     ]
     return picture

@@ -79,6 +79,7 @@ class FlowPainter:
             arrival = self.arrival(unit)
             if arrival is not None:
                 if not self.is_in_loop(unit):
+                    vertex.late = len(vertex.lines)
                     vertex.lines += arrival_lines(arrival)
                     vertex.marked = arrival.count > 1 and arrival.rho < CANCELLING
                 vertex.tip = f"{vertex.tip} {arrival_text(arrival)}".strip()
@@ -88,6 +89,7 @@ class FlowPainter:
             steps = [self.found.nodes.get(self.node_of[p]) if p in self.node_of else None for p in state.producers]
             vertex.curve = [arrival.norm if arrival else 0.0 for arrival in steps]
             ends = f"|grad| {digits(vertex.curve[0], '.2g')} … {digits(vertex.curve[-1], '.2g')}"
+            vertex.late = len(vertex.lines)
             vertex.lines.append(ends)
             vertex.facts["gradient"] = f"|gradient| from the first step to the last: {ends.removeprefix('|grad| ')}"
         if self.folds.count:

@@ -65,9 +65,14 @@ class Graph:
         """One SVG document: scales, has light and dark colours, and loads nothing."""
         return svg.draw(self.picture, self.layout)
 
-    def html(self) -> str:
-        """One self-contained page. If gradients were asked for, it replays backward step by step."""
-        return html.page(self.picture.title, self.svg(), self.replay)
+    def html(self, replay: bool | None = None) -> str:
+        """One self-contained page to zoom, pan, search and click; it replays backward if gradients were asked for.
+
+        replay: forward, too, step by step, and then backward if there are gradients; False for no replay.
+        """
+        backward = [] if replay is False else self.replay
+        forward = html.forward_steps(self.picture) if replay else []
+        return html.page(self.picture, self.svg(), [*forward, *backward])
 
     def render(
         self, filename: str = "graph", directory: str | None = None, view: bool = False, cleanup: bool = False,

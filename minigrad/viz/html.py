@@ -1,4 +1,4 @@
-"""The backward replay as one page that loads nothing, and the source of the rule that ran."""
+"""One page to explore a picture, which loads nothing: the replay, and the source of the rules that ran."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ from typing import Any
 import numpy as np
 
 from minigrad.autograd import Rule
-from minigrad.viz.svg import escape
+from minigrad.viz.picture import OVALS, Picture, Vertex
+from minigrad.viz.svg import ILLEGAL, escape
 from minigrad.viz.words import digits
 
 MOST_RULES = 6  # of a collapsed module, so many are shown
@@ -56,24 +57,54 @@ class Step:
     arriving: list[Part] = field(default_factory=list)
     leaving: list[Part] = field(default_factory=list)
     rules: list[Ruling] = field(default_factory=list)
+    forward: bool = False
 
 
-def page(title: str, svg: str, steps: list[Step]) -> str:
-    """A page with the picture and, if there are steps, the controls that play them."""
+def page(picture: Picture, svg: str, steps: list[Step]) -> str:
+    """A page to explore the picture, with the controls of a replay if there are steps."""
     here = Path(__file__)
-    template = here.with_name("replay.html").read_text(encoding="utf-8")
-    data = json.dumps([as_json(step) for step in steps], ensure_ascii=False, separators=(",", ":"))
+    template = here.with_name("explore.html").read_text(encoding="utf-8")
+    places = {vertex.key: i for i, vertex in enumerate(picture.vertices)}
+    data = json.dumps(
+        {
+            "vertices": [describe_vertex(vertex) for vertex in picture.vertices],
+            "edges": [[places[e.tail], places[e.head], int(e.back)] for e in picture.edges],
+            "steps": [as_json(step) for step in steps],
+        },
+        ensure_ascii=False,
+        separators=(",", ":"),
+    )
     parts = {
-        "TITLE": escape(title),
-        "STYLE": here.with_name("replay.css").read_text(encoding="utf-8"),
+        "TITLE": escape(picture.title),
+        "STYLE": here.with_name("explore.css").read_text(encoding="utf-8"),
         "SVG": svg,
         # What could end the script element, or start a comment in it, is spelled as JSON escapes.
-        "STEPS": data.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026"),
-        "SCRIPT": here.with_name("replay.js").read_text(encoding="utf-8") if steps else "",
+        "DATA": ILLEGAL.sub("�", data).replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026"),
+        "SCRIPT": here.with_name("explore.js").read_text(encoding="utf-8"),
         "HIDDEN": "" if steps else "hidden",
     }
     pieces = template.split("%%")  # text, name, text, name, …: one pass, so that no user text is taken for a name
     return "".join(parts[piece] if i % 2 else piece for i, piece in enumerate(pieces))
+
+
+def describe_vertex(vertex: Vertex) -> dict[str, Any]:
+    """What the page shows of a vertex when it is clicked."""
+    facts = ({"name": vertex.tip} if vertex.tip and vertex.kind in OVALS else {}) | vertex.facts
+    return {"title": vertex.lines[0], "kind": vertex.kind, "facts": facts, "rules": vertex.rules}
+
+
+def forward_steps(picture: Picture) -> list[Step]:
+    """Forward, vertex by vertex: what comes in and what it becomes."""
+    arriving: dict[str, list[Part]] = {}
+    titles = {vertex.key: vertex.lines[0] for vertex in picture.vertices}
+    for number, edge in enumerate(picture.edges):
+        if not edge.back:
+            arriving.setdefault(edge.head, []).append(Part(number, f"from {titles[edge.tail]}", edge.label))
+    steps = []
+    for place, vertex in enumerate(picture.vertices):
+        said = vertex.lines[1:vertex.late] if vertex.late else vertex.lines[1:]
+        steps.append(Step(place, vertex.lines[0], "  ".join(said), arriving=arriving.get(vertex.key, []), forward=True))
+    return steps
 
 
 def as_json(step: Step) -> dict[str, Any]:
@@ -88,7 +119,7 @@ def as_json(step: Step) -> dict[str, Any]:
     return {
         "vertex": step.vertex, "title": step.title, "text": step.text, "image": image(step.thumbnail),
         "arriving": parts(step.arriving), "leaving": parts(step.leaving),
-        "rules": [vars(rule) for rule in step.rules],
+        "rules": [vars(rule) for rule in step.rules], "forward": step.forward,
     }  # fmt: skip
 
 

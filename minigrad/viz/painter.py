@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from minigrad.tensor import Tensor
+from minigrad.viz import html
 from minigrad.viz.fold import State
 from minigrad.viz.picture import Cluster, Edge, Picture, Vertex, clean
 from minigrad.viz.record import Operation, Source
@@ -160,7 +161,8 @@ class Painter:
         facts = {"operation": name, "shape": shape} | ({"value": digits(value)} if value is not None else {})
         if operation.line:
             facts["line"] = f"{Path(operation.line[0]).name}:{operation.line[1]}"
-        return Vertex(self.key(name), lines, "operation", facts=facts)
+        rules = [html.rule_source(rule) for rule, _ in operation.node.edges] if operation.node else []
+        return Vertex(self.key(name), lines, "operation", facts=facts, rules=rules)
 
     def formula(self, operation: Operation) -> list[str]:
         """Where numbers are not drawn, what the operation does with one: `· − 1` and `1 − ·` differ."""

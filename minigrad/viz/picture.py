@@ -53,6 +53,8 @@ class Vertex:
     curve: list[float] = field(default_factory=list)
     marked: bool = False  # with an outline that is seen from afar
     facts: dict[str, str] = field(default_factory=dict)
+    rules: list[str] = field(default_factory=list)  # sources of the rules that backward runs at it
+    late: int = 0  # from this line on the text is about the gradient; 0 if none is
 
     @property
     def extra(self) -> tuple[float, float]:

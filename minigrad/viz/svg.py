@@ -41,8 +41,9 @@ FONT = "Helvetica,Arial,&quot;Liberation Sans&quot;,sans-serif"
 
 COLOURS = {  # name: on a light page, on a dark page
     "paper": ("#ffffff", "#0d1117"), "ink": ("#1f2328", "#e6edf3"), "dim": ("#57606a", "#a2abb5"),
-    "line": ("#6e7781", "#8b949e"), "frame": ("#b6bec7", "#444c56"), "plus": ("#1b7fc4", "#1b7fc4"),
-    "minus": ("#d55e00", "#d55e00"), "operation": ("#f3f5f7", "#1c232b"), "operation-line": ("#6e7781", "#8b949e"),
+    "line": ("#6e7781", "#8b949e"), "frame": ("#b6bec7", "#444c56"), "plus": ("#1b7c83", "#1b7c83"),
+    "minus": ("#bf3989", "#bf3989"), "warning": ("#d55e00", "#d55e00"),
+    "operation": ("#f3f5f7", "#1c232b"), "operation-line": ("#6e7781", "#8b949e"),
     "module": ("#efe7fb", "#2a2140"), "module-line": ("#8250df", "#a780f0"), "layer": ("#efe7fb", "#2a2140"),
     "layer-line": ("#8250df", "#a780f0"), "input": ("#dff0ff", "#0c2d4d"),
     "input-line": ("#0969da", "#58a6ff"), "parameter": ("#fff3d6", "#3a2d0c"), "parameter-line": ("#9a6700", "#d4a72c"),
@@ -143,7 +144,7 @@ def vertex_shape(number: int, vertex: Vertex, box: Box) -> str:
     """A vertex: its outline, its lines of text, and its matrix or its curve."""
     kind = vertex.kind if vertex.kind in COLOURS else "operation"
     width = 3 if vertex.marked else 1.2
-    colours = paint(kind, "minus" if vertex.marked else f"{kind}-line", "shape") + f' stroke-width="{width}"'
+    colours = paint(kind, "warning" if vertex.marked else f"{kind}-line", "shape") + f' stroke-width="{width}"'
     if kind == "constant":
         colours += ' stroke-dasharray="3 2"'
     if vertex.kind in OVALS:
@@ -158,7 +159,8 @@ def vertex_shape(number: int, vertex: Vertex, box: Box) -> str:
     extra = vertex.extra
     y = box.y - (LINE * len(vertex.lines) + (extra[1] + 4 if extra[1] else 0.0)) / 2 + LINE - 4
     lines = [
-        text(box.x, y + i * LINE, line, BODY if i else TITLE, "dim" if i else "ink", bold=not i, middle=True)
+        text(box.x, y + i * LINE, line, BODY if i else TITLE, "dim" if i else "ink", bold=not i, middle=True,
+             late=0 < vertex.late <= i)
         for i, line in enumerate(vertex.lines)
     ]
     tip = f"<title>{escape(vertex.tip)}</title>" if vertex.tip else ""
@@ -218,7 +220,7 @@ def agreement_colour(cosine: float) -> str:
 
 
 def matrix(values: np.ndarray, x: float, y: float, limit: float | None = None) -> str:
-    """A small matrix as squares: blue above zero, vermilion below, stronger with |value|; not finite: left blank.
+    """A small matrix as squares: teal above zero, magenta below, stronger with |value|; not finite: left blank.
 
     The strongest colour stands for `limit`, or for the largest |value|. Equal neighbours in a row merge, and each shade
     is one path.
@@ -337,12 +339,13 @@ def wrap(sentence: str, width: float) -> list[str]:
 
 
 def text(
-    x: float, y: float, words: str, size: float, colour: str, *, bold: bool = False, middle: bool = False
+    x: float, y: float, words: str, size: float, colour: str, *, bold: bool = False, middle: bool = False,
+    late: bool = False,
 ) -> str:  # fmt: skip
     """One line of text with its baseline at y, forced to the width that the layout counted with."""
     if not words:
         return ""
-    attributes = paint(colour, "", f"{'t ' if bold else ''}{'m' if middle else ''}")
+    attributes = paint(colour, "", f"{'t ' if bold else ''}{'m ' if middle else ''}{'late' if late else ''}")
     attributes += f' font-size="{size}"' if size != BODY else ""
     attributes += ' font-weight="bold"' if bold else ""
     attributes += ' text-anchor="middle"' if middle else ""
