@@ -152,7 +152,7 @@ class Painter:
             elif scope.call.path and not suffix:
                 suffix = f"  ({clean(scope.call.path.replace(' (call', ', call').removesuffix(')'), 24)})"
             scope = scope.parent
-        settings = [clean(words, 32) for words in spell_settings(operation.settings)]
+        settings = [clean(words, 32) for words in spell_settings(operation.settings, operation.name.startswith("conv"))]
         lines = [name + suffix, *self.formula(operation)]
         lines += (" · ".join(settings[i : i + 2]) for i in range(0, len(settings), 2))
         value = self.values.get(operation)

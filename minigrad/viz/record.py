@@ -20,6 +20,7 @@ import numpy as np
 
 from minigrad import autograd
 from minigrad.autograd import Leaf, Node, Value
+from minigrad.autograd.graph import serial_numbers
 from minigrad.nn import Module
 from minigrad.tensor import Tensor
 
@@ -96,7 +97,7 @@ class Record:
         self.given: set[int] = set()  # ids of the tensors that the user named
         self.made: dict[int, tuple[weakref.ref[Any], Operation | Source]] = {}  # by id of the array, beside a Node
         self.leaves: dict[int, Source] = {}  # by the serial number of the Leaf
-        self.order = (next(autograd.serial_numbers), 0)
+        self.order = (next(serial_numbers), 0)
 
     def name(self, name: str, tensor: Tensor, given: bool = False) -> None:
         """Call `tensor` by this name in pictures. given: by the user, not by a module that it belongs to."""
@@ -200,7 +201,7 @@ def find_caller(frame: FrameType | None) -> tuple[FrameType | None, str, tuple[s
             return call, name, (frame.f_code.co_filename, frame.f_lineno)
         if inside and module.startswith(FUNCTIONS):
             code = frame.f_code.co_name
-            if not code.startswith(("_", "<")):
+            if not code.startswith(("_", "<")) and code != "apply":  # which is what a decorator calls its wrapper
                 call, name = frame, code
         elif module == "minigrad.autograd" or module.startswith("minigrad.autograd."):
             if frame.f_code.co_name not in ("apply", "observe_forward"):

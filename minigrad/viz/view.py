@@ -83,11 +83,16 @@ class View:
         if scope.parent is self.tape.root and len(self.tape.root.items) == 1 and scope.call.kind:
             return True
         operation = scope.items[0]
-        if len(scope.items) > 1 or isinstance(operation, Scope):
+        if len(scope.items) > 1:
             return False
+        if isinstance(operation, Scope):  # a layer that is one call of a function, which is one operation
+            if operation.call.kind or isinstance(operation.items[0], Scope) or len(operation.items) > 1:
+                return False
+            operation = operation.items[0]
         if not scope.call.kind:
             return True
-        return not any(self.tape.scope[o.source] is scope for o in operation.operands if isinstance(o.source, Source))
+        own = (self.tape.scope[o.source].lineage() for o in operation.operands if isinstance(o.source, Source))
+        return not any(scope in lineage for lineage in own)
 
     def named(self, paths: Iterable[str]) -> set[Scope]:
         """The scopes to open whatever the budget says. Raises KeyError for a path that is not there."""

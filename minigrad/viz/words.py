@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.autograd import Value
+from minigrad.kernels.windows import Window
 from minigrad.ops.indexing import Index
 
 NEUTRAL = {"stride": "1", "dilation": "1", "groups": "1", "padding": "0", "order": "'K'"}  # they go without saying
@@ -67,9 +68,14 @@ def spell_index(index: Index) -> str:
     return f"[{', '.join(parts)}]"
 
 
-def spell_settings(settings: dict[str, Any]) -> list[str]:
+def spell_settings(settings: dict[str, Any], convolution: bool = False) -> list[str]:
     """Settings that are not the usual ones, each with its name."""
     found = []
+    if isinstance(how := settings.get("how"), Window):  # one by one
+        settings = {**settings, **how._asdict()}
+        del settings["how"]
+        if convolution:  # a filter's size is told by its weight
+            del settings["kernel"]
     for name, value in settings.items():
         words = spell(value)
         if words and name != "shape" and NEUTRAL.get(name) != words:
