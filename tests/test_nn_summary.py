@@ -57,7 +57,7 @@ def test_a_module_that_is_called_twice_counts_its_parameters_once():
 
     table = nn.summary(Twice(), (2, 3))
     assert table.parameters == 12 and table.multiply_adds == 2 * 2 * 9
-    assert [cells[2] for cells in table.cells()] == ["—", "12", "(above)"]
+    assert [cells[3] for cells in table.cells()] == ["—", "12", "(above)"]
 
 
 def test_frozen_parameters_are_not_counted_as_trained():
@@ -111,3 +111,32 @@ def test_bad_arguments(arguments, error, words):
     with pytest.raises(error, match=words):
         nn.summary(*arguments)
     assert not mg.autograd.state.observers
+
+
+def nested():
+    return nn.Sequential(nn.Sequential(nn.Linear(4, 3), nn.ReLU()), nn.Linear(3, 2))
+
+
+def test_input_shapes_are_those_of_each_call():
+    table = nn.summary(nested(), (8, 4))
+    assert [row.input_shape for row in table.rows] == ["8×4", "8×4", "8×4", "8×3", "8×3"]
+    head = ["layer", "input", "shape", "output", "shape", "parameters", "multiply-adds"]
+    assert str(table).splitlines()[0].split() == head
+
+
+def test_depth_hides_rows_and_keeps_their_numbers():
+    whole = nn.summary(nested(), (8, 4))
+    for depth, count in [(0, 1), (1, 3), (2, 5), (None, 5)]:
+        table = nn.summary(nested(), (8, 4), depth=depth)
+        shown = table.shown()
+        assert len(shown) == count == len(table.cells())
+        assert sum(row.parameters for row in shown) == whole.parameters == table.parameters
+        assert sum(row.multiply_adds for row in shown) == whole.multiply_adds
+
+
+def test_columns_are_chosen_by_our_names_and_by_torchinfos():
+    table = nn.summary(nested(), (8, 4), columns=["num_params", "output shape"])
+    assert table.head == ("layer", "parameters", "output shape") and table.cells()[1] == ("  0 Sequential", "—", "8×3")
+    assert "<th" in table._repr_html_()
+    with pytest.raises(ValueError, match=r"columns are among input shape, .*; got 'kernel'"):
+        nn.summary(nested(), (8, 4), columns=["kernel"])

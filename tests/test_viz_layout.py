@@ -198,3 +198,25 @@ def test_text_fits_into_its_shape():
                     assert (2 * half / width) ** 2 + (2 * y / height) ** 2 < 1.05, (kind, lines)
                 else:
                     assert half < width / 2 and y < height / 2
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_from_left_to_right_nothing_overlaps_either(seed):
+    picture = random_picture(seed, 5 + 4 * seed)
+    picture.direction = "LR"
+    found = layouts.layout(picture)
+    for vertex in picture.vertices:
+        box = found.vertices[vertex.key]
+        assert (box.width, box.height) == vertex.size
+        assert box.left >= 0 and box.right <= found.width and box.top >= 0 and box.bottom <= found.height
+        for key in lineage(picture, vertex.cluster):
+            assert within(box, found.clusters[key])
+    for a, b in itertools.combinations(picture.vertices, 2):
+        assert apart(found.vertices[a.key], found.vertices[b.key])
+    for cluster in picture.clusters:
+        x, y = found.labels[cluster.key]
+        frame = found.clusters[cluster.key]
+        assert frame.left <= x and x + layouts.text_width(cluster.label, layouts.BODY) <= frame.right
+        assert frame.top <= y <= frame.bottom
+    for points in found.edges:
+        assert all(a[0] <= b[0] + 1e-6 for a, b in itertools.pairwise(sampled(points)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,10 @@ from minigrad.autograd import Node, Value
 from minigrad.nn.module import Module
 from minigrad.tensor import Tensor, zeros
 
-COLUMNS = ("layer", "output shape", "parameters", "multiply-adds")
+LEFT = ("layer", "input shape", "output shape")  # columns of text
+COLUMNS = ("input shape", "output shape", "parameters", "multiply-adds")
+TORCHINFO = {"input_size": COLUMNS[0], "output_size": COLUMNS[1],
+             "num_params": COLUMNS[2], "mult_adds": COLUMNS[3]}  # fmt: skip
 
 
 @dataclass
@@ -26,7 +29,8 @@ class Row:
     name: str
     kind: str
     depth: int
-    shape: str = ""
+    input_shape: str = ""
+    shape: str = ""  # of what comes out
     parameters: int = 0
     multiply_adds: int = 0
     again: bool = False  # called before: its parameters are counted there
@@ -42,28 +46,53 @@ class Summary:
     multiply_adds: int = 0
     bytes: int = 0  # of all parameters
 
-    def cells(self) -> list[tuple[str, str, str, str]]:
+    columns: tuple[str, ...] = COLUMNS
+    depth: int | None = None  # levels of modules that have a row, the model's being 0; None for all
+
+    def shown(self) -> list[Row]:
+        """The rows that are printed: below `depth` the numbers of a module are those of all that is in it, too."""
+        found: list[Row] = []
+        for row in self.rows:
+            if self.depth is None or row.depth <= self.depth:
+                found.append(replace(row))
+            elif not row.again:
+                found[-1].parameters += row.parameters
+                found[-1].multiply_adds += row.multiply_adds
+            else:
+                found[-1].multiply_adds += row.multiply_adds
+        return found
+
+    def cells(self) -> list[tuple[str, ...]]:
         """The table's texts, row by row, without its head."""
         found = []
-        for row in self.rows:
+        for row in self.shown():
             parameters = "(above)" if row.again and row.parameters else number(row.parameters)
+            texts = dict(zip(COLUMNS, (row.input_shape, row.shape, parameters, number(row.multiply_adds)), strict=True))
             name = "  " * row.depth + f"{row.name} {row.kind}".strip()
-            found.append((name, row.shape, parameters, number(row.multiply_adds)))
+            found.append((name, *(texts[column] for column in self.columns)))
         return found
 
     @property
-    def total(self) -> tuple[str, str, str, str]:
+    def head(self) -> tuple[str, ...]:
+        """The first line of the table."""
+        return ("layer", *self.columns)
+
+    @property
+    def total(self) -> tuple[str, ...]:
         """The last line of the table."""
-        return ("total", "", f"{self.parameters:,}", f"{self.multiply_adds:,}")
+        texts = {"parameters": f"{self.parameters:,}", "multiply-adds": f"{self.multiply_adds:,}"}
+        return ("total", *(texts.get(column, "") for column in self.columns))
 
     def __str__(self) -> str:
-        lines = [COLUMNS, *self.cells(), self.total]
-        widths = [max(len(line[i]) for line in lines) for i in range(4)]
-        rule = "─" * (sum(widths) + 6)
-        text = [
-            f"{a:<{widths[0]}}  {b:<{widths[1]}}  {c:>{widths[2]}}  {d:>{widths[3]}}".rstrip() for a, b, c, d in lines
-        ]
-        return "\n".join([text[0], rule, *text[1:-1], rule, text[-1], self.foot()])
+        lines = [self.head, *self.cells(), self.total]
+        widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+        rule = "─" * (sum(widths) + 2 * len(self.columns))
+        texts = []
+        for line in lines:
+            cells = zip(line, widths, self.head, strict=True)
+            spelled = (f"{cell:<{w}}" if name in LEFT else f"{cell:>{w}}" for cell, w, name in cells)
+            texts.append("  ".join(spelled).rstrip())
+        return "\n".join([texts[0], rule, *texts[1:-1], rule, texts[-1], self.foot()])
 
     def foot(self) -> str:
         """What stands below the table."""
@@ -77,15 +106,15 @@ class Summary:
 
     def _repr_html_(self) -> str:
         def line(cells: Sequence[str], tag: str) -> str:
-            styled = (("left", "pre"), ("left", "normal"), ("right", "normal"), ("right", "normal"))
             return "".join(
-                f'<{tag} style="text-align:{align};white-space:{space}">{notebook.escape(cell)}</{tag}>'
-                for cell, (align, space) in zip(cells, styled, strict=True)
+                f'<{tag} style="text-align:{"left" if name in LEFT else "right"};white-space:pre">'
+                f"{notebook.escape(cell)}</{tag}>"
+                for cell, name in zip(cells, self.head, strict=True)
             )
 
         body = "".join(f"<tr>{line(cells, 'td')}</tr>" for cells in self.cells())
         return (
-            f"<table><thead><tr>{line(COLUMNS, 'th')}</tr></thead><tbody>{body}</tbody>"
+            f"<table><thead><tr>{line(self.head, 'th')}</tr></thead><tbody>{body}</tbody>"
             f"<tfoot><tr>{line(self.total, 'th')}</tr></tfoot></table><p>{notebook.escape(self.foot())}</p>"
         )
 
@@ -95,22 +124,26 @@ def summary(
     input_size: Sequence[Any] | None = None,
     input_data: Any = None,
     dtype: DTypeLike = np.float32,
+    depth: int | None = None,
+    columns: Sequence[str] = COLUMNS,
 ) -> Summary:
     """Call `model` once, in evaluation mode, and list its modules as they are called.
 
     input_size: shape of the input with the batch, (64, 1, 28, 28), or a list of such shapes for several inputs, which
-    are then zeros of `dtype`; or input_data: a tensor, or a tuple of them. The model is left as it was.
+    are then zeros of `dtype`; or input_data: a tensor, or a tuple of them. The model is left as it was. depth: levels
+    of modules that have rows, the model's being 0; a row's numbers are then those of what is hidden in it, too.
+    columns: of "input shape", "output shape", "parameters", "multiply-adds", or torchinfo's names for them.
 
     >>> from minigrad import nn
     >>> nn.summary(nn.Sequential(nn.Linear(4, 3), nn.ReLU(), nn.Linear(3, 2)), (8, 4))
-    layer       output shape  parameters  multiply-adds
-    ───────────────────────────────────────────────────
-    Sequential  8×2                    —              —
-      0 Linear  8×3                   15             96
-      1 ReLU    8×3                    —              —
-      2 Linear  8×2                    8             48
-    ───────────────────────────────────────────────────
-    total                             23            144
+    layer       input shape  output shape  parameters  multiply-adds
+    ────────────────────────────────────────────────────────────────
+    Sequential  8×4          8×2                    —              —
+      0 Linear  8×4          8×3                   15             96
+      1 ReLU    8×3          8×3                    —              —
+      2 Linear  8×3          8×2                    8             48
+    ────────────────────────────────────────────────────────────────
+    total                                          23            144
     23 of 23 parameters are trained; all take 92 bytes. Multiply-adds are those of convolutions and matrix products, \
 forward.
     """
@@ -124,13 +157,17 @@ forward.
         inputs = tuple(zeros(size, dtype=dtype) for size in sizes)
     else:
         inputs = input_data if isinstance(input_data, tuple) else (input_data,)
-    table = Summary()
+    names_of = [TORCHINFO.get(column, column) for column in columns]
+    if unknown := [column for column in names_of if column not in COLUMNS]:
+        raise ValueError(f"summary: columns are among {', '.join(COLUMNS)}; got {unknown[0]!r}")
+    table = Summary(columns=tuple(names_of), depth=depth)
     open_rows: list[Row] = []
     seen: set[int] = set()
     names = {id(module): path for path, module in model.named_modules()}
 
     def enter(module: Module, args: Any) -> None:
-        row = Row(names[id(module)], type(module).__name__, len(open_rows), again=id(module) in seen)
+        given = shapes(args[0] if len(args) == 1 else args)
+        row = Row(names[id(module)], type(module).__name__, len(open_rows), given, again=id(module) in seen)
         row.parameters = sum(p.array.size for p in module.parameters(recurse=False))
         seen.add(id(module))
         open_rows.append(row)

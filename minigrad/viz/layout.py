@@ -17,6 +17,7 @@ from itertools import pairwise
 from minigrad.viz.picture import BODY, OVALS, Box, Cluster, Layout, Picture, text_width
 
 GAP_X, GAP_Y, PADDING, LABEL, MARGIN = 22.0, 30.0, 12.0, 20.0, 16.0
+ACROSS = 46.0  # the gap between ranks from left to right, where roles are written above and below the edges
 LANE = 14.0  # between neighbours of which one is an edge that passes by
 SWEEPS = 8
 INFINITE = float("inf")
@@ -115,7 +116,21 @@ def layout(picture: Picture) -> Layout:
     for key in hierarchy.order:
         if key in again:
             levels[key] = hierarchy.level(key, levels, anchors.get(key, {}))
-    return hierarchy.absolute(levels)
+    found = hierarchy.absolute(levels)
+    return turn(found) if hierarchy.across else found
+
+
+def turn(found: Layout) -> Layout:
+    """The layout with x and y exchanged: from left to right instead of from top to bottom."""
+    return Layout(
+        found.height,
+        found.width,
+        {key: Box(b.y, b.x, b.height, b.width) for key, b in found.vertices.items()},
+        {key: Box(b.y, b.x, b.height, b.width) for key, b in found.clusters.items()},
+        [[(y, x) for x, y in points] for points in found.edges],
+        {key: (y, x) for key, (x, y) in found.labels.items()},
+        found.engine,
+    )
 
 
 class Hierarchy:
@@ -161,7 +176,8 @@ class Hierarchy:
             for number, _, lower in pieces
             if lower is not None
         }
-        self.sizes = {v.key: v.size for v in picture.vertices}
+        self.across = picture.direction == "LR"  # laid out from top to bottom, and turned at the end
+        self.sizes = {v.key: v.size[::-1] if self.across else v.size for v in picture.vertices}
         self.ovals = {v.key for v in picture.vertices if v.kind in OVALS}
         self.leaves = {v.key for v in picture.vertices if v.kind in ("parameter", "constant")}
 
@@ -233,10 +249,15 @@ class Hierarchy:
             level.bottoms.append(y + height)
             slant = max((abs(item.x - link.wish) for item in rank for link in item.below), default=0.0)
             ending = number == 0 or number == len(level.ranks) - 2
-            y += height + (padding if ending else GAP_Y + min(50.0, 0.12 * slant))
+            y += height + (padding if ending else (ACROSS if self.across else GAP_Y) + min(50.0, 0.12 * slant))
         level.height = level.bottoms[-1]
         left, right = left - padding, right + padding
-        if key:
+        if key and self.across:  # the label gets a strip of its own, above once all is turned
+            left -= LABEL
+            level.label = (14.0, 6.0)
+            level.height = max(level.height, text_width(self.labels[key], BODY) + 12)
+            level.tops[-1] = level.bottoms[-1] = level.height
+        elif key:
             label = text_width(self.labels[key], BODY) + 12
             ports = sorted(x for i in level.ranks[0] for x in (i.x, *(k.item.x + k.there for k in i.below)))
             if not ports or ports[0] - left >= label:

@@ -80,7 +80,7 @@ def draw(picture: Picture, layout: Layout) -> str:
     # Wide arrows first, so that a narrow one that they meet is still seen.
     for number in sorted(range(len(picture.edges)), key=lambda i: -picture.edges[i].strength):
         edge = picture.edges[number]
-        parts.append(arrow(number, edge, layout.edges[number], -1 if number in left else 1))
+        parts.append(arrow(number, edge, layout.edges[number], -1 if number in left else 1, picture.direction == "LR"))
     parts += [vertex_shape(i, v, layout.vertices[v.key]) for i, v in enumerate(picture.vertices)]
     head = HEAD if picture.shown_title else 0.0
     width, height = layout.width, layout.height
@@ -174,10 +174,10 @@ def vertex_shape(number: int, vertex: Vertex, box: Box) -> str:
     return f'<g class="vertex {vertex.kind}{marked}" data-vertex="{number}">{tip}{outline}{"".join(lines)}{inside}</g>'
 
 
-def arrow(number: int, edge: Edge, points: list[tuple[float, float]], side: int = 1) -> str:
+def arrow(number: int, edge: Edge, points: list[tuple[float, float]], side: int = 1, across: bool = False) -> str:
     """An edge: curves, a head that ends where they end, and its label left (−1) or right (1) of the head.
 
-    A back edge runs upwards.
+    across: the picture goes from left to right, and the label stands above or below. A back edge runs the other way.
     """
     if edge.back:
         points = points[::-1]
@@ -202,8 +202,11 @@ def arrow(number: int, edge: Edge, points: list[tuple[float, float]], side: int 
     label = ""
     if edge.label:
         width = text_width(edge.label, SMALL)
-        x = tip[0] + side * (half + 3) - (width if side < 0 else 0)
-        label = text(x, tip[1] - 4, edge.label, SMALL, "dim")
+        if across:
+            x, y = tip[0] - width - 4, tip[1] + (half + 9 if side > 0 else -half - 3)
+        else:
+            x, y = tip[0] + side * (half + 3) - (width if side < 0 else 0), tip[1] - 4
+        label = text(x, y, edge.label, SMALL, "dim")
     return (
         f'<g class="edge{" back" if edge.back else ""}" data-edge="{number}">{title}'
         f'<path d="M{pairs(shaft[:1])}{curves}" stroke-width="{number_text(edge.strength)}"{stroke}{dashes}/>'
