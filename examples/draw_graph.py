@@ -15,13 +15,13 @@ from minigrad.nn import functional as F
 
 def expression() -> viz.Graph:
     """The classic: `a` is used three times, so three contributions meet there, and two of them oppose the third."""
-    with viz.record() as seen:  # keeps the numbers in between, too
-        a = mg.tensor(2.0, requires_grad=True)
-        b = mg.tensor(-3.0, requires_grad=True)
+
+    def d(a: mg.Tensor, b: mg.Tensor) -> mg.Tensor:
         c = a * b
-        d = (c + a) * c / (a + 10)
-    return mg.graph(d, names={"a": a, "b": b}, record=seen, gradients=True,
-                    title="d = (c + a)·c / (a + 10) with c = a·b, and its gradient")  # fmt: skip
+        return (c + a) * c / (a + 10)
+
+    inputs = mg.tensor(2.0), mg.tensor(-3.0)
+    return mg.graph(d, inputs, gradients=True, title="d = (c + a)·c / (a + 10) with c = a·b, and its gradient")
 
 
 def perceptron() -> viz.Graph:

@@ -210,7 +210,7 @@ def graph(
 
     A module is drawn as its architecture: a box for each layer. operations, parameters, constants: draw these, too; of
     a tensor and of a function they are drawn unless False. depth: levels of modules that are open, the model's children
-    being level 1. budget: vertices to draw at most, 40 for a module and 150 else; beyond it repeated blocks fold and
+    being level 1. budget: vertices to draw at most, 30 for a module and 150 else; beyond it repeated blocks fold and
     modules close, except those in `expand`. direction: "TB" or "LR". layout: "builtin" or "dot".
 
     A module runs as it is called, and its buffers and the random state are put back. Raises TypeError or ValueError for
@@ -250,7 +250,7 @@ def graph(
     seen.given |= set(inputs)
     tape = Tape(list(results.values()), seen)
     shown = [not is_module if option is None else option for option in (parameters, constants, operations)]
-    most = (40 if is_module else 150) if budget is None else budget
+    most = (30 if is_module else 150) if budget is None else budget
     opened = (expand,) if isinstance(expand, str) else tuple(expand)
     options = Options(most, depth, opened, fold, shown[0], shown[1], shown[2], frozenset(inputs))
     painter = Painter(tape, View(tape, options), inputs, results)

@@ -199,7 +199,7 @@ class Painter:
         title = clean(f"{self.local(call.path, around)} {call.kind}".strip())
         lines = [title]
         if call.leaf and shorten_settings(call.settings):
-            lines.append(clean(shorten_settings(call.settings), 44))
+            lines.append(clean(shorten_settings(call.settings), 48))
         size = sum(int(np.prod(source.shape)) for source in parameters)
         if not call.leaf:
             lines.append(count + (f", {size:,} parameters" if size else ""))

@@ -200,9 +200,9 @@ def find_caller(frame: FrameType | None) -> tuple[FrameType | None, str, tuple[s
         if not module.startswith(LIBRARY) or module.startswith("minigrad.study"):
             return call, name, (frame.f_code.co_filename, frame.f_lineno)
         if inside and module.startswith(FUNCTIONS):
-            code = frame.f_code.co_name
-            if not code.startswith(("_", "<")) and code != "apply":  # which is what a decorator calls its wrapper
-                call, name = frame, code
+            code = frame.f_code
+            if not code.co_name.startswith(("_", "<")) and "<locals>" not in code.co_qualname:  # a decorator's wrapper
+                call, name = frame, code.co_name
         elif module == "minigrad.autograd" or module.startswith("minigrad.autograd."):
             if frame.f_code.co_name not in ("apply", "observe_forward"):
                 call, name = None, ""  # a rule of backward runs: it is nobody's call

@@ -94,5 +94,5 @@ def shorten_settings(text: str) -> str:
     text = re.sub(r"\((\d+), \1\)", r"\1", text)
     parts = [part for part in re.split(r", (?![^(\[]*[)\]])", text) if not UNSAID.fullmatch(part)]
     text = ", ".join(parts).replace("kernel_size=", "kernel ")
-    text = text.replace("stride=", "stride ").replace("padding=", "padding ")
+    text = text.replace("stride=", "stride ").replace("padding=", "padding ").replace("bias=False", "no bias")
     return re.sub(r"^(in|out)_\w+=(\d+), out_\w+=", r"\2, ", text)
