@@ -27,7 +27,7 @@ def expression() -> viz.Graph:
 def perceptron() -> viz.Graph:
     """A multilayer perceptron on a batch of 8, with its modules as frames."""
     model = nn.Sequential(nn.Linear(4, 16), nn.Tanh(), nn.Linear(16, 3))
-    return mg.graph(model, mg.randn(8, 4), title="a multilayer perceptron")
+    return mg.graph(model, mg.randn(8, 4), operations=True, parameters=True, title="a multilayer perceptron")
 
 
 class Block(nn.Module):
@@ -83,13 +83,18 @@ def main(folder: Path) -> None:
     pictures = {
         "expression.svg": expression(),
         "perceptron.svg": perceptron(),
-        "network_collapsed.svg": network(depth=2, title="a residual network, collapsed"),
+        "network_collapsed.svg": network(depth=2, fold=False, title="a residual network, its blocks closed"),
         "network_gradients.svg": network(fold=True, gradients=True, title="a residual network and its gradient"),
         "convolution.svg": convolution(),
-        "replay.html": expression(),
+        "replay.html": expression(),  # as a page, forward and backward
     }
     for name, graph in pictures.items():
-        print(graph.save(folder / name))
+        path = folder / name
+        if path.suffix == ".html":
+            path.write_text(graph.html(replay=True), encoding="utf-8")
+        else:
+            graph.save(path)
+        print(path)
     print(pictures["expression.svg"])
     print(nn.summary(ResidualNetwork(), (16, 3, 12, 12)))
 

@@ -161,14 +161,14 @@ def test_drawing_a_module_leaves_it_as_it_was():
     assert model.training and x.grad is None and not x.requires_grad
     assert model.stem.weight.grad is None and np.array_equal(model.head.weight.grad.numpy(), np.ones((2, 4)))
     assert np.array_equal(mg.get_rng_state(), state)
-    assert not any(m._forward_hooks or m._forward_pre_hooks for m in model.modules())
+    assert not any(any(m._hooks.values()) for m in model.modules())
 
 
 def test_recording_costs_nothing_afterwards_and_ends_with_an_error():
     model = nn.Linear(2, 2)
     with pytest.raises(ValueError), record(model):
         model(mg.zeros(3, 5))
-    assert not model._forward_hooks and not mg.autograd.state.observers
+    assert not any(model._hooks.values()) and not mg.autograd.state.observers
 
 
 def test_a_call_that_fails_ends_at_the_latest_with_the_module_that_caught_the_error():
@@ -544,3 +544,15 @@ def test_the_example_draws_the_pictures_that_are_shown(tmp_path, monkeypatch, ca
     for name in ("expression.svg", "perceptron.svg", "replay.html"):  # the others have rounded sums of many numbers
         fresh, shown = ((folder / name).read_text(encoding="utf-8") for folder in (tmp_path, examples / "pictures"))
         assert fresh == shown, f"{name} has changed: run examples/draw_graph.py, look at it, and commit it"
+
+
+def test_the_models_of_the_readme_fit_a_page():
+    examples = Path(__file__).parents[1] / "examples"
+    models = runpy.run_path(str(examples / "draw_models.py"))
+    for name, graph in models["draw"]().items():
+        found = graph.layout
+        assert found.width * found.height < 900 * 1800 and len(graph.picture.vertices) <= 30, name
+        assert (examples / "pictures" / name).exists()
+        if name != "recurrent.svg":  # which has rounded sums of many numbers
+            shown = (examples / "pictures" / name).read_text(encoding="utf-8")
+            assert graph.svg() == shown, f"{name} has changed: run examples/draw_models.py, look at it, and commit it"

@@ -20,7 +20,6 @@ import numpy as np
 
 from minigrad import autograd
 from minigrad.autograd import Leaf, Node, Value
-from minigrad.autograd.graph import serial_numbers
 from minigrad.nn import Module
 from minigrad.tensor import Tensor
 
@@ -97,7 +96,8 @@ class Record:
         self.given: set[int] = set()  # ids of the tensors that the user named
         self.made: dict[int, tuple[weakref.ref[Any], Operation | Source]] = {}  # by id of the array, beside a Node
         self.leaves: dict[int, Source] = {}  # by the serial number of the Leaf
-        self.order = (next(serial_numbers), 0)
+        leaf = Tensor(np.float32(0.0), requires_grad=True).node  # what is recorded from now on has larger numbers
+        self.order = (leaf.serial if leaf else 0, 0)
 
     def name(self, name: str, tensor: Tensor, given: bool = False) -> None:
         """Call `tensor` by this name in pictures. given: by the user, not by a module that it belongs to."""
