@@ -151,53 +151,69 @@ forward.
         raise TypeError(f"summary: expected a Module, got {type(model).__name__}")
     if (input_size is None) == (input_data is None):
         raise TypeError("summary: give either input_size, such as (64, 1, 28, 28), or input_data")
-    if input_size is not None:
-        several = any(isinstance(size, Sequence) for size in input_size)
-        sizes = list(input_size) if several else [input_size]
-        inputs = tuple(zeros(size, dtype=dtype) for size in sizes)
-    else:
-        inputs = input_data if isinstance(input_data, tuple) else (input_data,)
-    names_of = [TORCHINFO.get(column, column) for column in columns]
-    if unknown := [column for column in names_of if column not in COLUMNS]:
-        raise ValueError(f"summary: columns are among {', '.join(COLUMNS)}; got {unknown[0]!r}")
-    table = Summary(columns=tuple(names_of), depth=depth)
-    open_rows: list[Row] = []
-    seen: set[int] = set()
-    names = {id(module): path for path, module in model.named_modules()}
-
-    def enter(module: Module, args: Any) -> None:
-        given = shapes(args[0] if len(args) == 1 else args)
-        row = Row(names[id(module)], type(module).__name__, len(open_rows), given, again=id(module) in seen)
-        row.parameters = sum(p.array.size for p in module.parameters(recurse=False))
-        seen.add(id(module))
-        open_rows.append(row)
-        table.rows.append(row)
-
-    def leave(module: Module, args: Any, out: Any) -> None:
-        while (row := open_rows.pop()).name != names[id(module)]:  # a call that ended with an error, which was caught
-            pass
-        row.shape = shapes(out)
-
-    def forward(node: Node | None, name: str, args: tuple[Any, ...], out: Tensor) -> None:
-        cost = multiply_adds(name, args, out.array)
-        table.multiply_adds += cost
-        if open_rows:
-            open_rows[-1].multiply_adds += cost
-
+    inputs = make_inputs(input_size, dtype) if input_size is not None else input_data
+    table = Summary(columns=known_columns(columns), depth=depth)
+    count = Count(table, {id(module): path for path, module in model.named_modules()})
     with contextlib.ExitStack() as stack:
         stack.enter_context(preserved(model))
         for module in model.modules():
-            stack.enter_context(module.register_forward_pre_hook(enter))
-            stack.enter_context(module.register_forward_hook(leave))
+            stack.enter_context(module.register_forward_pre_hook(count.enter))
+            stack.enter_context(module.register_forward_hook(count.leave))
         stack.enter_context(autograd.no_grad())
-        stack.enter_context(autograd.observe(on_forward=forward))
+        stack.enter_context(autograd.observe(on_forward=count.forward))
         model.eval()
-        model(*inputs)
+        model(*(inputs if isinstance(inputs, tuple) else (inputs,)))
     for parameter in model.parameters():
         table.parameters += parameter.array.size
         table.bytes += parameter.array.nbytes
         table.trainable += parameter.array.size if parameter.requires_grad else 0
     return table
+
+
+def make_inputs(input_size: Sequence[Any], dtype: DTypeLike) -> tuple[Tensor, ...]:
+    """Zeros of a shape, or of each of several."""
+    several = any(isinstance(size, Sequence) for size in input_size)
+    return tuple(Tensor(np.zeros(tuple(size), dtype)) for size in (input_size if several else [input_size]))
+
+
+def known_columns(columns: Sequence[str]) -> tuple[str, ...]:
+    """The columns by our names. Raises ValueError for one that is not there."""
+    named = tuple(TORCHINFO.get(column, column) for column in columns)
+    if unknown := [column for column in named if column not in COLUMNS]:
+        raise ValueError(f"summary: columns are among {', '.join(COLUMNS)}; got {unknown[0]!r}")
+    return named
+
+
+class Count:
+    """Fills a Summary while the model runs: hooks for its modules' calls, and an observer of its operations."""
+
+    def __init__(self, table: Summary, names: dict[int, str]):
+        self.table, self.names = table, names
+        self.open_rows: list[Row] = []
+        self.seen: set[int] = set()
+
+    def enter(self, module: Module, args: Any) -> None:
+        """A module is called."""
+        given = shapes(args[0] if len(args) == 1 else args)
+        again = id(module) in self.seen
+        row = Row(self.names[id(module)], type(module).__name__, len(self.open_rows), given, again=again)
+        row.parameters = sum(p.array.size for p in module.parameters(recurse=False))
+        self.seen.add(id(module))
+        self.open_rows.append(row)
+        self.table.rows.append(row)
+
+    def leave(self, module: Module, args: Any, out: Any) -> None:
+        """A module's call ends, and with it those in it that ended with an error, which was caught."""
+        while (row := self.open_rows.pop()).name != self.names[id(module)]:
+            pass
+        row.shape = shapes(out)
+
+    def forward(self, node: Node | None, name: str, args: tuple[Any, ...], out: Tensor) -> None:
+        """An operation has run."""
+        cost = multiply_adds(name, args, out.array)
+        self.table.multiply_adds += cost
+        if self.open_rows:
+            self.open_rows[-1].multiply_adds += cost
 
 
 @contextlib.contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -44,58 +45,78 @@ def open_convolution(
     return Graph(paint(conv, x.array, parts, output, channels or [str(c) for c in range(each)]), layout)
 
 
+@dataclass
+class Channels:
+    """An explanation, and the paths by which it is drawn: each of one input channel, the last perhaps of several."""
+
+    conv: Conv2d
+    x: np.ndarray
+    parts: Explanation
+    output: int
+    names: Sequence[str]
+
+    def __post_init__(self) -> None:
+        shares = self.parts.shares["forward"]
+        order = sorted(range(len(self.names)), key=lambda c: -shares[c])
+        alone = sorted(order if len(order) <= MOST else order[: MOST - 1])
+        self.paths = [[c] for c in alone]
+        if len(order) > MOST:
+            self.paths.append([c for c in range(len(self.names)) if c not in alone])
+        r = self.parts.responses  # (N, O, C, P, Q)
+        self.whole = r.sum(2)
+        self.responses = [r[:, :, path].sum(2) for path in self.paths]
+        self.forward = [norm(response) for response in self.responses]
+        self.dx = [norm(self.parts.input_grads[path].sum(0)) for path in self.paths]
+        self.dw = [norm(self.parts.weight_grads[path].sum(0)) for path in self.paths]
+        maps = [response[0, self.output] for response in (*self.responses, self.whole)]
+        self.limit = max(float(np.abs(values).max(initial=0)) for values in maps)
+
+    def add_path(self, picture: Picture, place: int) -> None:
+        """The frame of one path: its input and its weight, and its response, which goes into the sum."""
+        path, shares = self.paths[place], self.parts.shares
+        alone = len(path) == 1
+        name = self.names[path[0]] if alone else f"{len(path)} other channels"
+        key = f"channel {name}"
+        picture.clusters.append(Cluster(key, clean(key if alone else name)))
+        mark = str(path[0]) if alone else "rest"
+        of = f"[{clean(name)}]" if alone else f" of {len(path)} channels"
+        source = Vertex(f"x {mark}", [f"x{of}"], "input", key)
+        weight = Vertex(f"w {mark}", [f"w{of}"], "parameter", key)
+        if alone:
+            first = self.output // (self.conv.out_channels // self.conv.groups) * len(self.names)
+            source.image = thumbnail(self.x[0, first + path[0]], PIXELS)
+            weight.image = thumbnail(self.conv.weight.array[self.output, path[0]], PIXELS)
+        source.lines.append(f"|dX| {self.dx[place]:.2g} ({sum(shares['input'][path]):.0%})")
+        weight.lines.append(f"|dW| {self.dw[place]:.2g} ({sum(shares['weight'][path]):.0%})")
+        share = f"{sum(shares['forward'][path]):.0%} of Σ|r|²"
+        response = Vertex(f"r {place}", [f"r[{clean(name)}]", share], cluster=key, limit=self.limit)
+        response.image = thumbnail(self.responses[place][0, self.output], PIXELS)
+        picture.vertices += [source, weight, response]
+        scale = self.forward[place] * norm(self.whole)
+        cosine = float(np.vdot(self.responses[place], self.whole)) / scale if scale else 0.0
+        said = f"forward: |r| {self.forward[place]:.3g}, cosine with the sum {cosine:+.2f}"
+        picture.edges += [
+            Edge(source.key, response.key, width(self.dx, place), tip=f"back: |dX| {self.dx[place]:.3g}"),
+            Edge(weight.key, response.key, width(self.dw, place), tip=f"back: |dW| {self.dw[place]:.3g}"),
+            Edge(response.key, "sum", width(self.forward, place), cosine, tip=said),
+        ]
+
+
+def width(values: Sequence[float], place: int) -> float:
+    """The width of an edge, by the norm that it stands for among others."""
+    most = max(values) or 1.0
+    return strength(values[place], most / 30, most)
+
+
 def paint(conv: Conv2d, x: np.ndarray, parts: Explanation, output: int, names: Sequence[str]) -> Picture:
     """The picture of an explanation."""
-    r = parts.responses  # (N, O, C, P, Q)
-    first = output // (conv.out_channels // conv.groups) * len(names)  # input channel that the output begins with
-    whole = r.sum(2)
-    shares = parts.shares
+    channels = Channels(conv, x, parts, output, names)
     picture = Picture(title=f"{type(conv).__name__}({conv.extra_repr()}), channel by channel")
-    order = sorted(range(len(names)), key=lambda c: -shares["forward"][c])
-    alone = sorted(order if len(order) <= MOST else order[: MOST - 1])
-    paths = [[c] for c in alone] + ([[c for c in range(len(names)) if c not in alone]] if len(order) > MOST else [])
-
-    responses = [r[:, :, path].sum(2) for path in paths]
-    forward = [norm(response) for response in responses]
-    dx = [norm(parts.input_grads[path].sum(0)) for path in paths]
-    dw = [norm(parts.weight_grads[path].sum(0)) for path in paths]
-    limit = max(float(np.abs(response[0, output]).max(initial=0)) for response in [*responses, whole])
-
-    def width(value: float, among: Sequence[float]) -> float:
-        most = max(among) or 1.0
-        return strength(value, most / 30, most)
-
-    cancelled = cancellation(r)
-    null = f"(random signs: {cancelled.null:.0%})"
-    total = Vertex("sum", ["Σ over channels", f"cancels {cancelled.index:.0%} of Σ|r|", null])
-    total.image, total.limit = thumbnail(whole[0, output], PIXELS), limit
-    for place, path in enumerate(paths):
-        name = names[path[0]] if len(path) == 1 else f"{len(path)} other channels"
-        key = f"channel {name}"
-        picture.clusters.append(Cluster(key, clean(key if len(path) == 1 else name)))
-        if len(path) == 1:
-            c = path[0]
-            image, window = x[0, first + c], conv.weight.array[output, c]
-            source = Vertex(f"x {c}", [f"x[{clean(name)}]"], "input", key, image=thumbnail(image, PIXELS))
-            weight = Vertex(f"w {c}", [f"w[{clean(name)}]"], "parameter", key, image=thumbnail(window, PIXELS))
-        else:
-            source = Vertex("x rest", [f"x of {len(path)} channels"], "input", key)
-            weight = Vertex("w rest", [f"w of {len(path)} channels"], "parameter", key)
-        source.lines.append(f"|dX| {dx[place]:.2g} ({sum(shares['input'][path]):.0%})")
-        weight.lines.append(f"|dW| {dw[place]:.2g} ({sum(shares['weight'][path]):.0%})")
-        response = Vertex(
-            f"r {place}", [f"r[{clean(name)}]", f"{sum(shares['forward'][path]):.0%} of Σ|r|²"], cluster=key
-        )
-        response.image, response.limit = thumbnail(responses[place][0, output], PIXELS), limit
-        picture.vertices += [source, weight, response]
-        scale = forward[place] * norm(whole)
-        cosine = float(np.vdot(responses[place], whole)) / scale if scale else 0.0
-        picture.edges += [
-            Edge(source.key, response.key, width(dx[place], dx), tip=f"back: |dX| {dx[place]:.3g}"),
-            Edge(weight.key, response.key, width(dw[place], dw), tip=f"back: |dW| {dw[place]:.3g}"),
-            Edge(response.key, "sum", width(forward[place], forward), cosine, False,
-                 f"forward: |r| {forward[place]:.3g}, cosine with the sum {cosine:+.2f}"),
-        ]  # fmt: skip
+    for place in range(len(channels.paths)):
+        channels.add_path(picture, place)
+    cancelled = cancellation(parts.responses)
+    words = ["Σ over channels", f"cancels {cancelled.index:.0%} of Σ|r|", f"(random signs: {cancelled.null:.0%})"]
+    total = Vertex("sum", words, image=thumbnail(channels.whole[0, output], PIXELS), limit=channels.limit)
     out = Vertex("out", [f"output {output}", f"back: |g| {norm(parts.g):.2g}"], "result")
     out.image = thumbnail(parts.out[0, output], PIXELS)
     picture.vertices += [total, out]
@@ -103,7 +124,7 @@ def paint(conv: Conv2d, x: np.ndarray, parts: Explanation, output: int, names: S
         bias = Vertex("bias", ["bias", f"= {conv.bias.array[output]:.3g}"], "parameter")
         picture.vertices.insert(-1, bias)
         picture.edges.append(Edge("bias", "out"))
-    picture.edges.append(Edge("sum", "out", width(1.0, [1.0])))
+    picture.edges.append(Edge("sum", "out", width([1.0], 0)))
     picture.notes = [
         "Above r: the gradient back, an edge's width is the norm of dX or dW through that channel alone. Below r: the "
         "response forward, width |r|, colour its cosine with the sum over channels (blue agrees, vermilion opposes).",

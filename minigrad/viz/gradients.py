@@ -73,13 +73,61 @@ class Pending:
     values: list[float] = field(default_factory=list)
 
 
+class Measure:
+    """A backward pass in progress: contributions come in edge by edge, and a node is finished when it sends its own."""
+
+    def __init__(self, edge: Callable[[Node, str, Node], Hashable], drawn: Container[Node]):
+        self.edge, self.drawn = edge, drawn
+        self.found = Gradients()
+        self.pending: dict[Node, Pending] = {}
+
+    def add(self, node: Node, key: Hashable, g: np.ndarray) -> None:
+        """A contribution to a node, by a drawn edge."""
+        part = self.pending.setdefault(node, Pending())
+        part.sums[key] = part.sums[key] + g if key in part.sums else g
+        part.counts[key] = part.counts.get(key, 0) + 1
+        part.norms += norm(g)
+        if g.size == 1:
+            part.values.append(g.item())
+
+    def finish(self, node: Node) -> None:
+        """All contributions to a node are there: their sum, and how each drawn edge agrees with it."""
+        part = self.pending.pop(node, None)
+        if part is None:
+            return
+        total: np.ndarray = functools.reduce(np.add, part.sums.values())
+        size = norm(total)
+        if node in self.drawn:
+            rho = size / part.norms if part.norms > 0 else 1.0
+            value = total.item() if total.size == 1 else None
+            count = sum(part.counts.values())
+            self.found.nodes[node] = Arrival(size, rho, count, thumbnail(total), part.values, value)
+        for key, g in part.sums.items():
+            if key is not None:
+                self.join(self.found.edges.setdefault(key, Flow()), g, total, part.counts[key])
+
+    def join(self, flow: Flow, g: np.ndarray, total: np.ndarray, count: int) -> None:
+        """Take what came by an edge into that edge's flow."""
+        only = flow.count == 0
+        flow.norm2 += norm(g) ** 2
+        flow.dot += float(np.vdot(np.asarray(g, np.float64), np.asarray(total, np.float64)))
+        flow.total2 += norm(total) ** 2
+        flow.count += count
+        flow.thumbnail = thumbnail(g) if only else None
+        flow.value = g.item() if only and g.size == 1 else None
+
+    def see(self, node: Node, argument: str, parent: Node, g: Tensor) -> None:
+        """The engine's observer. What comes out of a node comes after all that went into it."""
+        self.finish(node)
+        self.add(parent, self.edge(node, argument, parent), g.array)
+
+
 def measure(
     root: Tensor,
     nodes: list[Node],
     edge: Callable[[Node, str, Node], Hashable],
     start: Hashable,
     drawn: Container[Node],
-    upstream: np.ndarray | None = None,
 ) -> Gradients:
     """Run backward from `root` over `nodes`; `edge(node, argument, parent)` names the drawn edge, None for none.
 
@@ -93,59 +141,23 @@ def measure(
                 f"graph: the gradients cannot be shown: an earlier backward has freed what {node.name} had saved; "
                 "draw before backward, or say backward(retain_graph=True)"
             )
-    found = Gradients()
-    pending: dict[Node, Pending] = {}
-
-    def add(node: Node, key: Hashable, g: np.ndarray) -> None:
-        part = pending.setdefault(node, Pending())
-        part.sums[key] = part.sums[key] + g if key in part.sums else g
-        part.counts[key] = part.counts.get(key, 0) + 1
-        part.norms += norm(g)
-        if g.size == 1:
-            part.values.append(g.item())
-
-    def finish(node: Node) -> None:
-        if (part := pending.pop(node, None)) is None:
-            return
-        total: np.ndarray = functools.reduce(np.add, part.sums.values())
-        size = norm(total)
-        if node in drawn:
-            rho = size / part.norms if part.norms > 0 else 1.0
-            value = total.item() if total.size == 1 else None
-            found.nodes[node] = Arrival(size, rho, sum(part.counts.values()), thumbnail(total), part.values, value)
-        for key, g in part.sums.items():
-            if key is None:
-                continue
-            flow = found.edges.setdefault(key, Flow())
-            only = flow.count == 0
-            flow.norm2 += norm(g) ** 2
-            flow.dot += float(np.vdot(np.asarray(g, np.float64), np.asarray(total, np.float64)))
-            flow.total2 += size**2
-            flow.count += part.counts[key]
-            flow.thumbnail = thumbnail(g) if only else None
-            flow.value = g.item() if only and g.size == 1 else None
-
-    def see(node: Node, argument: str, parent: Node, g: Tensor) -> None:
-        finish(node)  # what comes out of a node comes after all that went into it
-        add(parent, edge(node, argument, parent), g.array)
-
+    passed = Measure(edge, drawn)
     if root.node is None:
-        return found
-    given = np.ones_like(root.array) if upstream is None else np.asarray(upstream, root.array.dtype)
-    add(root.node, start, given)
+        return passed.found
+    passed.add(root.node, start, np.ones_like(root.array))
     leaves = [box(np.empty(node.shape, node.dtype), node) for node in nodes if isinstance(node, Leaf)]
     hooks = {node: node.hooks for node in nodes if node.hooks}
     try:
         for node in hooks:
             node.hooks = None
-        with autograd.observe(on_contribution=see):
-            autograd.grad(root, leaves, None if upstream is None else box(given), retain_graph=True)
+        with autograd.observe(on_contribution=passed.see):
+            autograd.grad(root, leaves, retain_graph=True)
     finally:
         for node, before in hooks.items():
             node.hooks = before
-    for node in list(pending):
-        finish(node)
-    return found
+    for node in list(passed.pending):
+        passed.finish(node)
+    return passed.found
 
 
 def norm(g: np.ndarray) -> float:

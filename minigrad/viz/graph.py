@@ -230,22 +230,13 @@ def graph(
     if direction not in ("TB", "LR"):
         raise ValueError(f"graph: direction must be 'TB' or 'LR', got {direction!r}")
     is_module = isinstance(root, Module)
-    run = None
-    if is_module or (callable(root) and not isinstance(root, Value)):
-        run = Run(root, sample(root, input, input_size, dtype), loss)
-        seen, output = run.seen, run.output
-    else:
-        if input is not None or input_size is not None or loss is not None:
-            raise TypeError("graph: input, input_size and loss are for a module or a function; a tensor has its graph")
-        seen, output = record or Record(), root
+    run = run_once(root, input, input_size, dtype, loss)
+    seen, output = (run.seen, run.output) if run else (record or Record(), root)
     results = name_outputs(output, "loss" if loss else "output" if is_module else "result")
     add_names(seen, names)
-    notes = []
-    if gradients and (len(results) > 1 or (run and next(iter(results.values())).array.size != 1)):
-        if len(results) > 1:
-            raise ValueError(f"graph: gradients of {len(results)} outputs; give a loss that makes one number of them")
+    summed = gradients and needs_sum(results, run is not None)
+    if summed:
         results = {"sum of output": next(iter(results.values())).sum()}
-        notes.append("The gradients are those of the sum of the output; give loss= for those of a loss.")
     inputs = {id(tensor): name for name, tensor in (run.inputs if run else {}).items()}
     seen.given |= set(inputs)
     tape = Tape(list(results.values()), seen)
@@ -257,10 +248,27 @@ def graph(
     picture = painter.picture
     picture.title = clean(title or (type(root).__name__ if is_module else "computation graph"), 80)
     picture.shown_title, picture.direction = title is not None, direction
-    picture.notes += notes
+    if summed:
+        picture.notes.append("The gradients are those of the sum of the output; give loss= for those of a loss.")
     replay = FlowPainter(painter, next(iter(results.values()))).replay() if gradients else []
     picture.edges = list(painter.edges.values())
     return Graph(picture, layout, replay)
+
+
+def run_once(root: Any, input: Any, input_size: Any, dtype: Any, loss: Callable[[Any], Tensor] | None) -> Run | None:
+    """Run a module or a function on its sample input; None for a tensor, which has its graph already."""
+    if isinstance(root, Module) or (callable(root) and not isinstance(root, Value)):
+        return Run(root, sample(root, input, input_size, dtype), loss)
+    if input is not None or input_size is not None or loss is not None:
+        raise TypeError("graph: input, input_size and loss are for a module or a function; a tensor has its graph")
+    return None
+
+
+def needs_sum(results: Mapping[str, Tensor], ran: bool) -> bool:
+    """Whether gradients need the output summed. Raises ValueError if there are several."""
+    if len(results) > 1:
+        raise ValueError(f"graph: gradients of {len(results)} outputs; give a loss that makes one number of them")
+    return ran and next(iter(results.values())).array.size != 1
 
 
 def sample(root: Any, input: Any, input_size: Sequence[Any] | None, dtype: Any) -> Any:
