@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable
 
 import numpy as np
 
+MATRICES = 3  # of an array of more than two dimensions
 MOST = 12  # rows and columns of a matrix that are shown
 CELL = "text-align:right;padding:1px 6px;font-family:monospace"
 
 
 def array(values: np.ndarray, title: str) -> str:
-    """An array: `title`, shape, dtype and range, and if it has at most two dimensions its numbers, shaded by size."""
+    """An array: `title`, shape, dtype and range, and its numbers, shaded by size.
+
+    Of more than two dimensions the first matrices along the leading ones are shown.
+    """
     shape = "×".join(map(str, values.shape)) or "scalar"
     facts = [f"<b>{escape(title)}</b>", shape, str(values.dtype)]
     finite = values[np.isfinite(values)] if values.dtype.kind in "fiu" else values[:0]
@@ -20,15 +25,23 @@ def array(values: np.ndarray, title: str) -> str:
     if values.dtype.kind == "f" and finite.size < values.size:
         facts.append(f"{values.size - finite.size:,} not finite")
     head = f"<div>{' · '.join(facts)}</div>"
-    if values.ndim > 2 or not values.size:
+    if not values.size:
         return head
     limit = float(np.abs(finite).max(initial=0)) or 1.0
-    matrix = np.atleast_2d(values)
+    if values.ndim < 3:
+        return head + table(np.atleast_2d(values), limit)
+    places = list(itertools.islice(np.ndindex(values.shape[:-2]), MATRICES + 1))
+    shown = "".join(f"<div>[{', '.join(map(str, i))}]</div>{table(values[i], limit)}" for i in places[:MATRICES])
+    return head + shown + ("<div>…</div>" if len(places) > MATRICES else "")
+
+
+def table(matrix: np.ndarray, limit: float) -> str:
+    """A matrix, or its first rows and columns."""
     rows = "".join(
         f"<tr>{''.join(cell(v, limit) for v in row[:MOST])}{ellipsis(matrix.shape[1])}</tr>" for row in matrix[:MOST]
     )
     last = f"<tr>{ellipsis(matrix.shape[0])}</tr>"
-    return f'{head}<table style="border-collapse:collapse"><tbody>{rows}{last}</tbody></table>'
+    return f'<table style="border-collapse:collapse"><tbody>{rows}{last}</tbody></table>'
 
 
 def cell(value: np.generic, limit: float) -> str:

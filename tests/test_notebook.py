@@ -23,7 +23,8 @@ def text(html):
         (mg.tensor([1.0, np.nan, -np.inf]), "Tensor · 3 · float32 · 2 not finite1nan-inf"),
         (mg.tensor([True, False]), "Tensor · 2 · boolTrueFalse"),
         (mg.zeros(0, 3), "Tensor · 0×3 · float32"),
-        (mg.zeros(2, 3, 4), "Tensor · 2×3×4 · float32 · 0 … 0, mean 0"),
+        (mg.tensor([[[1.0, 2.0]], [[3.0, 4.0]]]), "Tensor · 2×1×2 · float32 · 1 … 4, mean 2.5[0]12[1]34"),
+        (mg.zeros(4, 1, 1), "Tensor · 4×1×1 · float32 · 0 … 0, mean 0[0]0[1]0[2]0…"),
         (nn.Parameter([1.0]), "Parameter, asks for a gradient · 1 · float321"),
     ],
 )
