@@ -10,7 +10,9 @@ vertices of a rank they go straight down, so that an edge never crosses a vertex
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import contextlib
+import gc
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -40,7 +42,24 @@ class Level:
 
 def layout(picture: Picture) -> Layout:
     """Coordinates for `picture`. Raises ValueError for a cycle, or a cluster that a path leaves and enters again."""
-    hierarchy = Hierarchy(picture)
+    with collector_paused():
+        return lay_out(Hierarchy(picture))
+
+
+@contextlib.contextmanager
+def collector_paused() -> Iterator[None]:
+    """Leave the search for reference cycles until the end: all items of a layout go at once, and it takes a third."""
+    running = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if running:
+            gc.enable()
+
+
+def lay_out(hierarchy: Hierarchy) -> Layout:
+    """All levels, then their places in each other."""
     levels = {key: Level() for key in hierarchy.order}
     for key in hierarchy.order:  # children before parents, and what comes below before what is above
         levels[key] = hierarchy.level(key, levels, hierarchy.ahead(key, levels))
