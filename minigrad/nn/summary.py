@@ -173,7 +173,7 @@ forward.
 def make_inputs(input_size: Sequence[Any], dtype: DTypeLike) -> tuple[Tensor, ...]:
     """Zeros of a shape, or of each of several."""
     several = any(isinstance(size, Sequence) for size in input_size)
-    return tuple(Tensor(np.zeros(tuple(size), dtype)) for size in (input_size if several else [input_size]))
+    return tuple(zeros(*size, dtype=dtype) for size in (input_size if several else [input_size]))
 
 
 def known_columns(columns: Sequence[str]) -> tuple[str, ...]:

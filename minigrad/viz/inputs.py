@@ -14,7 +14,7 @@ from minigrad import autograd
 from minigrad.autograd import Value
 from minigrad.nn import Module
 from minigrad.nn.summary import preserved
-from minigrad.tensor import Tensor
+from minigrad.tensor import Tensor, as_tensor
 from minigrad.viz.record import Record, record
 
 
@@ -64,10 +64,10 @@ class Run:
         if isinstance(value, list | tuple) and any(isinstance(part, Value | np.ndarray) for part in value):
             return type(value)(self.prepare(f"{name} {i + 1}", part) for i, part in enumerate(value))
         if isinstance(value, np.ndarray):
-            value = Tensor(value)
+            value = as_tensor(value)
         if isinstance(value, Tensor):
             if value.node is None and value.array.dtype.kind == "f":
-                value = Tensor(value.array, requires_grad=True)
+                value = value.detach().requires_grad_()
             self.inputs[name] = value
         return value
 
@@ -78,7 +78,7 @@ def make_input(input_size: Sequence[Any], dtype: Any = np.float32) -> Any:
         return {name: make_input(size, dtype) for name, size in input_size.items()}
     if any(isinstance(size, Sequence) for size in input_size):
         return tuple(make_input(size, dtype) for size in input_size)
-    return Tensor(np.zeros(tuple(input_size), dtype))
+    return as_tensor(np.zeros(tuple(input_size), dtype))
 
 
 def name_outputs(value: Any, label: str) -> dict[str, Tensor]:

@@ -21,7 +21,7 @@ import numpy as np
 from minigrad import autograd
 from minigrad.autograd import Leaf, Node, Value
 from minigrad.nn import Module
-from minigrad.tensor import Tensor
+from minigrad.tensor import Tensor, as_tensor
 
 OPERANDS = {"x", "y", "condition", "input", "other", "weight"}  # parameters by which a number is an operand
 BESIDES = 100  # positions from here on are of a function's arguments, not of its first operation's
@@ -96,7 +96,7 @@ class Record:
         self.given: set[int] = set()  # ids of the tensors that the user named
         self.made: dict[int, tuple[weakref.ref[Any], Operation | Source]] = {}  # by id of the array, beside a Node
         self.leaves: dict[int, Source] = {}  # by the serial number of the Leaf
-        leaf = Tensor(np.float32(0.0), requires_grad=True).node  # what is recorded from now on has larger numbers
+        leaf = as_tensor(np.zeros(1)).requires_grad_().node  # what is recorded from now on has larger numbers
         self.order = (leaf.serial if leaf else 0, 0)
 
     def name(self, name: str, tensor: Tensor, given: bool = False) -> None:
@@ -203,10 +203,9 @@ def find_caller(frame: FrameType | None) -> tuple[FrameType | None, str, tuple[s
             code = frame.f_code
             if not code.co_name.startswith(("_", "<")) and "<locals>" not in code.co_qualname:  # a decorator's wrapper
                 call, name = frame, code.co_name
-        elif module == "minigrad.autograd" or module.startswith("minigrad.autograd."):
-            if frame.f_code.co_name not in ("apply", "observe_forward"):
-                call, name = None, ""  # a rule of backward runs: it is nobody's call
-                inside = False
+        elif module.startswith("minigrad.autograd"):
+            if frame.f_code.co_name == "backpropagate":
+                call, name, inside = None, "", False  # a rule of backward runs: it is nobody's call
         elif inside and not module.startswith("minigrad.viz"):
             inside = False
         frame = frame.f_back
