@@ -36,8 +36,8 @@ CLAIMS: list[tuple[str, str, str, tuple[str, ...]]] = [
         "The weights are learnable: where channels cancel, the loss is big, the gradients are big, and the weights "
         "change.",
         "first half wrong",
-        "Loss and gradient were smaller at a start that cancels than at a random one. The weights do change; whether "
-        "they leave every such start is open.",
+        "On average, loss and gradient were smaller at a start that cancels than at a random one. The weights do "
+        "change; whether they leave every such start is open.",
         ("start", "escape"),
     ),
     (
