@@ -146,23 +146,27 @@ def peak(function):
         tracemalloc.stop()
 
 
-def test_convolution_holds_a_chunk_of_columns_whatever_the_size_of_the_batch():
+@pytest.fixture
+def one_thread():
+    """One thread, so that what several of them hold at once is not counted."""
     before = threads.get_num_threads()
     threads.set_num_threads(1)
+    yield
+    threads.set_num_threads(before)
+
+
+def test_convolution_holds_a_chunk_of_columns_whatever_the_size_of_the_batch(one_thread):
     w, how = np.ones((8, 8, 3, 3), np.float32), windows.Window((3, 3), padding=(1, 1))
     vars(memory.local).clear()  # what other convolutions have borrowed
-    try:
-        for n in (64, 512):
-            x = np.ones((16, 8, 16, n), np.float32).transpose(3, 1, 0, 2)
-            convolution.conv2d(x, w, None, how)  # the buffers that live on
-            used, out = peak(lambda x=x: convolution.conv2d(x, w, None, how))
-            assert used < out.nbytes + 50_000  # nothing but the result
-            used, _ = peak(lambda x=x, out=out: convolution.conv2d_weight(out, x, how))
-            assert used < 4 * windows.CHUNK
-        columns = memory.local.columns.nbytes
-        assert columns < 4 * windows.CHUNK < 9 * x.nbytes
-    finally:
-        threads.set_num_threads(before)
+    for n in (64, 512):
+        x = np.ones((16, 8, 16, n), np.float32).transpose(3, 1, 0, 2)
+        convolution.conv2d(x, w, None, how)  # the buffers that live on
+        used, out = peak(lambda x=x: convolution.conv2d(x, w, None, how))
+        assert used < out.nbytes + 50_000  # nothing but the result
+        used, _ = peak(lambda x=x, out=out: convolution.conv2d_weight(out, x, how))
+        assert used < 4 * windows.CHUNK
+    columns = memory.local.columns.nbytes
+    assert columns < 4 * windows.CHUNK < 9 * x.nbytes
 
 
 def test_a_graph_is_freed_by_reference_counting_alone():
@@ -181,7 +185,7 @@ def test_a_graph_is_freed_by_reference_counting_alone():
 
 
 @pytest.mark.parametrize("kind", [optim.SGD, optim.Adam, optim.AdamW, optim.RMSprop, optim.Adagrad])
-def test_an_optimizer_allocates_blocks_and_no_parameters_after_its_first_steps(kind):
+def test_an_optimizer_allocates_blocks_and_no_parameters_after_its_first_steps(kind, one_thread):
     parameters = [mg.rand(500, 500, requires_grad=True) for _ in range(3)]
     for p in parameters:
         p.grad = mg.rand(500, 500)
