@@ -24,31 +24,27 @@ class Context:
     """What a Function's forward leaves for its backward. Any attribute may be set.
 
     needs_input_grad: for each argument of forward, whether a gradient is asked for.
+    saved_tensors: what `save_for_backward` kept.
     """
 
     needs_input_grad: tuple[bool, ...] = ()
 
     def __init__(self) -> None:
-        self._saved: tuple[Any, ...] | None = ()
-        self._stamps: list[tuple[list[int], int]] = []
+        self.saved_tensors: tuple[Any, ...] = ()
         self._constant: set[int] = set()
         self._materialize = True
 
     def save_for_backward(self, *tensors: Tensor | None) -> None:
         """Keep tensors for backward, which finds them in `saved_tensors`; a change in place meanwhile is an error."""
-        self._saved = tensors
-        self._stamps = [(t.version, t.version[0]) for t in tensors if isinstance(t, Value)]
+        self.saved_tensors = tensors
 
     @property
-    def saved_tensors(self) -> tuple[Any, ...]:
-        """What `save_for_backward` kept."""
-        if self._saved is None:
-            raise RuntimeError("saved_tensors: they are spent; say retain_graph=True at the first backward")
-        if any(version[0] != count for version, count in self._stamps):
-            raise RuntimeError("saved_tensors: a tensor was changed in place after save_for_backward; keep a clone()")
-        return self._saved
+    def saved_variables(self) -> tuple[Any, ...]:
+        """PyTorch's older name for `saved_tensors`."""
+        return self.saved_tensors
 
-    saved_variables = saved_tensors
+    def __repr__(self) -> str:
+        return f"with {len(self.saved_tensors)} saved tensors"
 
     def mark_non_differentiable(self, *tensors: Tensor) -> None:
         """Say that no gradient flows through these results."""
@@ -123,13 +119,15 @@ def record(cls: type[Function], ctx: Context, args: Sequence[Any], results: list
     shapes = [r.array.shape for r in results]
     flat = box(np.concatenate([r.array.reshape(-1) for r in results]))
     ends = np.cumsum([r.array.size for r in results]).tolist()
-    answer = ask_once(cls, ctx, len(args), shapes, ends)
+    answer = ask_once(cls, len(args), shapes, ends)
     edges = []
     for position, a in enumerate(args):
         if isinstance(a, Value) and a.requires_grad:
             rule = pick(answer, position, a.array.shape)
             edges.append((Rule(f"argument {position}", position, rule, ("ctx",), (itemgetter(0),)), a.node))
     flat.node = Node(Primitive(f"{cls.__name__}Backward", cls.forward, ()), tuple(edges), flat.array, [ctx])  # type: ignore[arg-type]
+    saved = [t for t in ctx.saved_tensors if isinstance(t, Value)]
+    flat.node.stamps = [("ctx", t.version, t.version[0]) for t in saved]  # a change of one of them is found
     starts = [0, *ends]
     return [
         flat[start:end].reshape(shape).to(r.array.dtype)
@@ -138,12 +136,12 @@ def record(cls: type[Function], ctx: Context, args: Sequence[Any], results: list
 
 
 def ask_once(
-    cls: type[Function], ctx: Context, count: int, shapes: list[tuple[int, ...]], ends: list[int]
-) -> Callable[[Tensor], tuple[Any, ...]]:
+    cls: type[Function], count: int, shapes: list[tuple[int, ...]], ends: list[int]
+) -> Callable[[Tensor, Context], tuple[Any, ...]]:
     """A function of the flat gradient that gives the gradients of all arguments, and calls `backward` once for them."""
     last: list[Any] = [None, ()]
 
-    def answer(g: Tensor) -> tuple[Any, ...]:
+    def answer(g: Tensor, ctx: Context) -> tuple[Any, ...]:
         if last[0] is not g:
             parts: list[Any] = [
                 g[start:end].reshape(shape) for shape, start, end in zip(shapes, [0, *ends], ends, strict=False)
@@ -163,11 +161,11 @@ def ask_once(
     return answer
 
 
-def pick(answer: Callable[[Tensor], tuple[Any, ...]], position: int, shape: tuple[int, ...]) -> Callable[..., Any]:
+def pick(answer: Callable[..., tuple[Any, ...]], position: int, shape: tuple[int, ...]) -> Callable[..., Any]:
     """The rule of one argument: its part of the answer, and zeros for None."""
 
     def rule(g: Tensor, ctx: Context) -> Any:
-        part = answer(g)[position]
+        part = answer(g, ctx)[position]
         return box(np.zeros(shape, g.array.dtype)) if part is None else part
 
     return rule

@@ -487,7 +487,7 @@ def backpropagate(roots: Gradients, targets: Any, retain_graph: bool | None, cre
                     for observer in state.observers:
                         observer.on_contribution(node, rule.argument, parent, part)
                     grads[parent] = grads[parent] + part if parent in grads else part
-            if node.saved and not (create_graph if retain_graph is None else retain_graph):
+            if node.stamps and not (create_graph if retain_graph is None else retain_graph):
                 node.saved, node.stamps = None, []
     finally:
         state.recording = recording

@@ -508,9 +508,6 @@ def without_gradient(name: str, function: Callable[..., Any], doc: str) -> Calla
     return primitive()(chosen)
 
 
-floor = without_gradient("floor", np.floor, "The largest whole number not above x; no gradient.")
-ceil = without_gradient("ceil", np.ceil, "The smallest whole number not below x; no gradient.")
-trunc = without_gradient("trunc", np.trunc, "x without its fraction; no gradient.")
 isnan = without_gradient("isnan", np.isnan, "Whether x is not a number.")
 isinf = without_gradient("isinf", np.isinf, "Whether x is infinite.")
 isfinite = without_gradient("isfinite", np.isfinite, "Whether x is neither infinite nor not a number.")
@@ -534,9 +531,27 @@ signbit = without_gradient("signbit", np.signbit, "Whether x is negative, or -0.
 floor_divide = without_gradient("floor_divide", np.floor_divide, "⌊x / y⌋; no gradient.")
 
 
-@primitive()
+@primitive(x=nothing)
+def floor(x: Array) -> Array:
+    """The largest whole number not above x; its gradient is 0."""
+    return np.floor(x)
+
+
+@primitive(x=nothing)
+def ceil(x: Array) -> Array:
+    """The smallest whole number not below x; its gradient is 0."""
+    return np.ceil(x)
+
+
+@primitive(x=nothing)
+def trunc(x: Array) -> Array:
+    """x without its fraction; its gradient is 0."""
+    return np.trunc(x)
+
+
+@primitive(x=nothing)
 def round(x: Array, decimals: int = 0) -> Array:
-    """x rounded to even on a tie, to this many decimals; no gradient."""
+    """x rounded to even on a tie, to this many decimals; its gradient is 0."""
     return np.round(x, decimals)
 
 

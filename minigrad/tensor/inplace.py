@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from minigrad.autograd import Leaf, Value, box, guards, state
-from minigrad.ops import arrangement, elementwise, indexing, scans, selection, shape
+from minigrad.ops import arithmetic, arrangement, elementwise, indexing, scans, selection, shape
 from minigrad.ops.views import read_view, write_view
 from minigrad.tensor.convert import plain
 from minigrad.tensor.draws import Source, draw
@@ -48,6 +48,25 @@ def change(x: Tensor, name: str, operation: Callable[..., Any], *args: Any, **kw
         result = overwrite(before, result)
     replace(x, name, result, recorded)
     return x
+
+
+def in_shape(operation: Callable[..., Any]) -> Callable[..., Tensor]:
+    """The method that gives x the shape of `operation(x, …)`, which is a view of it, and returns x."""
+    name = f"{operation.__name__}_"
+
+    def method(self: Any, *args: Any, **kwargs: Any) -> Tensor:
+        if is_recorded(self, ()):
+            refuse_leaf(self, name)
+        before = box(self.array, self.node)
+        before.version, before.view_of, before.followed = self.version, self.view_of, self.followed
+        result = operation(before, *args, **kwargs)
+        self.array, self.node, self.view_of, self.followed = result.array, result.node, result.view_of, result.followed
+        return self  # type: ignore[no-any-return]
+
+    functools.update_wrapper(method, operation)
+    method.__name__ = method.__qualname__ = name
+    method.__doc__ = f"In place: {operation.__doc__}"
+    return method
 
 
 def is_recorded(x: Value, others: tuple[Any, ...]) -> bool:
@@ -172,8 +191,25 @@ class InPlace(Value):
     index_fill_, index_put_ = in_place(selection.index_fill), in_place(indexing.index_put)
     fill_diagonal_ = in_place(arrangement.fill_diagonal)
     cumsum_, cumprod_ = in_place(scans.cumsum), in_place(scans.cumprod)
-    copy_ = in_place(overwrite, "copy_")
+    lerp_ = in_place(arithmetic.lerp)
+    addcmul_, addcdiv_ = in_place(arithmetic.addcmul), in_place(arithmetic.addcdiv)
+    squeeze_, unsqueeze_ = in_shape(shape.squeeze), in_shape(shape.unsqueeze)
+    transpose_ = in_shape(shape.transpose)
     fill_ = in_place(overwrite, "fill_")
+
+    def copy_(self, src: Any, non_blocking: bool = False) -> Tensor:
+        """Copy the elements of `src`, which broadcasts to this shape, in this dtype."""
+        return change(self, "copy_", overwrite, src)  # type: ignore[arg-type]
+
+    def bernoulli_(self, p: Any = 0.5, generator: Source = None) -> Tensor:
+        """Fill with draws of 1, with probability p (a number, or a tensor that broadcasts), and of 0."""
+        return self.copy_(draw("random", self.array.shape, np.dtype(np.float64), generator) < plain(p))
+
+    def random_(self, from_: int = 0, to: int | None = None, generator: Source = None) -> Tensor:
+        """Fill with whole numbers from 0 (or `from_`) up to but not including `to`: random_(to), random_(from, to)."""
+        low, high = (0, from_) if to is None and from_ else (from_, 1 << 24 if to is None else to)
+        share = draw("random", self.array.shape, np.dtype(np.float64), generator)
+        return self.copy_(np.floor(low + (high - low) * share).astype(self.array.dtype))
 
     def uniform_(self, a: float = 0.0, b: float = 1.0, generator: Source = None) -> Tensor:
         """Fill with draws from the uniform distribution on [a, b)."""
@@ -182,6 +218,10 @@ class InPlace(Value):
     def normal_(self, mean: float = 0.0, std: float = 1.0, generator: Source = None) -> Tensor:
         """Fill with draws from a normal distribution."""
         return self.copy_(mean + std * draw("standard_normal", self.array.shape, self.array.dtype, generator))
+
+    def t_(self) -> Tensor:
+        """In place: the transpose of a matrix."""
+        return self.transpose_(*((0, 1) if self.array.ndim > 1 else (0, 0)))
 
     def zero_(self) -> Tensor:
         """Set all elements to 0."""

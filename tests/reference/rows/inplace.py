@@ -80,6 +80,15 @@ def unrecorded(library: Any, a: Any, name: str, *args: Any) -> Any:
     return getattr(y[1:], name)(*args), y
 
 
+def reshaped(library: Any, a: Any) -> Any:
+    """Changes of the shape alone, before and after changes of the elements."""
+    y = a * 2
+    y.mul_(a).unsqueeze_(0)
+    y.squeeze_(0).transpose_(0, 1)
+    y.add_(1).t_()
+    return y, y * a
+
+
 NUMBERS = "sqrt_ rsqrt_ log_ reciprocal_"
 PLAIN = "abs_ ceil_ cos_ erf_ exp_ floor_ neg_ relu_ round_ sigmoid_ sign_ sin_ square_ tan_ tanh_ tril_ triu_ trunc_"
 BINARY = "add_ sub_ subtract_ mul_ multiply_ div_ divide_ true_divide_"
@@ -110,4 +119,8 @@ add(written, x(3, 2), x(2), slice(None))
 add(written, x(3, 2), x(2, 2), [2, 0])
 add(written, x(3, 2), x(), index(3, 2))
 add(written, x(3, 2), x(), mask(3))
+add(reshaped, x(2, 3))
+add(of_result, x(2, 3), "lerp_", x(2, 3), 0.25)
+add(of_result, x(2, 3), "addcmul_", x(3), x(2, 3), value=0.5)
+add(of_result, x(2, 3), "addcdiv_", x(3), positive(2, 3), value=0.5)
 add(of_itself, x(3, 2))
