@@ -86,7 +86,7 @@ WITHOUT_A_ROW = re.findall(
     set_default_tensor_type empty empty_like save load set_num_threads get_num_threads bump_version change ufunc_
     gumbel_softmax trunc_normal_ sparse_ uniform normal constant eye dirac sparse orthogonal
     xavier_uniform xavier_normal kaiming_uniform kaiming_normal
-    uniform_ normal_ kaiming_uniform_ kaiming_normal_ xavier_uniform_ xavier_normal_ orthogonal_
+    bernoulli_ random_ uniform_ normal_ kaiming_uniform_ kaiming_normal_ xavier_uniform_ xavier_normal_ orthogonal_
     """,
 )
 
