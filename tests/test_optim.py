@@ -560,3 +560,31 @@ def test_a_closure_that_fails_leaves_the_parameters_where_they_were():
     with pytest.raises(ZeroDivisionError):
         optimizer.step(closure)
     assert p.tolist() == [-1.2, 1.0] != calls[1]
+
+
+class Foreign:
+    """As much of another library's tensor as a state that was saved there needs."""
+
+    def __init__(self, values):
+        self.values = np.asarray(values)
+        self.ndim = self.values.ndim
+
+    def item(self):
+        return self.values.item()
+
+    def __array__(self, dtype=None, copy=None):
+        return np.array(self.values, dtype)
+
+
+@KINDS
+def test_a_state_of_another_librarys_tensors_is_taken_over(kind):
+    p, q = parameter(), parameter()
+    first, second = kind([p]), kind([q])
+    descend(p, first, range(2))
+    descend(q, second, range(2))
+    state = first.state_dict()
+    foreign = {k: {name: Foreign(v) for name, v in old.items()} for k, old in state["state"].items()}
+    second.load_state_dict({**state, "state": foreign})
+    descend(p, first, range(2, 4))
+    descend(q, second, range(2, 4))
+    assert p.tolist() == q.tolist()

@@ -30,7 +30,7 @@ State = dict[str, Any]
 Params = Iterable[Tensor] | Iterable[Mapping[str, Any]] | Iterable[tuple[str, Tensor]]
 
 MANY = 1 << 17  # numbers to update from which it pays to share them over threads, parameter by parameter
-BLOCK = 1 << 15  # numbers that are updated at once
+BLOCK = 1 << 14  # numbers that are updated at once
 NOTES = ("params", "param_names", "name", "initial_lr")  # what groups have beside options
 
 
