@@ -588,3 +588,21 @@ def test_a_state_of_another_librarys_tensors_is_taken_over(kind):
     descend(p, first, range(2, 4))
     descend(q, second, range(2, 4))
     assert p.tolist() == q.tolist()
+
+
+def test_what_a_closure_changes_of_the_parameters_stays_with_lbfgs():
+    """As in PyTorch, whose tutorial on style transfer clamps the picture in the closure."""
+    x = mg.tensor([0.5], requires_grad=True)
+    optimizer, seen = optim.LBFGS([x], max_iter=3), []
+
+    def closure():
+        with mg.no_grad():
+            x.clamp_(0, 1)
+        seen.append(x.item())
+        optimizer.zero_grad()
+        loss = (x - 5).pow(2).sum()
+        loss.backward()
+        return loss
+
+    optimizer.step(closure)
+    assert seen[1:] == [1.0] * (len(seen) - 1) and len(seen) >= 2

@@ -104,7 +104,8 @@ class LBFGS(Optimizer):
             self._scatter(origin)
             raise
         state["t"] = end.t
-        self._scatter(origin + end.t * d)
+        if last or group["line_search_fn"] is not None:  # else it is there, and what the closure changed of it stays
+            self._scatter(origin + end.t * d)
         return end.loss, end.g
 
     def _gather(self, arrays: list[Array]) -> Array:
