@@ -141,12 +141,25 @@ def set_elements(x: Tensor, index: Any, value: Any) -> None:
         refuse_leaf(x, "setting elements")
         replace(x, "setting elements", indexing.put(box(x.array, x.node), value, chosen, False), True)
     else:
-        try:
-            indexing.write(x.array, chosen, plain(value))
-        except guards.MISTAKES as error:
-            raise guards.explain(error, "setting elements", (x,)) from None
-        finally:
-            x.bump_version()  # even then: what failed half way has changed something
+        write(x, "setting elements", lambda: indexing.write(x.array, chosen, plain(value)))
+
+
+def assign(x: Any, name: str, value: Any) -> Tensor:
+    """Give every element of x the value, which broadcasts, in the dtype of x, recorded if need be."""
+    if is_recorded(x, (value,)):
+        return change(x, name, overwrite, value)
+    write(x, name, lambda: np.copyto(x.array, plain(value), casting="unsafe"))
+    return x  # type: ignore[no-any-return]
+
+
+def write(x: Tensor, name: str, change_memory: Callable[[], None]) -> None:
+    """Change the memory of x where nothing is recorded."""
+    try:
+        change_memory()
+    except guards.MISTAKES as error:
+        raise guards.explain(error, name, (x,)) from None
+    finally:
+        x.bump_version()  # even then: what failed half way has changed something
 
 
 def scaled(operation: Callable[..., Any]) -> Callable[..., Any]:
@@ -195,11 +208,14 @@ class InPlace(Value):
     addcmul_, addcdiv_ = in_place(arithmetic.addcmul), in_place(arithmetic.addcdiv)
     squeeze_, unsqueeze_ = in_shape(shape.squeeze), in_shape(shape.unsqueeze)
     transpose_ = in_shape(shape.transpose)
-    fill_ = in_place(overwrite, "fill_")
+
+    def fill_(self, value: Any) -> Tensor:
+        """Set all elements to one value, in this dtype."""
+        return assign(self, "fill_", value)
 
     def copy_(self, src: Any, non_blocking: bool = False) -> Tensor:
         """Copy the elements of `src`, which broadcasts to this shape, in this dtype."""
-        return change(self, "copy_", overwrite, src)  # type: ignore[arg-type]
+        return assign(self, "copy_", src)
 
     def bernoulli_(self, p: Any = 0.5, generator: Source = None) -> Tensor:
         """Fill with draws of 1, with probability p (a number, or a tensor that broadcasts), and of 0."""
