@@ -465,6 +465,7 @@ def seed(name: str, outputs: Any, gradients: Any) -> Gradients:
 def backpropagate(roots: Gradients, targets: Any, retain_graph: bool | None, create_graph: bool) -> Gradients:
     """Walk the graph from `roots`, children before parents; return the complete gradients of all leaves, or of the
     nodes `targets`. Every contribution to a gradient passes through here."""
+    retain = create_graph if retain_graph is None else retain_graph
     order = reachable(roots)
     if targets is not None:
         order = keep_paths(order, targets)
@@ -487,8 +488,8 @@ def backpropagate(roots: Gradients, targets: Any, retain_graph: bool | None, cre
                     for observer in state.observers:
                         observer.on_contribution(node, rule.argument, parent, part)
                     grads[parent] = grads[parent] + part if parent in grads else part
-            if node.stamps and not (create_graph if retain_graph is None else retain_graph):
-                node.saved, node.stamps = None, []
+            if not retain and (node.stamps or any(isinstance(value, np.ndarray) for value in saved.values())):
+                node.saved, node.stamps = None, []  # numbers and shapes may stay, for another backward
     finally:
         state.recording = recording
     return found
