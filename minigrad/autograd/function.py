@@ -124,7 +124,7 @@ def record(cls: type[Function], ctx: Context, args: Sequence[Any], results: list
     for position, a in enumerate(args):
         if isinstance(a, Value) and a.requires_grad:
             rule = pick(answer, position, a.array.shape)
-            edges.append((Rule(f"argument {position}", position, rule, ("ctx",), (itemgetter(0),)), a.node))
+            edges.append((Rule(f"argument {position}", position, rule, ("ctx",), (("ctx", itemgetter(0)),)), a.node))
     flat.node = Node(Primitive(f"{cls.__name__}Backward", cls.forward, ()), tuple(edges), flat.array, [ctx])  # type: ignore[arg-type]
     saved = [t for t in ctx.saved_tensors if isinstance(t, Value)]
     flat.node.stamps = [("ctx", t.version, t.version[0]) for t in saved]  # a change of one of them is found

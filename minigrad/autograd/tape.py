@@ -15,6 +15,7 @@ import functools
 import inspect
 import itertools
 import operator
+import sys
 import weakref
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -33,6 +34,7 @@ Array: TypeAlias = Any  # what a forward works on: an ndarray or a number; calle
 Gradients: TypeAlias = "dict[Node, Tensor]"
 Tensors: TypeAlias = "Value | Sequence[Value]"
 Edges: TypeAlias = "tuple[tuple[Rule, Node], ...]"
+UNCOUNTED = [0]  # how often a bare array was changed: nobody counts
 serial_numbers = itertools.count()
 
 # ---------------------------------------------------------------------------------------------------- the graph
@@ -42,7 +44,7 @@ serial_numbers = itertools.count()
 class Rule:
     """How a gradient passes the argument at `position`.
 
-    names: what the function takes after `g`. needs: for each of them, how to get it from the forward's arguments, what
+    names: what the function takes after `g`. needs: each of them, and how to get it from the forward's arguments, what
     it kept besides and its result, in that order.
     """
 
@@ -50,7 +52,7 @@ class Rule:
     position: int
     function: Callable[..., Tensor]
     names: tuple[str, ...]
-    needs: tuple[Callable[[Sequence[Any]], Any], ...]
+    needs: tuple[tuple[str, Callable[[Sequence[Any]], Any]], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,10 +84,10 @@ class Node:
         self.hooks: dict[int, Callable[[Tensor], Tensor | None]] | None = None
         self.serial = next(serial_numbers)  # parents have smaller numbers than their children
         for rule, _ in edges:
-            for name, get in zip(rule.names, rule.needs, strict=True):
+            for name, get in rule.needs:
                 self.saved[name] = value = get(values)
-                if name == "out" or isinstance(value, Value):
-                    changes = version if name == "out" else value.version
+                if isinstance(value, HELD):
+                    changes = version if name == "out" else getattr(value, "version", UNCOUNTED)
                     self.stamps.append((name, changes, changes[0]))
 
     def recall(self) -> dict[str, Any]:
@@ -273,6 +275,7 @@ class Value:
         return self.version[0]
 
 
+HELD = (Value, np.ndarray)  # what backward lets go of once it has used it
 Result: type[Value] = Value  # the class of what primitives return; `Tensor` names itself at its definition
 
 
@@ -335,15 +338,18 @@ def primitive(
                 out = np.asarray(out)  # NumPy gives a number in place of an array without dimensions
             except guards.MISTAKES as error:
                 raise guards.explain(error, operation.name, args) from None
+            shared = out.base is not None or sys.getrefcount(out) > 2  # a view, or somebody else has it, too
             result = box(out)
-            if out.base is not None or any(map(operator.is_, arrays, [out] * arity)):
+            if shared:
                 share_memory(result, operation, args)
             if state.recording and out.dtype.kind == "f":
                 edges: Edges = ()
                 for rule in active:
                     argument = args[rule.position]
-                    if isinstance(argument, Value) and (node := argument.place()) is not None:
-                        edges += ((rule, node),)
+                    if isinstance(argument, Value):
+                        node = argument.node if argument.view_of is None else argument.place()
+                        if node is not None:
+                            edges += ((rule, node),)
                 if edges:
                     result.node = Node(operation, edges, out, (*args, *kept, out), result.version)
             for observer in state.observers:
@@ -360,9 +366,12 @@ def make_rule(argument: str, function: Callable[..., Any], places: list[str]) ->
     """Find out from a rule's parameter names what it needs, and where that stands among `places`."""
     names = tuple(inspect.signature(function).parameters)[1:]
     needs = [
-        operator.itemgetter(places.index(name))
-        if name in places
-        else functools.partial(shape_at, places.index(name.removesuffix("_shape")))
+        (
+            name,
+            operator.itemgetter(places.index(name))
+            if name in places
+            else functools.partial(shape_at, places.index(name.removesuffix("_shape"))),
+        )
         for name in names
     ]
     return Rule(argument, places.index(argument), function, names, tuple(needs))
@@ -469,7 +478,8 @@ def backpropagate(roots: Gradients, targets: Any, retain_graph: bool | None, cre
     order = reachable(roots)
     if targets is not None:
         order = keep_paths(order, targets)
-    wanted, grads, found = set(order), dict(roots), dict[Node, Any]()
+    wanted = None if targets is None else set(order)
+    grads, found = dict(roots), dict[Node, Any]()
     recording, state.recording = state.recording, create_graph
     try:
         for node in order:
@@ -480,7 +490,7 @@ def backpropagate(roots: Gradients, targets: Any, retain_graph: bool | None, cre
                 found[node] = g
             saved = node.recall()
             for rule, parent in node.edges:
-                if parent in wanted:
+                if wanted is None or parent in wanted:
                     part = rule.function(g, *[saved[name] for name in rule.names])
                     array = getattr(part, "array", guards.NO_ARRAY)
                     if array.shape != parent.shape or array.dtype != parent.dtype:
@@ -488,8 +498,8 @@ def backpropagate(roots: Gradients, targets: Any, retain_graph: bool | None, cre
                     for observer in state.observers:
                         observer.on_contribution(node, rule.argument, parent, part)
                     grads[parent] = grads[parent] + part if parent in grads else part
-            if not retain and (node.stamps or any(isinstance(value, np.ndarray) for value in saved.values())):
-                node.saved, node.stamps = None, []  # numbers and shapes may stay, for another backward
+            if not retain and node.stamps:  # numbers and shapes may stay, for another backward
+                node.saved, node.stamps = None, []
     finally:
         state.recording = recording
     return found
