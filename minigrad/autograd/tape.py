@@ -338,9 +338,8 @@ def primitive(
                 out = np.asarray(out)  # NumPy gives a number in place of an array without dimensions
             except guards.MISTAKES as error:
                 raise guards.explain(error, operation.name, args) from None
-            shared = out.base is not None or sys.getrefcount(out) > 2  # a view, or somebody else has it, too
             result = box(out)
-            if shared:
+            if out.base is not None or sys.getrefcount(out) > 3:  # it is a view, or others have it besides the result
                 share_memory(result, operation, args)
             if state.recording and out.dtype.kind == "f":
                 edges: Edges = ()
@@ -474,12 +473,10 @@ def seed(name: str, outputs: Any, gradients: Any) -> Gradients:
 def backpropagate(roots: Gradients, targets: Any, retain_graph: bool | None, create_graph: bool) -> Gradients:
     """Walk the graph from `roots`, children before parents; return the complete gradients of all leaves, or of the
     nodes `targets`. Every contribution to a gradient passes through here."""
-    retain = create_graph if retain_graph is None else retain_graph
     order = reachable(roots)
     if targets is not None:
         order = keep_paths(order, targets)
-    wanted = None if targets is None else set(order)
-    grads, found = dict(roots), dict[Node, Any]()
+    wanted, grads, found = None if targets is None else set(order), dict(roots), dict[Node, Any]()
     recording, state.recording = state.recording, create_graph
     try:
         for node in order:
@@ -498,7 +495,7 @@ def backpropagate(roots: Gradients, targets: Any, retain_graph: bool | None, cre
                     for observer in state.observers:
                         observer.on_contribution(node, rule.argument, parent, part)
                     grads[parent] = grads[parent] + part if parent in grads else part
-            if not retain and node.stamps:  # numbers and shapes may stay, for another backward
+            if node.stamps and not (create_graph if retain_graph is None else retain_graph):  # numbers may stay
                 node.saved, node.stamps = None, []
     finally:
         state.recording = recording

@@ -94,14 +94,18 @@ class _Convolution(Module):
         """The input, and the padding that is left to the convolution, which knows zeros only."""
         if self.padding_mode == "zeros" or self.padding == "valid":
             return input, self.padding
+        return F.pad(input, self._find_margins(), mode=self.padding_mode), 0
+
+    def _find_margins(self) -> list[int]:
+        """The padding before and after each dimension, the last dimension first, as `pad` takes it."""
         margins: list[int] = []
-        for i in reversed(range(self.dims)):  # `pad` takes the last dimension first
+        for i in reversed(range(self.dims)):
             if self.padding == "same":
                 total = self.dilation[i] * (self.kernel_size[i] - 1)
                 margins += [total // 2, total - total // 2]
             else:
                 margins += [int(self.padding[i])] * 2
-        return F.pad(input, margins, mode=self.padding_mode), 0
+        return margins
 
     def extra_repr(self) -> str:
         nothing = (0,) * self.dims
