@@ -510,3 +510,15 @@ def test_older_options_of_losses_are_heard_with_a_warning():
         assert F.nll_loss(a, mg.tensor([0, 1, 2]), reduce=False).shape == (3,)
     with pytest.warns(UserWarning, match="Implicit dimension choice for softmax"):
         np.testing.assert_array_equal(F.softmax(a).array, F.softmax(a, 1).array)
+
+
+@pytest.mark.parametrize("name", ["dropout", "alpha_dropout", "feature_alpha_dropout", "dropout1d", "dropout2d"])
+def test_dropout_of_a_number_or_a_refusal_that_names_it(name):
+    x = mg.tensor(2.0, requires_grad=True)
+    if name in ("dropout", "alpha_dropout"):
+        y = getattr(F, name)(x, 0.5)
+        y.backward()
+        assert y.shape == x.grad.shape == () and y.dtype == mg.float32
+    else:
+        with pytest.raises((ValueError, AttributeError), match=name):
+            getattr(F, name)(x, 0.5)

@@ -10,7 +10,7 @@ import numpy as np
 from minigrad import random
 from minigrad.functional.checks import overwrite
 from minigrad.instead import public
-from minigrad.tensor import Tensor, from_numpy
+from minigrad.tensor import Tensor, as_tensor
 
 Generator: TypeAlias = "np.random.Generator | None"  # not looked at here: NumPy's generators are slow to load
 
@@ -23,7 +23,7 @@ def _drop(
     if not training or p == 0:
         return input
     kept = _draw_kept(mask, p, generator).astype(input.dtype)
-    out: Tensor = input * from_numpy(kept * (1 / (1 - p) if p < 1 else 0))
+    out: Tensor = input * as_tensor(kept * (1 / (1 - p) if p < 1 else 0), dtype=input.dtype)
     return overwrite(input, f"{name}_", out) if inplace else out
 
 
@@ -97,7 +97,7 @@ def alpha_dropout(
     scale = 1 / math.sqrt((limit * limit * p + 1) * (1 - p)) if p < 1 else 0.0
     kept = _draw_kept(input.shape, p, generator)
     shift = scale * limit * (p - ~kept)
-    out = input * from_numpy((kept * scale).astype(input.dtype)) + from_numpy(shift.astype(input.dtype))
+    out = input * as_tensor(kept * scale, dtype=input.dtype) + as_tensor(shift, dtype=input.dtype)
     return overwrite(input, "alpha_dropout_", out) if inplace else out
 
 
