@@ -60,10 +60,15 @@ class Step:
     forward: bool = False
 
 
+@functools.cache
+def read_beside(name: str) -> str:
+    """The text of a file that stands beside this one; it is read once."""
+    return Path(__file__).with_name(name).read_text(encoding="utf-8")
+
+
 def page(picture: Picture, svg: str, steps: list[Step]) -> str:
     """A page to explore the picture, with the controls of a replay if there are steps."""
-    here = Path(__file__)
-    template = here.with_name("explore.html").read_text(encoding="utf-8")
+    template = read_beside("explore.html")
     places = {vertex.key: i for i, vertex in enumerate(picture.vertices)}
     data = json.dumps(
         {
@@ -76,11 +81,11 @@ def page(picture: Picture, svg: str, steps: list[Step]) -> str:
     )
     parts = {
         "TITLE": escape(picture.title),
-        "STYLE": here.with_name("explore.css").read_text(encoding="utf-8"),
+        "STYLE": read_beside("explore.css"),
         "SVG": svg,
         # What could end the script element, or start a comment in it, is spelled as JSON escapes.
         "DATA": ILLEGAL.sub("�", data).replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026"),
-        "SCRIPT": here.with_name("explore.js").read_text(encoding="utf-8"),
+        "SCRIPT": read_beside("explore.js"),
         "HIDDEN": "" if steps else "hidden",
     }
     pieces = template.split("%%")  # text, name, text, name, …: one pass, so that no user text is taken for a name
