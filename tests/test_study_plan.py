@@ -30,7 +30,7 @@ from minigrad.study.plan import first_stage, second_stage, study, third_stage, w
 from minigrad.study.records import Results, Store, read
 from minigrad.study.tasks import TASKS
 
-LONG = os.environ.get("MINIGRAD_TESTS") == "full"  # ten kills in place of three
+LONG = os.environ.get("MINIGRAD_TESTS") == "full"  # ten kills in place of two
 SETTINGS = {"task": "polarity", "F": 2, "init": "he", "steps": 4}
 
 
@@ -208,7 +208,7 @@ def test_a_study_killed_again_and_again_equals_an_undisturbed_one(tmp_path):
         return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE)
 
     kills = 0
-    while kills < (10 if LONG else 3):
+    while kills < (10 if LONG else 2):
         process = begin_study(killed, "processes" if kills % 4 == 1 else "serial")
         assert process.stdout.readline() == b"started\n"
         time.sleep(rng.uniform(0, 0.8))
