@@ -6,6 +6,7 @@ import inspect
 import pkgutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -96,6 +97,13 @@ def modules():
 
 def test_every_module_says_what_it_is_for():
     assert [m.__name__ for m in modules() if not m.__doc__] == []
+
+
+def test_every_primitive_of_the_library_stands_in_ops():
+    package = Path(mg.__file__).parent
+    stated = [path for path in package.rglob("*.py") if "\n@primitive(" in path.read_text("utf-8")]
+    found = {path.relative_to(package).parts[0] for path in stated}
+    assert found == {"ops"}
 
 
 def test_there_are_examples_in_docstrings():

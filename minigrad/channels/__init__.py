@@ -12,9 +12,9 @@ from minigrad.channels.explain import cancellation as cancellation
 from minigrad.channels.explain import explain as explain
 from minigrad.channels.explain import responses as responses
 from minigrad.channels.reduce import REDUCTIONS as REDUCTIONS
-from minigrad.channels.reduce import STREAMS as STREAMS
 from minigrad.channels.reduce import ChannelConv2d as ChannelConv2d
-from minigrad.channels.reduce import streamed as streamed
 from minigrad.channels.survey import Survey as Survey
 from minigrad.channels.survey import survey as survey
 from minigrad.channels.survey import survey_layers as survey_layers
+from minigrad.ops.streams import STREAMS as STREAMS
+from minigrad.ops.streams import streamed as streamed
