@@ -174,8 +174,8 @@ def _scope(results: Results) -> str:
     )
     return (
         f'<p class="answer"><strong>Your machine.</strong> {counts}: enough to see what is measured and how, too few '
-        "to judge. <code>python -m minigrad.study --report-only</code> builds the page of the published records, "
-        "<code>python -m minigrad.study --full</code> measures all of it.</p>"
+        "to judge. <code>python -m minigrad.study --report-only --out published</code> builds the page of the "
+        "published records, <code>python -m minigrad.study --full</code> measures all of it.</p>"
     )
 
 
