@@ -10,6 +10,7 @@ import hashlib
 import io
 import json
 import os
+import signal
 import subprocess
 import sys
 import tarfile
@@ -517,7 +518,15 @@ def pool():
     threads.set_num_threads(before)
 
 
-def test_ctrl_c_leaves_nothing_running(pool):
+@pytest.fixture
+def ctrl_c():
+    """Ctrl-C raises KeyboardInterrupt, also where the shell that started the tests ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def test_ctrl_c_leaves_nothing_running(pool, ctrl_c):
     """Interrupted while it waits for a worker, `run` comes back when the worker has stopped."""
     ended, main = [], threading.main_thread()
     both = threading.Barrier(2)
