@@ -291,8 +291,7 @@ def test_no_run_overwrites_the_page_of_another(tmp_path):
     assert len(set(names)) == len(lines)
 
 
-README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
-MINE = README.split("<!-- mine.py -->")[1].split("```")[1].removeprefix("python")
+MINE = (Path(__file__).parent.parent / "examples" / "new_reduction.py").read_text(encoding="utf-8")
 
 
 @pytest.fixture
