@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -14,13 +16,13 @@ pytest.importorskip("sklearn")
 @pytest.mark.parametrize("name", TASKS)
 def test_a_task_draws_balanced_labelled_images(name):
     task = TASKS[name]
-    x, y, x_test, y_test = task.draw(seed=3, train=120, test=60)
+    x, y, x_test, y_test = task.draw(seed=3, train=120, held_out=60)
     assert x.shape[:2] == (120, task.channels) and x_test.shape == (60, *x.shape[1:])
     assert x.dtype == np.float32 and y.dtype == np.int64 and np.isfinite(x).all()
     assert set(y) == set(range(task.classes)) and np.bincount(y).min() >= 0.5 * 120 / task.classes
-    again = task.draw(seed=3, train=120, test=60)
+    again = task.draw(seed=3, train=120, held_out=60)
     assert all(np.array_equal(a, b) for a, b in zip(again, (x, y, x_test, y_test), strict=True))
-    assert not np.array_equal(task.draw(seed=4, train=120, test=60)[0], x)
+    assert not np.array_equal(task.draw(seed=4, train=120, held_out=60)[0], x)
 
 
 def slope(plane):
@@ -70,17 +72,20 @@ def test_common_mode_hides_the_digit_from_every_sum_of_red_and_blue():
     assert digit.mean() > 0.3
 
 
-def test_training_and_test_digits_are_different_images():
+SPLITS = {"train": 997, "choice": 300, "test": 500}
+
+
+def test_digits_for_training_for_the_choice_of_rates_and_for_judgement_are_different_images():
+    drawn = [tasks.digits(np.random.default_rng(0), n, split)[0] for split, n in SPLITS.items()]
+    parts = [{image.tobytes() for image in images} for images in drawn]
     images, _ = tasks.digit_images()
-    train, test = (tasks.digits(np.random.default_rng(0), n, s)[0] for n, s in ((1297, "train"), (500, "test")))
-    seen = {image.tobytes() for image in train}
-    assert len(seen) == len({image.tobytes() for image in images[:1297]})  # each once before any repeats
-    assert not seen & {image.tobytes() for image in test}
+    assert len(set().union(*parts)) == len({image.tobytes() for image in images})  # each once before any repeats
+    assert all(not a & b for a, b in itertools.combinations(parts, 2))
 
 
-def test_training_and_test_crops_come_from_disjoint_pixels():
+def test_crops_of_the_three_parts_come_from_disjoint_pixels():
     width = tasks.photographs()[0].shape[2]
     columns = np.broadcast_to(np.arange(width, dtype=float), (3, 100, width))
     rng = np.random.default_rng(0)
-    train, test = (set(np.unique(tasks.crops(rng, columns, 2000, split))) for split in ("train", "test"))
-    assert train and test and not train & test
+    parts = [set(np.unique(tasks.crops(rng, columns, 2000, split))) for split in SPLITS]
+    assert all(parts) and all(not a & b for a, b in itertools.combinations(parts, 2))

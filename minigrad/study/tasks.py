@@ -1,7 +1,8 @@
 """What the networks learn: synthetic colour edges, real digits, real photographs.
 
 A task is one object around a function `(rng, n, split) -> (x, y)`, x (n, 3, H, W) float32, y (n,) int64; `split` is
-"train" or "test" and keeps real images apart. To try another, write it in a file of your own and pass that file:
+"train", "choice" (of learning rates) or "test", and keeps real images apart. To try another, write it in a file of
+your own and pass that file:
 `python -m minigrad.study --add mine.py`. It is trained and drawn beside the others; the verdicts keep to the tasks that
 their claims name.
 
@@ -120,7 +121,7 @@ def swapped(x: Array, y: Array, flips_label: bool) -> tuple[Array, Array]:
 
 # ----------------------------------------------------------------------------------------------------- digits
 
-TRAINING_DIGITS = 1297  # of 1,797; the last 500 are by other writers
+DIGITS = {"train": slice(0, 997), "choice": slice(997, 1297), "test": slice(1297, 1797)}  # the last: other writers
 
 
 @cache
@@ -135,7 +136,7 @@ def digit_images() -> tuple[Array, Array]:
 def digits(rng: np.random.Generator, n: int, split: str) -> tuple[Array, Array]:
     """(n, 8, 8), (n,): real digits, drawn without repetition until all of the split were used."""
     images, y = digit_images()
-    pool = np.arange(TRAINING_DIGITS) if split == "train" else np.arange(TRAINING_DIGITS, len(y))
+    pool = np.arange(len(y))[DIGITS[split]]
     rounds = [rng.permutation(pool) for _ in range(-(-n // len(pool)))]
     chosen = np.concatenate(rounds)[:n]
     return images[chosen], y[chosen]
@@ -162,7 +163,8 @@ def common(rng: np.random.Generator, n: int, split: str) -> tuple[Array, Array]:
 
 # ------------------------------------------------------------------------------------------------ photographs
 
-STRIP = 40  # pixels: a photograph's even strips train, its odd ones test
+STRIP = 40  # pixels: of every three strips of a photograph one trains, one is for the choice of rates, one judges
+FIRST_STRIP = {"train": 0, "choice": 1, "test": 2}
 
 
 @cache
@@ -183,7 +185,7 @@ def photographs() -> tuple[Array, ...]:
 def crops(rng: np.random.Generator, photograph: Array, n: int, split: str) -> Array:
     """(n, 3, SIZE, SIZE): patches that lie wholly in the split's strips, so no test pixel was seen in training."""
     _, height, width = photograph.shape
-    strips = np.arange(0 if split == "train" else STRIP, width - STRIP + 1, 2 * STRIP)
+    strips = np.arange(FIRST_STRIP[split] * STRIP, width - STRIP + 1, 3 * STRIP)
     left = rng.choice(strips, n) + rng.integers(0, STRIP - SIZE + 1, n)
     top = rng.integers(0, height - SIZE + 1, n)
     windows = np.lib.stride_tricks.sliding_window_view(photograph, (SIZE, SIZE), axis=(1, 2))
@@ -219,10 +221,10 @@ class Task:
         """Accuracy of guessing."""
         return 1 / self.classes
 
-    def draw(self, seed: int, train: int, test: int) -> tuple[Array, Array, Array, Array]:
-        """Training images and labels, test images and labels, all from one seed."""
+    def draw(self, seed: int, train: int, held_out: int, split: str = "test") -> tuple[Array, Array, Array, Array]:
+        """Training images and labels, then `held_out` images of the split and their labels, all from one seed."""
         rng = np.random.default_rng([seed, 326643])
-        return *self.make(rng, train, "train"), *self.make(rng, test, "test")
+        return *self.make(rng, train, "train"), *self.make(rng, held_out, split)
 
 
 TASKS: dict[str, Task] = {

@@ -40,7 +40,7 @@ from minigrad.tensor import tensor
 
 
 def tune(task: str, arm: str, init: str, F: int, grid: Sequence[float], steps: int, seeds: Sequence[int]) -> Record:
-    """Choose a learning rate on seeds that no test uses: the middle one of those within half a point of the best.
+    """Choose a rate by images and seeds that judge nothing: the middle one of those within half a point of the best.
 
     Where an edge of the grid wins alone, the grid is extended beyond it, twice at most. lrs [L] (all that were tried),
     accuracy [L] (mean over the tuning seeds), best (the rate chosen).
