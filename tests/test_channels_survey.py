@@ -7,6 +7,7 @@ import xml.etree.ElementTree
 
 import numpy as np
 import pytest
+import scipy.stats
 
 import minigrad as mg
 from minigrad import nn
@@ -96,6 +97,28 @@ def test_near_zero_is_measured_by_each_filters_own_width():
     w = RNG.standard_normal((200, 3, 3, 3)) * 10.0 ** RNG.uniform(-3, 3, (200, 1, 1, 1))
     row = survey_layers([("x", w, RNG.standard_normal((1, 3, 9, 9)), {})], draws=5)[0]
     assert row.near_zero == pytest.approx(0.08, abs=0.01)
+
+
+@pytest.mark.parametrize("d", [2, 3, 27])
+def test_unmatched_answers_are_those_with_a_small_cosine_and_stand_beside_random_directions(d):
+    w, x = RNG.standard_normal((400, d, 1, 1)), RNG.standard_normal((1, d, 10, 10))
+    row = survey_layers([("x", w, x, {})], draws=5)[0]
+    flat, patches = w.reshape(400, d), x.reshape(d, 100)
+    cosines = flat @ patches / np.outer(np.linalg.norm(flat, axis=1), np.linalg.norm(patches, axis=0))
+    assert row.unmatched == pytest.approx((np.abs(cosines) < 0.1).mean(), abs=0.002)
+    expected = scipy.stats.beta(0.5, (d - 1) / 2).cdf(0.1**2)  # the law of the squared cosine
+    assert row.orthogonal == pytest.approx(expected, rel=1e-5) and abs(row.unmatched - expected) < 0.02
+
+
+def test_single_filters_have_their_own_index_beside_their_own_chance():
+    edge = np.tile([-1.0, 0.0, 1.0], (3, 1))
+    w = np.stack([np.stack([edge, -edge] * 4), np.stack([edge] * 8)])
+    x = RNG.standard_normal((4, 1, 12, 12)).repeat(8, 1)
+    filters = survey_layers([("x", w, x, {})])[0].filters
+    assert filters.index[0] == pytest.approx(1) and filters.index[1] == pytest.approx(0)
+    exact = 1 - np.mean([abs(sum(s)) for s in itertools.product((1, -1), repeat=8)]) / 8
+    np.testing.assert_allclose(filters.null, exact, atol=0.01)
+    assert filters.number.tolist() == [0, 1] and (filters.p < 0.15).all()
 
 
 def test_a_layer_without_a_sum_says_so():
