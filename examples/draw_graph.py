@@ -5,7 +5,7 @@
 No program needs to be installed: the layout is minigrad's own, so that every machine draws the same.
 """
 
-import sys
+import argparse
 from pathlib import Path
 
 import minigrad as mg
@@ -66,7 +66,10 @@ def network(**options: object) -> viz.Graph:
 
 def convolution() -> viz.Graph:
     """The first filter of a fresh convolution on a photograph's three colours."""
-    from sklearn.datasets import load_sample_image
+    try:
+        from sklearn.datasets import load_sample_image
+    except ModuleNotFoundError:
+        raise SystemExit('the photograph is scikit-learn\'s: python -m pip install scikit-learn') from None
 
     photograph = load_sample_image("flower.jpg")[100:400:12, 200:500:12].transpose(2, 0, 1)  # (H, W, C) -> (C, H, W)
     images = mg.tensor(photograph[None] / 255.0 - 0.5, dtype=mg.float32)
@@ -100,4 +103,6 @@ def main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).with_name("pictures"))
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", nargs="?", type=Path, default=Path(__file__).with_name("pictures"))
+    main(parser.parse_args().folder)

@@ -5,7 +5,7 @@
 A module is drawn as its architecture, a box for each layer, and what does not fit a page is closed or folded.
 """
 
-import sys
+import argparse
 from pathlib import Path
 
 import minigrad as mg
@@ -135,4 +135,6 @@ def main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).with_name("pictures"))
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", nargs="?", type=Path, default=Path(__file__).with_name("pictures"))
+    main(parser.parse_args().folder)

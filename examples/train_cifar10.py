@@ -2,11 +2,14 @@
 
 import argparse
 
-from tqdm import tqdm
+try:
+    from tqdm import tqdm
 
-import minigrad as mg
-from minigrad import nn, optim
-from minigrad.data import CIFAR10, DataLoader
+    import minigrad as mg
+    from minigrad import nn, optim
+    from minigrad.data import CIFAR10, DataLoader
+except ModuleNotFoundError as error:
+    raise SystemExit(f'{error.name} is not installed: python -m pip install -e ".[examples]" in the checkout') from None
 
 EPOCHS, BATCH, RATE, DECAY, SEED = 10, 128, 0.1, 5e-4, 0
 

@@ -3,14 +3,25 @@
 Run: python examples/why_sum.py, or cell by cell in an editor that knows `# %%`. Draws `why_sum_by_hand.png`.
 """
 
-# %% The worry: an edge rises in red and falls in blue, and the two responses cancel.
-import matplotlib.pyplot as plt
+# %% What is needed.
+import sys
+
 import numpy as np
 
-import minigrad as mg
-from minigrad import nn
-from minigrad.channels import REDUCTIONS, cancellation, explain, responses
+try:
+    import matplotlib.pyplot as plt
 
+    import minigrad as mg
+    from minigrad import nn
+    from minigrad.channels import REDUCTIONS, cancellation, explain, responses
+except ModuleNotFoundError as error:
+    raise SystemExit(f'{error.name} is not installed: python -m pip install -e ".[examples]" in the checkout') from None
+
+if "--help" in sys.argv:
+    print(__doc__)
+    sys.exit()
+
+# %% The worry: an edge rises in red and falls in blue, and the two responses cancel.
 edge = np.tile(np.tanh(np.arange(-4, 5) / 2), (9, 1))  # (9, 9), rising to the right
 opponent = mg.tensor(np.stack([edge, np.zeros((9, 9)), -edge])[None], dtype=mg.float32)  # (1, 3, 9, 9)
 sobel = np.array([[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]]) / 8

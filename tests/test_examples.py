@@ -1,10 +1,12 @@
 """Examples: each does what its first lines say. They run in this process, so that nothing is imported twice."""
 
+import re
 import runpy
 import sys
 from pathlib import Path
 
 import matplotlib
+import matplotlib.pyplot
 import numpy as np
 import pytest
 
@@ -30,6 +32,39 @@ def run(monkeypatch):
     matplotlib.pyplot.close("all")
 
 
+NEEDS = {  # script: a module of its extra
+    "draw_graph.py": "sklearn.datasets",
+    "learn/make_tour.py": "pygments",
+    "ports/mnist_cnn.py": "sklearn.datasets",
+    "ports/prove.py": "torch",
+    "second_derivative.py": "matplotlib.pyplot",
+    "train_cifar10.py": "tqdm",
+    "train_digits.py": "tqdm",
+    "why_sum.py": "matplotlib.pyplot",
+}
+
+
+@pytest.mark.parametrize("name", NEEDS)
+def test_without_its_extra_an_example_says_which_command_installs_it(run, name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(sys.modules, NEEDS[name], None)  # as if it were not installed
+    with pytest.raises(SystemExit, match="python -m pip install "):
+        run(name, *([tmp_path] if name == "draw_graph.py" else []))
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", [path.name for path in EXAMPLES.glob("*.py")] + ["learn/make_tour.py"])
+def test_help_makes_no_file(run, name, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    if name == "custom_op.py":
+        run(name, "--help")  # takes no arguments, and only prints
+    else:
+        with pytest.raises(SystemExit):
+            run(name, "--help")
+    assert capsys.readouterr().out
+    assert not list(tmp_path.iterdir())
+
+
 def test_train_digits_reaches_98_percent_and_leaves_a_curve_and_a_checkpoint(run, tmp_path):
     history = run("train_digits.py", "--epochs", 8, "--out", tmp_path)["history"]
     assert history[-1][1] >= 0.98
@@ -51,11 +86,50 @@ def test_train_digits_resumed_after_a_stop_ends_with_the_same_bits(run, tmp_path
         return step(self, *args)
 
     monkeypatch.setattr(optim.Adam, "step", interrupted)
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(SystemExit, match=r"stopped; go on with --resume: .*digits\.npz holds 1 epochs"):
         run("train_digits.py", "--epochs", 3, "--out", stopped)
     monkeypatch.setattr(optim.Adam, "step", step)
-    run("train_digits.py", "--epochs", 3, "--out", stopped, "--resume")
+    run("train_digits.py", "--out", stopped, "--resume")  # of as many epochs as it was begun with
     assert (stopped / "digits.npz").read_bytes() == (whole / "digits.npz").read_bytes()
+
+
+@pytest.mark.parametrize(
+    "content, arguments, words",
+    [
+        (None, ["--epochs", 0], "at least 1, not 0"),
+        (None, ["--resume"], "there is no .*digits.npz to resume from: begin without --resume"),
+        ("text", ["--resume"], "damaged or no checkpoint"),
+        ([1.0], ["--resume"], "cannot resume from .*digits.npz: not enough values"),
+        ([[{}, {}, {}], {}, []], ["--resume"], "cannot resume from .*digits.npz: .*Missing key"),
+    ],
+)
+def test_train_digits_says_in_words_what_it_cannot_begin_with(run, tmp_path, capsys, content, arguments, words):
+    checkpoint = tmp_path / "digits.npz"
+    if content == "text":
+        checkpoint.write_text(content)
+    elif content is not None:
+        mg.save(content, checkpoint)
+    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    with pytest.raises(SystemExit):
+        run("train_digits.py", "--out", tmp_path, *arguments)
+    assert re.search(words, capsys.readouterr().err, re.DOTALL)
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_train_digits_keeps_to_the_schedule_that_it_began(run, tmp_path, capsys):
+    run("train_digits.py", "--epochs", 1, "--out", tmp_path)
+    with pytest.raises(SystemExit):
+        run("train_digits.py", "--epochs", 2, "--out", tmp_path, "--resume")
+    assert "is of a schedule of 1 epochs: leave out --epochs, or --resume" in capsys.readouterr().err
+
+
+def test_train_digits_says_that_the_disk_is_full(run, tmp_path, monkeypatch):
+    def fail(*args):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(mg, "save", fail)
+    with pytest.raises(SystemExit, match="stopped: .*No space left on device; no epoch was saved"):
+        run("train_digits.py", "--epochs", 1, "--out", tmp_path)
 
 
 def test_train_cifar10_reads_the_binary_files_and_learns(run, tmp_path, capsys):

@@ -6,6 +6,7 @@ Processor time of the built-in layout, the least of five, against the bar (5, 50
 elapsed time of `dot`, a program of its own, once, if it is on the PATH.
 """
 
+import argparse
 import shutil
 import time
 
@@ -76,4 +77,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
     main()

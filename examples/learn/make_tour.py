@@ -8,6 +8,7 @@ The prose is the comments of the steps: one that follows an empty line opens a n
 name wherever it stands. Needs pygments to colour the code.
 """
 
+import argparse
 import ast
 import datetime
 import html
@@ -22,9 +23,12 @@ import textwrap
 from dataclasses import dataclass
 from pathlib import Path
 
-from pygments import highlight
-from pygments.formatters import HtmlFormatter
-from pygments.lexers import PythonLexer
+try:
+    from pygments import highlight
+    from pygments.formatters import HtmlFormatter
+    from pygments.lexers import PythonLexer
+except ModuleNotFoundError:
+    raise SystemExit('pygments is not installed: python -m pip install -e ".[test]" in the checkout') from None
 
 HERE = Path(__file__).parent
 PACKAGE = HERE.parents[1] / "minigrad"
@@ -232,12 +236,16 @@ def measure():
     MEASURED.write_text(f"{datetime.date.today()}, with one thread, the quickest of five runs\n{quickest}", "utf-8")
 
 
-def main(options):
+def main(arguments):
     """Write the page, or check it."""
-    if "--measure" in options:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--check", action="store_true")
+    parser.add_argument("--measure", action="store_true")
+    options = parser.parse_args(arguments)
+    if options.measure:
         measure()
     page = make_page()
-    if "--check" not in options:
+    if not options.check:
         PAGE.write_text(page, encoding="utf-8")
     elif PAGE.read_text(encoding="utf-8") != page:
         sys.exit("examples/learn/tour.html is stale: run python examples/learn/make_tour.py and look at it")

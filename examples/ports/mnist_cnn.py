@@ -8,7 +8,10 @@ Changed from the PyTorch script: the imports. With PyTorch they read
     from torch.nn import functional as F
 """
 
-from sklearn.datasets import load_digits
+try:
+    from sklearn.datasets import load_digits
+except ModuleNotFoundError:
+    raise SystemExit("the images are scikit-learn's: python -m pip install scikit-learn") from None
 
 import minigrad as torch
 from minigrad import nn, optim

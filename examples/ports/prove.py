@@ -124,8 +124,10 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=240)
     parser.add_argument("--store", action="store_true")
     options = parser.parse_args()
-    import torch
-
+    try:
+        import torch
+    except ModuleNotFoundError:
+        raise SystemExit('torch is not installed: python -m pip install -e ".[benchmark]" in the checkout') from None
     torch.set_num_threads(1)
     print(
         f"{options.steps} steps. Loss: the mean of the last ten, in float32. Difference: the largest of all steps, "

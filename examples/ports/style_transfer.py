@@ -10,7 +10,10 @@ Changed from the PyTorch script: the imports. With PyTorch they read
     from torch.nn import functional as F
 """
 
-from sklearn.datasets import load_sample_images
+try:
+    from sklearn.datasets import load_sample_images
+except ModuleNotFoundError:
+    raise SystemExit("the images are scikit-learn's: python -m pip install scikit-learn") from None
 
 import minigrad as torch
 from minigrad import nn, optim

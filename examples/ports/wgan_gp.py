@@ -7,7 +7,10 @@ Changed from the PyTorch script: the imports. With PyTorch they read
     from torch.utils.data import DataLoader, TensorDataset
 """
 
-from sklearn.datasets import load_digits
+try:
+    from sklearn.datasets import load_digits
+except ModuleNotFoundError:
+    raise SystemExit("the images are scikit-learn's: python -m pip install scikit-learn") from None
 
 import minigrad as torch
 from minigrad import autograd, nn, optim
