@@ -128,7 +128,7 @@ def test_train_digits_says_that_the_disk_is_full(run, tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(mg, "save", fail)
-    with pytest.raises(SystemExit, match="stopped: .*No space left on device; no epoch was saved"):
+    with pytest.raises(SystemExit, match=r"stopped: .*No space left on device; no epoch was saved"):
         run("train_digits.py", "--epochs", 1, "--out", tmp_path)
 
 
