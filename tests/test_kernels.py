@@ -188,12 +188,14 @@ def test_float32_agrees_with_float64_to_a_hundred_thousandth(case):
 def compare_pools(x, how, layout):
     """The largest of each window, and where it stands, against their definitions: exactly."""
     x = in_memory(x, layout)
-    best = pooling.max_pool2d(x, how)
+    best, *masks = pooling.max_pool2d(x, how)
     np.testing.assert_array_equal(best, definition.max_pool2d(x, how))
     rng = np.random.default_rng(1)
     g, v = rng.integers(-8, 8, best.shape).astype(x.dtype), rng.integers(-8, 8, x.shape).astype(x.dtype)
-    np.testing.assert_array_equal(pooling.max_pool2d_input(g, x, best, how), definition.max_pool2d_input(g, x, how))
-    np.testing.assert_array_equal(pooling.max_pool2d_gather(v, x, best, how), definition.max_pool2d_gather(v, x, how))
+    given = definition.max_pool2d_input(g, x, how)
+    for upstream in (g, in_memory(g, "NCHW"), in_memory(g, layout)):
+        np.testing.assert_array_equal(pooling.max_pool2d_input(upstream, *masks, x.shape[2:], how), given)
+    np.testing.assert_array_equal(pooling.max_pool2d_gather(v, *masks, how), definition.max_pool2d_gather(v, x, how))
 
 
 def compare_means(x, how, layout, counted, divisor, tolerance):
@@ -256,10 +258,10 @@ def test_pools_match_their_definitions_for_any_geometry(geometry, data):
 def test_max_pool_hands_on_nan_and_its_gradient_and_spreads_no_infinite_gradient():
     x = np.array([[[[1.0, np.nan], [5.0, 2.0]]]])
     how = window(2, stride=2)
-    best = pooling.max_pool2d(x, how)
+    best, *masks = pooling.max_pool2d(x, how)
     assert np.isnan(best).all()
     g = np.full(best.shape, np.inf)
-    np.testing.assert_array_equal(pooling.max_pool2d_input(g, x, best, how), [[[[0, np.inf], [0, 0]]]])
+    np.testing.assert_array_equal(pooling.max_pool2d_input(g, *masks, (2, 2), how), [[[[0, np.inf], [0, 0]]]])
 
 
 # ---------------------------------------------------------------------------- products and elementwise work
@@ -355,9 +357,9 @@ def test_results_are_the_same_bits_for_any_number_of_threads_and_every_time():
         out = convolution.conv2d(x, w, None, how)
         dw = convolution.conv2d_weight(out, x, how)
         dx = convolution.conv2d_input(out, w, (16, 16), how)
-        pooled = pooling.max_pool2d(dx, pool)
-        spread = pooling.max_pool2d_input(pooled, dx, pooled, pool)
-        return [a.tobytes() for a in (out, dw, dx, pooled, spread)]
+        pooled, *masks = pooling.max_pool2d(dx, pool)
+        spread = pooling.max_pool2d_input(pooled, *masks, (16, 16), pool)
+        return [a.tobytes() for a in (out, dw, dx, pooled, *masks, spread)]
 
     before = threads.get_num_threads()
     try:

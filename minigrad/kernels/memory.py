@@ -7,8 +7,8 @@ logical (N, C, H, W) view. That one choice makes most of the speed:
   copies, maxima and sums run over long contiguous stretches, for any kernel, stride and size.
 - The columns of im2col, ordered (row, channel, kernel column), are shared by windows above one another.
 - An output row is one matrix product straight into its place; a 1x1 convolution needs no copy at all.
-- Pooling goes along the rows first, where memory is contiguous, and then along the columns of what is left.
-- Elementwise operations keep the layout, and flattening to (N, C * H * W) is a view.
+- Pooling down the columns goes over whole rows, which are contiguous.
+- Elementwise operations keep the layout.
 """
 
 from __future__ import annotations

@@ -2,13 +2,13 @@
 
 A window's maximum is the maximum of its rows' maxima, and its sum the sum of its rows' sums: so each function here does
 one axis, and pooling is twice that (measured 3-4x on one pass over all kernel positions). Its first maximum, row by
-row, is the first maximum of the first row whose maximum is the window's.
+row, is the first of those in the first row that has the window's maximum.
 """
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from math import prod
 from typing import Any
 
@@ -55,90 +55,149 @@ def combine_along(ufunc: np.ufunc, x: Array, axis: Axis, out: Array, empty: Any)
     return out
 
 
+# ------------------------------------------------------------------------------------------------- the largest
+
+
+def max_pool2d(x: Array, how: Window) -> tuple[Array, Array, Array]:
+    """Maximum over windows, (N, C, H, W) -> (N, C, P, Q), and where it stands. NaN wins, padding never does.
+
+    Where: a mask for each place in the kernel but the first, within the rows (kw - 1, N, C, H, Q) and then down the
+    columns (kh - 1, N, C, P, Q). It says whether the place has more than all before it. So the first maximum stands at
+    the last place whose mask is true, and a backward pass needs neither x nor the maxima.
+    """
+    height, (rows, columns) = x.shape[2], lay_windows(x.shape[2:], how)
+    out = make_like(x, rows.count, columns.count)
+    across = make_masks(x, height, columns.count, how.kernel[1] - 1)
+    down = make_masks(x, rows.count, columns.count, how.kernel[0] - 1)
+
+    def pool(index: Any) -> None:
+        halfway = borrow_like("halfway", x[index], height, columns.count)
+        best, after = out[index], (slice(None), *index)
+        find_largest(x[index], columns, halfway, across[after])
+        find_largest(halfway, rows, best, down[after])
+        if x.dtype.kind == "f" and np.isnan(best.max(initial=-np.inf)):  # what is compared with NaN is always false
+            find_largest(x[index], columns, halfway, across[after], exceeds_or_is_nan)
+            find_largest(halfway, rows, best, down[after], exceeds_or_is_nan)
+
+    share_parts(pool, x)
+    return out, across, down
+
+
+def find_largest(x: Array, axis: Axis, out: Array, masks: Array, exceeds: Callable[..., Any] = np.greater) -> None:
+    """Into `out`, the largest that each window sees along an axis; into `masks`, which places had more than before."""
+    begun = axis.inside and len(axis.taps) > 1
+    if begun:  # two places of the kernel at once, and nothing to fill in before
+        (_, first), (_, second) = axis.taps[:2]
+        before, pixels = gather("before", x[first], axis), gather("pixels", x[second], axis)
+        exceeds(pixels, before, out=masks[0])
+        np.maximum(before, pixels, out=out)
+    elif axis.blind:
+        out[...] = find_lowest(x.dtype)
+    for i, ((fresh, seen_first), (seeing, seen)) in enumerate(axis.firsts[2 * begun :], 2 * begun):
+        out[fresh] = x[seen_first]
+        if i:
+            masks[i - 1][fresh] = True
+            pixels = gather("pixels", x[seen], axis)
+            exceeds(pixels, out[seeing], out=masks[i - 1][seeing])
+            np.maximum(out[seeing], pixels, out=out[seeing])
+
+
+def gather(name: str, pixels: Array, axis: Axis) -> Array:
+    """The same pixels, side by side in memory: NumPy copies short runs in half the time that it computes along them."""
+    if not axis.scattered:
+        return pixels
+    dense = borrow_like(name, pixels, *pixels.shape[2:])
+    np.copyto(dense, pixels)
+    return dense
+
+
+def exceeds_or_is_nan(x: Array, best: Array, out: Array) -> None:
+    """Whether x is above `best`, for an order in which NaN is above all numbers."""
+    np.greater(x, best, out=out)
+    out |= np.isnan(x) & ~np.isnan(best)
+
+
 def find_lowest(dtype: np.dtype[Any]) -> Any:
     return -np.inf if dtype.kind == "f" else np.iinfo(dtype).min
 
 
-# ------------------------------------------------------------------------------------------------- the largest
+def make_masks(x: Array, height: int, width: int, count: int) -> Array:
+    """`count` uninitialised masks (N, C, height, width), each laid out in memory as x is."""
+    (order, back), shape = order_axes(x.strides), (*x.shape[:2], height, width)
+    masks = np.empty((count, *(shape[axis] for axis in order)), bool)
+    return masks.transpose(0, *(1 + axis for axis in back))
 
 
-def max_pool2d(x: Array, how: Window) -> Array:
-    """Maximum over windows: (N, C, H, W) -> (N, C, P, Q). NaN wins, padding never does."""
-    rows, columns = lay_windows(x.shape[2:], how)
-    out, lowest = make_like(x, rows.count, columns.count), find_lowest(x.dtype)
+def max_pool2d_input(g: Array, across: Array, down: Array, size: Pair, how: Window) -> Array:
+    """Gradient of the input: each window's g goes to its first maximum, (N, C, P, Q) -> (N, C, *size).
 
-    def pool(index: Any) -> None:
-        halfway = borrow_like("halfway", x[index], rows.count, x.shape[3])
-        combine_along(np.maximum, x[index], rows, halfway, lowest)
-        combine_along(np.maximum, halfway, columns, out[index], lowest)
-
-    share_parts(pool, x)
-    return out
-
-
-def find_first(x: Array, best: Array, axis: Axis) -> Iterator[tuple[Array, Any, Any]]:
-    """For each place in the kernel along an axis: a mask of those windows, among the `seeing`, whose first maximum is
-    there. `best` is the maximum of each window. A mask is good until the next one is asked for."""
-    height, width = best.shape[2:]
-    free, match = (borrow_like(name, best, height, width, bool) for name in ("free", "match"))
-    free[...] = True
-    broken = bool(np.isnan(best).any())  # a window's maximum is then its first NaN, and that equals nothing
-    *taps, last = axis.taps
-    for seeing, seen in taps:
-        here, left = match[seeing], free[seeing]
-        np.equal(x[seen], best[seeing], out=here)
-        if broken:
-            here |= np.isnan(x[seen])
-        here &= left
-        left ^= here
-        yield here, seeing, seen
-    seeing, seen = last
-    yield free[seeing], seeing, seen  # it must be in the last place if it was in none before
-
-
-def route(g: Array, x: Array, best: Array, axis: Axis, out: Array) -> Array:
-    """Into `out`, give each window's `g` to the first of the x it sees along the axis that equals its `best`."""
-    bits = integers_like(g.dtype)
-    if not axis.tiling:
-        out[...] = 0
-    for here, seeing, seen in find_first(x, best, axis):
-        if axis.apart:
-            np.multiply(g[seeing].view(bits), here, out=out[seen].view(bits))
-        else:
-            out[seen] += np.multiply(g[seeing].view(bits), here).view(g.dtype)
-    return out
-
-
-def max_pool2d_input(g: Array, x: Array, best: Array, how: Window) -> Array:
-    """Gradient of the input: each window's g goes to its first maximum, (N, C, P, Q) -> (N, C, H, W).
-
-    `best` is `max_pool2d(x, how)`.
+    across, down: the masks of `max_pool2d`.
     """
-    (height, width), (rows, columns) = x.shape[2:], lay_windows(x.shape[2:], how)
-    dx, lowest = make_like(x, height, width, g.dtype), find_lowest(x.dtype)
+    rows, columns = lay_windows(size, how)
+    g = lay_like(g, down.strides[1:])
+    dx = make_like(g, *size)
 
     def pool(index: Any) -> None:
-        halfway = borrow_like("halfway", x[index], height, columns.count)
-        combine_along(np.maximum, x[index], columns, halfway, lowest)
-        routed = borrow_like("routed", x[index], height, columns.count, g.dtype)
-        route(g[index], halfway, best[index], rows, routed)
-        route(routed, x[index], halfway, columns, dx[index])
+        routed, after = borrow_like("routed", g[index], size[0], columns.count), (slice(None), *index)
+        route(g[index], down[after], rows, routed)
+        route(routed, across[after], columns, dx[index])
 
-    share_parts(pool, x)
+    share_parts(pool, dx)
     return dx
 
 
-def max_pool2d_gather(v: Array, x: Array, best: Array, how: Window) -> Array:
-    """The transpose of that: v where each window's first maximum stands in x, (N, C, H, W) -> (N, C, P, Q)."""
-    rows, columns = lay_windows(x.shape[2:], how)
-    halfway = make_like(x, x.shape[2], columns.count)
-    combine_along(np.maximum, x, columns, halfway, find_lowest(x.dtype))
-    gathered = v
-    for axis, image, largest in ((columns, x, halfway), (rows, halfway, best)):
-        source, gathered = gathered, np.zeros_like(largest, v.dtype)
-        for here, seeing, seen in find_first(image, largest, axis):
-            np.copyto(gathered[seeing], source[seen], where=here)
-    return gathered
+def route(g: Array, masks: Array, axis: Axis, out: Array) -> None:
+    """Into `out`, give each window's g to the place that has its first maximum along the axis.
+
+    Places are taken from the last to the first. One whose mask is true takes what is there of g, and leaves zero to
+    those before it. Both are done to the bits of g, without a branch; see `integers_like`.
+    """
+    bits, direct = integers_like(g.dtype), axis.apart and not axis.scattered
+    left, here = g.view(bits), out.view(bits)
+    if not axis.tiling:
+        out[...] = 0
+    if len(masks) > 1 or not axis.tiling:
+        left = left.copy("K")
+    for i in range(len(masks), 0, -1):
+        seeing, seen = axis.taps[i]
+        taken = here[seen] if direct else borrow_like("taken", here[seen], *here[seen].shape[2:])
+        np.multiply(left[seeing], masks[i - 1][seeing], out=taken)
+        if not direct:
+            give(taken.view(g.dtype), axis, out[seen])
+        if axis.tiling and i == 1:  # the last of them, and the first place takes all that it left
+            left = np.bitwise_xor(left, taken, out=here[axis.taps[0][1]] if direct else taken)
+        else:
+            left[seeing] ^= taken
+    seeing, seen = axis.taps[0]
+    if not (direct and axis.tiling and len(masks)):
+        give(left[seeing].view(g.dtype), axis, out[seen])
+
+
+def give(g: Array, axis: Axis, out: Array) -> None:
+    """Write g there, or add it where windows overlap."""
+    if axis.apart:
+        out[...] = g
+    else:
+        out += g
+
+
+def max_pool2d_gather(v: Array, across: Array, down: Array, how: Window) -> Array:
+    """The transpose of that: v where each window's first maximum stands, (N, C, H, W) -> (N, C, P, Q)."""
+    rows, columns = lay_windows(v.shape[2:], how)
+    for axis, masks in ((columns, across), (rows, down)):
+        gathered = np.zeros_like(masks, v.dtype, shape=masks.shape[1:])
+        for i, (seeing, seen) in enumerate(axis.taps):
+            np.copyto(gathered[seeing], v[seen], where=masks[i - 1][seeing] if i else True)
+        v = gathered
+    return v
+
+
+def lay_like(a: Array, strides: tuple[int, ...]) -> Array:
+    """The same (N, C, H, W) with its axes in memory in the order that `strides` are in: a copy if they are not."""
+    order, back = order_axes(strides)
+    if order == order_axes(a.strides)[0]:
+        return a
+    return np.ascontiguousarray(a.transpose(order)).transpose(back)
 
 
 # ---------------------------------------------------------------------------------------------------- the mean

@@ -46,20 +46,28 @@ def count_windows(size: int, kernel: int, stride: int, padding: int, dilation: i
     return count - 1 if (count - 1) * stride >= size + padding else count
 
 
+Tap = tuple[Any, Any]
+
+
 @dataclass(frozen=True)
 class Axis:
     """The windows along one axis of an image.
 
     taps: for each place in the kernel, two indices: the windows that see a pixel there, and those pixels.
-    inside: whether no window looks beyond the image. apart: whether no pixel belongs to two windows. tiling: whether
-    every pixel belongs to exactly one.
+    firsts: the same in two parts: the windows that see their first pixel there, and those that saw one before.
+    blind: whether a window sees nothing at all. inside: whether no window looks beyond the image. apart: whether no
+    pixel belongs to two windows. tiling: whether every pixel belongs to exactly one. scattered: whether the pixels at a
+    place lie apart in memory, in runs of a batch: every other column.
     """
 
     count: int
-    taps: tuple[tuple[Any, Any], ...]
+    taps: tuple[Tap, ...]
+    firsts: tuple[tuple[Tap, Tap], ...]
+    blind: bool
     inside: bool
     apart: bool
     tiling: bool
+    scattered: bool
 
 
 @functools.lru_cache(1024)
@@ -78,14 +86,30 @@ def lay_axis(
     """The windows along an axis that has as many others behind it as `behind` has slices."""
     count = count_windows(size, kernel, stride, padding, dilation, ceil_mode)
     overlaps = [find_overlap(i * dilation - padding, stride, count, size) for i in range(kernel)]
+
+    def index(seeing: slice, seen: slice) -> Tap:
+        return (..., seeing, *behind), (..., seen, *behind)
+
     inside = padding == 0 and (count - 1) * stride + dilation * (kernel - 1) < size
     apart = dilation == 1 and kernel <= stride
+    firsts: list[tuple[Tap, Tap]] = []
+    begun, sighted = count, 0  # windows from `begun` on have seen a pixel: later places see those ahead
+    for seeing, seen in overlaps:
+        middle = max(seeing.start, min(seeing.stop, begun))
+        cut_at = seen.start + (middle - seeing.start) * stride
+        fresh = index(slice(seeing.start, middle), slice(seen.start, cut_at, stride))
+        firsts.append((fresh, index(slice(middle, seeing.stop), slice(cut_at, seen.stop, stride))))
+        sighted += middle - seeing.start
+        begun = min(begun, seeing.start) if seeing.start < seeing.stop else begun
     return Axis(
         count=count,
-        taps=tuple(((..., seeing, *behind), (..., seen, *behind)) for seeing, seen in overlaps),
+        taps=tuple(index(*overlap) for overlap in overlaps),
+        firsts=tuple(firsts),
+        blind=sighted < count,
         inside=inside,
         apart=apart,
         tiling=apart and inside and kernel == stride and size == count * kernel,
+        scattered=stride > 1 and not behind,
     )
 
 

@@ -20,25 +20,28 @@ from minigrad.ops.shape import flatten, reshape, squeeze, stack, unsqueeze
 if TYPE_CHECKING:
     from minigrad.tensor import Tensor
 
-# Where a window's first maximum stands is read off x and its largest elements again, so the graph keeps no indices.
+# The forward keeps where each window's first maximum stands, as masks: `across` within the rows, `down` the columns.
 
 
-@primitive(x=lambda g, x, out, how: max_pool_scatter(g, x, out, how))
-def max_pool(x: Array, how: Window) -> Array:
+@primitive(
+    x=lambda g, across, down, x_shape, how: max_pool_scatter(g, across, down, x_shape[2:], how),
+    keeps=("across", "down"),
+)
+def max_pool(x: Array, how: Window) -> Any:
     """(N, C, H, W) -> (N, C, P, Q): the largest element of each window."""
     return kernels.max_pool2d(x, how)
 
 
-@primitive(y=lambda g, x, best, how: max_pool_gather(g, x, best, how))
-def max_pool_scatter(y: Array, x: Array, best: Array, how: Window) -> Array:
-    """(N, C, P, Q) -> (N, C, H, W): each window's y to the place of its first maximum `best` in x."""
-    return kernels.max_pool2d_input(y, x, best, how)
+@primitive(y=lambda g, across, down, how: max_pool_gather(g, across, down, how))
+def max_pool_scatter(y: Array, across: Array, down: Array, size: Pair, how: Window) -> Array:
+    """(N, C, P, Q) -> (N, C, *size): each window's y to the place of its first maximum."""
+    return kernels.max_pool2d_input(y, across, down, size, how)
 
 
-@primitive(v=lambda g, x, best, how: max_pool_scatter(g, x, best, how))
-def max_pool_gather(v: Array, x: Array, best: Array, how: Window) -> Array:
-    """(N, C, H, W) -> (N, C, P, Q): v at the place of each window's first maximum `best` in x."""
-    return kernels.max_pool2d_gather(v, x, best, how)
+@primitive(v=lambda g, across, down, v_shape, how: max_pool_scatter(g, across, down, v_shape[2:], how))
+def max_pool_gather(v: Array, across: Array, down: Array, how: Window) -> Array:
+    """(N, C, H, W) -> (N, C, P, Q): v at the place of each window's first maximum."""
+    return kernels.max_pool2d_gather(v, across, down, how)
 
 
 @primitive(x=lambda g, x_shape, how, counted, divisor: avg_pool_spread(g, x_shape[2:], how, counted, divisor))
@@ -96,7 +99,8 @@ def max_pool2d(
         return out
     h, w = input.shape[2:]
     places = np.broadcast_to(np.arange(h * w, dtype=np.int64).reshape(h, w), tuple(input.shape))
-    return out, max_pool_gather(places, input.detach(), out.detach(), how)
+    _, across, down = kernels.max_pool2d(input.detach().numpy(), how)
+    return out, max_pool_gather(places, across, down, how)
 
 
 def avg_pool2d(
