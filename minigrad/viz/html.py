@@ -14,6 +14,7 @@ import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import CodeType
 from typing import Any
 
 import numpy as np
@@ -95,7 +96,12 @@ def page(picture: Picture, svg: str, steps: list[Step]) -> str:
 def describe_vertex(vertex: Vertex) -> dict[str, Any]:
     """What the page shows of a vertex when it is clicked."""
     facts = ({"name": vertex.tip} if vertex.tip and vertex.kind in OVALS else {}) | vertex.facts
-    return {"title": vertex.lines[0], "kind": vertex.kind, "facts": facts, "rules": vertex.rules}
+    return {
+        "title": vertex.lines[0],
+        "kind": vertex.kind,
+        "facts": facts,
+        "rules": [source() for source in vertex.rules],
+    }
 
 
 def forward_steps(picture: Picture) -> list[Step]:
@@ -107,7 +113,7 @@ def forward_steps(picture: Picture) -> list[Step]:
             arriving.setdefault(edge.head, []).append(Part(number, f"from {titles[edge.tail]}", edge.label))
     steps = []
     for place, vertex in enumerate(picture.vertices):
-        said = vertex.lines[1:vertex.late] if vertex.late else vertex.lines[1:]
+        said = vertex.lines[1 : vertex.late] if vertex.late else vertex.lines[1:]
         steps.append(Step(place, vertex.lines[0], "  ".join(said), arriving=arriving.get(vertex.key, []), forward=True))
     return steps
 
@@ -147,18 +153,23 @@ def parsed(filename: str) -> tuple[str, ast.Module | None]:
 
 def rule_source(rule: Rule) -> str:
     """The source of a rule as it stands beside its forward: `x=lambda g, y: g * y`."""
-    code = getattr(inspect.unwrap(rule.function), "__code__", None)
+    return find_source(rule.argument, getattr(inspect.unwrap(rule.function), "__code__", None))
+
+
+@functools.lru_cache(maxsize=1024)
+def find_source(argument: str, code: CodeType | None) -> str:
+    """The source of the rule for an argument, by its code. It is searched in the whole file, so once for all."""
     text, tree = parsed(code.co_filename) if code else ("", None)
     if code is not None and tree is not None:
         for node in ast.walk(tree):
-            if isinstance(node, ast.keyword) and node.arg == rule.argument and isinstance(node.value, ast.Lambda):
+            if isinstance(node, ast.keyword) and node.arg == argument and isinstance(node.value, ast.Lambda):
                 if node.value.lineno == code.co_firstlineno:
                     return tidy(text, node)
             elif isinstance(node, ast.FunctionDef) and node.name == code.co_name:
                 first = min([node.lineno, *(d.lineno for d in node.decorator_list)])
                 if first == code.co_firstlineno:
-                    return f"{rule.argument}={node.name}\n{tidy(text, node)}"
-    return f"{rule.argument}: its source is not at hand"
+                    return f"{argument}={node.name}\n{tidy(text, node)}"
+    return f"{argument}: its source is not at hand"
 
 
 def tidy(text: str, node: ast.expr | ast.stmt | ast.keyword) -> str:
@@ -213,10 +224,15 @@ def evaluate(tree: ast.AST, numbers: dict[str, float | None]) -> float:
 
 def lambda_of(rule: Rule) -> ast.Lambda | None:
     """The syntax tree of a rule that is a lambda beside its forward."""
-    code = getattr(inspect.unwrap(rule.function), "__code__", None)
+    return find_lambda(rule.argument, getattr(inspect.unwrap(rule.function), "__code__", None))
+
+
+@functools.lru_cache(maxsize=1024)
+def find_lambda(argument: str, code: CodeType | None) -> ast.Lambda | None:
+    """The syntax tree of the lambda for an argument, by its code."""
     _, tree = parsed(code.co_filename) if code else ("", None)
     for node in ast.walk(tree) if code is not None and tree is not None else ():
-        named = isinstance(node, ast.keyword) and node.arg == rule.argument
+        named = isinstance(node, ast.keyword) and node.arg == argument
         if named and isinstance(node.value, ast.Lambda) and node.value.lineno == code.co_firstlineno:  # type: ignore
             return node.value  # type: ignore[attr-defined]
     return None

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 from minigrad.viz.picture import BODY, OVALS, Box, Cluster, Layout, Picture, text_width
-from minigrad.viz.ranks import Item, Link, align, assign_ranks, order_ranks, place_x
+from minigrad.viz.ranks import Item, Link, align, assign_ranks, order_ranks, place_x, stack_shared
 
 GAP_Y, PADDING, LABEL, MARGIN = 30.0, 12.0, 20.0, 16.0
 ACROSS = 46.0  # the gap between ranks from left to right, where roles are written above and below the edges
@@ -63,7 +63,7 @@ def lay_out(hierarchy: Hierarchy) -> Layout:
     levels = {key: Level() for key in hierarchy.order}
     for key in hierarchy.order:  # children before parents, and what comes below before what is above
         levels[key] = hierarchy.level(key, levels, hierarchy.ahead(key, levels))
-    # Once more where several edges leave a frame side by side: now it is known where they go to.
+    # Once more where several edges pass a frame side by side: now it is known where they go to.
     anchors = hierarchy.outside(levels)
     again = {outer for key in anchors for outer in hierarchy.ancestry[key]}
     for key in hierarchy.order:
@@ -131,17 +131,19 @@ class Hierarchy:
             self.pieces[up[common]].append((number, up[common + 1], down[common + 1]))
             for depth in range(common + 1, len(down) - 1):
                 self.pieces[down[depth]].append((number, None, down[depth + 1]))
-        self.lower = {
-            (key, number): lower
-            for key, pieces in self.pieces.items()
-            for number, _, lower in pieces
-            if lower is not None
-        }
+        ends = [(key, *piece) for key, pieces in self.pieces.items() for piece in pieces]
+        self.upper = {(key, number): upper for key, number, upper, _ in ends if upper is not None}
+        self.lower = {(key, number): lower for key, number, _, lower in ends if lower is not None}
 
     def level(self, key: str, levels: dict[str, Level], anchors: dict[int, float]) -> Level:
         """Lay out one cluster, given its children."""
         level = self.fill(key, levels, anchors)
         order_ranks(level.ranks)
+        for child, item in level.items.items():
+            if item.mirrored:
+                self.mirror(child, levels)
+                for link in item.above + item.below:
+                    item.attach(link, self.port(levels, child, link.number, link in item.above))
         for child, item in level.items.items():
             if child not in levels:
                 item.spread(0.5 if child in self.ovals else 0.8)
@@ -154,6 +156,22 @@ class Hierarchy:
         self.frame(level, key)
         return level
 
+    def mirror(self, key: str, levels: dict[str, Level]) -> None:
+        """Exchange left and right in a cluster that is laid out, and in those in it."""
+        level = levels[key]
+        around = level.width + (LABEL if self.across else 0.0)  # there, the label has a strip on the left
+        for item in (item for rank in level.ranks for item in rank):
+            item.x = around - item.x
+            for link in item.above + item.below:
+                link.here, link.there = -link.here, -link.there
+        for rank in level.ranks:
+            rank.reverse()
+        if not self.across:
+            level.label = (level.width - level.label[0] - text_width(self.labels[key], BODY), level.label[1])
+        for child in self.children[key]:
+            if child in levels:
+                self.mirror(child, levels)
+
     def fill(self, key: str, levels: dict[str, Level], anchors: dict[int, float]) -> Level:
         """Put what is in a cluster into ranks, with an invisible item wherever an edge passes one."""
         level = Level()
@@ -163,6 +181,8 @@ class Hierarchy:
             width, height = (inner.width, inner.height) if inner else self.sizes[child]
             level.items[child] = Item(width, height, passing=False, cluster=inner is not None)
         assign_ranks(key, level.items, pieces)
+        ports = {number: self.port(levels, lower, number, True) for number, _, lower in pieces}
+        stack_shared(level.items, pieces, ports, self.leaves)
         depth = 1 + max((item.rank for item in level.items.values()), default=-1)
         level.ranks = [[] for _ in range(depth + 2)]  # the first and the last are the frame
         for item in level.items.values():
@@ -175,6 +195,8 @@ class Hierarchy:
                 level.ranks[item.rank].append(item)
             if lower is None:
                 route[-1].anchor = anchors.get(number)
+            elif upper is None:
+                route[0].anchor = anchors.get(number)
             level.routes[number] = route
             ends = [level.items[upper]] if upper is not None else []
             chain = [*ends, *route, *([level.items[lower]] if lower is not None else [])]
@@ -186,8 +208,9 @@ class Hierarchy:
                 b.above.append(Link(a, into, out, weight, number))
         for child in sorted(level.items, key=lambda child: child in self.leaves):
             level.ranks[level.items[child].rank].append(level.items[child])
-        if anchors:
-            level.ranks[-1].sort(key=lambda item: item.anchor or 0.0)
+        for rank in (level.ranks[0], level.ranks[-1]):
+            if anchors and all(item.anchor is not None for item in rank):
+                rank.sort(key=lambda item: item.anchor or 0.0)
         return level
 
     def port(self, levels: dict[str, Level], key: str | None, number: int, entering: bool) -> float:
@@ -248,31 +271,40 @@ class Hierarchy:
         return {number: self.port(levels, goal, number, True) for number in leaving}
 
     def outside(self, levels: dict[str, Level]) -> dict[str, dict[int, float]]:
-        """For frames that several edges leave in the wrong order: where each goes to, relative to the frame's middle.
+        """For frames that several edges pass in the wrong order: where each goes to, relative to the frame's middle.
 
-        Not for those that enter: if both ends of the same edges gave way, they would cross again.
+        Of those that enter, only where one frame at most is at the other ends: if both ends of the same edges gave way,
+        they would cross again.
         """
         anchors: dict[str, dict[int, float]] = {}
-        for key in levels:
+        for key in reversed(levels):  # the outermost first: those in it give way with it
             if not key:
                 continue
-            leaving = [number for number, _, lower in self.pieces[key] if lower is None]
-            if len(leaving) > 1:
-                middle = levels[self.parent[key]].items[key].x
-                goals = {number: self.other_end(levels, key, number) - middle for number in leaving}
-                routes = levels[key].routes
-                if sorted(goals, key=goals.__getitem__) != sorted(leaving, key=lambda n: routes[n][-1].x):
-                    anchors[key] = goals
+            around = anchors.get(self.parent[key], {})
+            middle = levels[self.parent[key]].items[key].x
+            for entering in (False, True):
+                passing = [
+                    number for number, upper, lower in self.pieces[key] if (upper if entering else lower) is None
+                ]
+                frames = [number for number in passing if self.picture.edges[number].tail not in self.leaves]
+                if len(passing) < 2 or (entering and len(frames) > 1):
+                    continue
+                goals = {n: self.other_end(levels, key, n, entering) - middle for n in passing}
+                if around.keys() >= goals.keys():
+                    goals = {n: around[n] for n in passing}
+                routes, end = levels[key].routes, 0 if entering else -1
+                if sorted(goals, key=goals.__getitem__) != sorted(passing, key=lambda n: routes[n][end].x):
+                    anchors.setdefault(key, {}).update(goals)
         return anchors
 
-    def other_end(self, levels: dict[str, Level], key: str, number: int) -> float:
-        """x, in the level around cluster `key`, of the nearest bend or end of an edge that leaves key's frame."""
+    def other_end(self, levels: dict[str, Level], key: str, number: int, entering: bool) -> float:
+        """x, in the level around cluster `key`, of the nearest bend or end of an edge that passes key's frame."""
         outer = self.parent[key]
         level = levels[outer]
         if route := level.routes[number]:
-            return route[0].x
-        other = self.lower[outer, number]
-        return level.items[other].x + self.port(levels, other, number, True)
+            return route[-1 if entering else 0].x
+        other = (self.upper if entering else self.lower)[outer, number]
+        return level.items[other].x + self.port(levels, other, number, not entering)
 
     def absolute(self, levels: dict[str, Level]) -> Layout:
         """Put the levels into each other and join the pieces of the edges."""
@@ -283,6 +315,8 @@ class Hierarchy:
             level, (x0, y0) = levels[key], corners[key]
             for child, item in level.items.items():
                 middle = (level.tops[item.rank] + level.bottoms[item.rank]) / 2
+                if child in self.leaves:  # near what uses it, if others in its rank are higher
+                    middle = level.bottoms[item.rank] - item.height / 2
                 boxes[child] = Box(x0 + item.x, y0 + middle, item.width, item.height)
                 corners[child] = (boxes[child].left, boxes[child].top)
             stations[key] = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Hashable, Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -161,8 +162,10 @@ class Painter:
         facts = {"operation": name, "shape": shape} | ({"value": digits(value)} if value is not None else {})
         if operation.line:
             facts["line"] = f"{Path(operation.line[0]).name}:{operation.line[1]}"
-        rules = [html.rule_source(rule) for rule, _ in operation.node.edges] if operation.node else []
-        return Vertex(self.key(name), lines, "operation", facts=facts, rules=rules)
+        vertex = Vertex(self.key(name), lines, "operation", facts=facts)
+        if operation.node:
+            vertex.rules = [functools.partial(html.rule_source, rule) for rule, _ in operation.node.edges]
+        return vertex
 
     def formula(self, operation: Operation) -> list[str]:
         """Where numbers are not drawn, what the operation does with one: `· − 1` and `1 − ·` differ."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import unicodedata
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -53,7 +54,7 @@ class Vertex:
     curve: list[float] = field(default_factory=list)
     marked: bool = False  # with an outline that is seen from afar
     facts: dict[str, str] = field(default_factory=dict)
-    rules: list[str] = field(default_factory=list)  # sources of the rules that backward runs at it
+    rules: list[Callable[[], str]] = field(default_factory=list)  # read the sources of the rules that backward runs
     late: int = 0  # from this line on the text is about the gradient; 0 if none is
 
     @property

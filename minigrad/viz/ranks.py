@@ -6,14 +6,23 @@ frames or of pictures.
 
 from __future__ import annotations
 
+import random
 from bisect import bisect_right, insort
+from collections.abc import Callable, Container
 from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import TypeAlias
 
 GAP_X = 22.0  # between neighbours in a rank
 LANE = 14.0  # between neighbours of which one is an edge that passes by
 SWEEPS = 8
+SHUFFLES = 2  # starts by chance
+WORK = 300  # items that are ordered anew, all starts together
 INFINITE = float("inf")
 SNAP = 16.0  # a bend smaller than this is straightened if there is room
+
+
+Wish: TypeAlias = "Callable[[Item, bool], float]"
 
 
 @dataclass(slots=True, eq=False)
@@ -28,8 +37,22 @@ class Item:
     place: int = 0  # in its rank
     passing: bool = True
     cluster: bool = False
+    mirrored: bool = False  # whether what is in the cluster is to stand the other way round
     above: list[Link] = field(default_factory=list)
     below: list[Link] = field(default_factory=list)
+
+    def attach(self, link: Link, here: float) -> None:
+        """Let an edge's piece end so far from the middle; its other end is told."""
+        link.here = here
+        for back in link.item.below if link in self.above else link.item.above:
+            if back.number == link.number:
+                back.there = here
+
+    def mirror(self) -> None:
+        """Exchange left and right of where edges enter and leave."""
+        self.mirrored = not self.mirrored
+        for link in self.above + self.below:
+            self.attach(link, -link.here)
 
     def spread(self, share: float) -> None:
         """Attach the edges of a side next to each other, in the order of their other ends, over a share of the width.
@@ -42,10 +65,7 @@ class Item:
             middle = sum(main) / max(1, len(main))
             step = min(14.0, share * self.width / 2 / max(1.0, middle, len(side) - 1 - middle))
             for place, link in enumerate(side):
-                link.here = (place - middle) * step
-                for back in link.item.below if side is self.above else link.item.above:
-                    if back.number == link.number:
-                        back.there = link.here
+                self.attach(link, (place - middle) * step)
 
     def centre(self) -> None:
         """Where several edges go to one other cluster, let the two stand below each other, not their ports.
@@ -63,7 +83,7 @@ class Item:
                         back.here = back.there = 0.0
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Link:
     """A piece of an edge, seen from one of its ends: the `item` at the other end, and how far from the middle of
     this item (`here`) and of that one (`there`) it is attached."""
@@ -109,28 +129,156 @@ def assign_ranks(cluster: str, items: dict[str, Item], pieces: list[tuple[int, s
             items[key].rank = min(items[other].rank for other in below[key]) - 1
 
 
+def stack_shared(items: dict[str, Item], pieces: list[tuple[int, str | None, str | None]], ports: dict[int, float],
+                 leaves: Container[str]) -> None:  # fmt: skip
+    """Let leaves that have the same users stand below each other, so that their edges are nested and need not cross.
+
+    ports: where each piece enters its lower end, from that one's middle. Who enters a user farthest from what comes in
+    there besides is the lowest.
+    """
+    entries: dict[str, dict[str | None, float]] = {key: {} for key in items}  # user -> what comes in -> where
+    users: dict[str, list[str]] = {}
+    for number, upper, lower in pieces:
+        if lower is not None:
+            entries[lower].setdefault(upper, ports[number])
+            if upper is not None and upper in leaves:
+                users.setdefault(upper, []).append(lower)
+    groups: dict[frozenset[str], list[str]] = {}
+    for key, found in users.items():
+        if len(set(found)) > 1:
+            groups.setdefault(frozenset(found), []).append(key)
+    for together, group in groups.items():
+        lowest = min(items[user].rank for user in together) - 1
+        entry = entries[users[group[0]][0]]
+        others = [x for upper, x in entry.items() if upper not in group]
+        inwards = sum(entry[key] for key in group) * len(others) >= sum(others) * len(group)
+        for height, key in enumerate(sorted(group, key=lambda key: entry[key], reverse=inwards)):
+            items[key].rank = lowest - height
+    first = min((item.rank for item in items.values()), default=0)
+    for item in items.values():
+        item.rank -= first
+
+
 def order_ranks(ranks: list[list[Item]]) -> None:
-    """Reorder each rank, by barycentre sweeps, so that few edges cross; the best order seen stays."""
+    """Reorder each rank so that few edges cross, and mirror clusters; the best order of several starts stays."""
     pack(ranks)
-    best, fewest = [list(rank) for rank in ranks], crossings(ranks)
+    search = Search(ranks)
+    search.start_from_first()
+    search.start_mirrored()
+    search.start_by_chance()
+    search.best.restore(ranks, search.best.differs(search.first) > 0.5)
+
+
+class Search:
+    """The best order of all ranks so far. It ends where no edges cross, or after so much work."""
+
+    def __init__(self, ranks: list[list[Item]]):
+        self.ranks = ranks
+        self.first = self.best = Order(ranks)
+        self.size = sum(map(len, ranks))
+        self.work = WORK
+
+    def goes_on(self) -> bool:
+        """Whether another start is worth its time."""
+        return self.best.crossings > 0 and self.work > 0
+
+    def attempt(self, wish: Wish, down: bool, mirroring: bool = True) -> None:
+        """Improve the order in which the ranks are."""
+        self.work -= self.size
+        count = improve(self.ranks, wish, down, mirroring)
+        if count < self.best.crossings:
+            self.best = Order(self.ranks, count)
+
+    def start_from_first(self) -> None:
+        """From the order as it came, and from its mirror image."""
+        for backwards, wish, down in TRIES:
+            if self.goes_on():
+                self.first.restore(self.ranks, backwards)
+                self.attempt(wish, down)
+
+    def start_mirrored(self) -> None:
+        """From the best with one cluster mirrored."""
+        for item in [item for rank in self.ranks for item in rank if item.cluster and len(item.above) > 1]:
+            if self.goes_on():
+                self.best.restore(self.ranks)
+                item.mirror()
+                self.attempt(barycentre, down=False, mirroring=False)
+
+    def start_by_chance(self) -> None:
+        """From ranks that are shuffled, the same on every run."""
+        chance = random.Random(0)
+        for _ in range(SHUFFLES):
+            if self.goes_on():
+                for rank in self.ranks:
+                    chance.shuffle(rank)
+                pack(self.ranks)
+                self.attempt(barycentre, down=False)
+
+
+class Order:
+    """An order of all ranks, and which clusters are mirrored in it."""
+
+    def __init__(self, ranks: list[list[Item]], count: int | None = None):
+        self.ranks = [list(rank) for rank in ranks]
+        self.crossings = crossings(ranks) if count is None else count
+        self.mirrored = [item for rank in ranks for item in rank if item.mirrored]
+
+    def restore(self, ranks: list[list[Item]], backwards: bool = False) -> None:
+        """Put the ranks into this order again, or into its mirror image."""
+        for rank, order in zip(ranks, self.ranks, strict=True):
+            for item in order:
+                if item.cluster and item.mirrored != (item in self.mirrored) ^ backwards:
+                    item.mirror()
+            rank[:] = order[::-1] if backwards else order
+        pack(ranks)
+
+    def differs(self, other: Order) -> float:
+        """The share of neighbours that stand the other way round than in another order."""
+        places = {item: place for rank in other.ranks for place, item in enumerate(rank)}
+        pairs = [places[a] > places[b] for rank in self.ranks for a, b in pairwise(rank) if not a.passing]
+        return sum(pairs) / max(1, len(pairs))
+
+
+def improve(ranks: list[list[Item]], wish: Wish, down: bool, mirroring: bool = True) -> int:
+    """Sweep, first down or up, then exchange neighbours, as long as crossings go away; how many are left."""
+    best = Order(ranks)
+    fewest = best.crossings
+    movable = [rank for rank in ranks if len(rank) > 1]
     stale = 0
     for sweep in range(SWEEPS):
         if fewest == 0 or stale == 3:
             break
-        downwards = sweep % 2 == 0
-        for rank in ranks if downwards else reversed(ranks):
-            rank.sort(key=lambda item: barycentre(item, downwards))
+        downwards = (sweep % 2 == 0) == down
+        for rank in movable if downwards else reversed(movable):
+            rank.sort(key=lambda item: wish(item, downwards))
             pack([rank])
-        count = crossings(ranks)
+        count = crossings(ranks, fewest)
         stale += 1
         if count < fewest:
-            best, fewest, stale = [list(rank) for rank in ranks], count, 0
-    for rank, order in zip(ranks, best, strict=True):
-        rank[:] = order
-    pack(ranks)
+            best, fewest, stale = Order(ranks, count), count, 0
+    best.restore(ranks)
     for _ in range(SWEEPS):
-        if fewest == 0 or not sum(exchange(rank) for rank in ranks):
+        changed = sum(map(exchange, movable))
+        if fewest == 0 or not (changed + (sum(map(turn_clusters, ranks)) if mirroring else 0)):
             break
+    return crossings(ranks)
+
+
+def turn_clusters(rank: list[Item]) -> int:
+    """Mirror the clusters in a rank whose own edges cross less then; how many there were."""
+    turned = 0
+    for item in rank:
+        if item.cluster:
+            gain = 0
+            for side in (item.above, item.below):
+                for i, a in enumerate(side):
+                    for b in side[:i]:
+                        here, there = a.here - b.here, a.item.x + a.there - b.item.x - b.there
+                        gain += (here * there < 0) - (here * there > 0)
+            if gain > 0:
+                item.mirror()
+                turned += 1
+    return turned
 
 
 def exchange(rank: list[Item]) -> bool:
@@ -161,16 +309,33 @@ def barycentre(item: Item, downwards: bool) -> float:
     return sum(link.wish for link in links) / len(links)
 
 
+def median(item: Item, downwards: bool) -> float:
+    """The median of the same x, which one far neighbour does not move."""
+    links = item.above if downwards else item.below
+    if not links:
+        return item.x if item.anchor is None else item.anchor
+    wishes = sorted(link.wish for link in links)
+    return (wishes[len(wishes) // 2] + wishes[(len(wishes) - 1) // 2]) / 2
+
+
+# Backwards or not, what to sort by, and whether the first sweep goes down.
+TRIES = ((False, barycentre, True), (True, barycentre, False), (False, median, False), (True, median, True))
+
+
 def pack(ranks: list[list[Item]]) -> None:
     """x for each rank by itself: side by side, with 0 in the middle."""
     for rank in ranks:
-        x = 0.0
-        for before, item in zip([None, *rank], rank, strict=False):
-            x += apart(before, item) if before else 0.0
-            item.x = x
-        middle = x / 2
+        if len(rank) == 1:
+            rank[0].x = 0.0
+            continue
+        places, x, before = [], 0.0, None
         for item in rank:
-            item.x -= middle
+            if before:
+                x += (before.width + item.width) / 2 + (LANE if before.passing or item.passing else GAP_X)
+            places.append(x)
+            before = item
+        for item, place in zip(rank, places, strict=True):
+            item.x = place - x / 2
 
 
 def apart(a: Item, b: Item) -> float:
@@ -178,18 +343,25 @@ def apart(a: Item, b: Item) -> float:
     return (a.width + b.width) / 2 + (LANE if a.passing or b.passing else GAP_X)
 
 
-def crossings(ranks: list[list[Item]]) -> int:
-    """How many pairs of links cross, all ranks together."""
+def crossings(ranks: list[list[Item]], most: float = INFINITE) -> int:
+    """How many pairs of links cross, all ranks together; counted no further than to `most`."""
     total = 0
     for rank in ranks:
+        if len(rank) == 1 and not rank[0].cluster:
+            continue  # all begin at one place
         ends = [(i.x + link.here, link.item.x + link.there) for i in rank for link in i.below]
         if len(ends) < 2:
             continue
         ends.sort()
         seen: list[float] = []
         for _, x in ends:
-            total += len(seen) - bisect_right(seen, x)
-            insort(seen, x)
+            if seen and x < seen[-1]:
+                total += len(seen) - bisect_right(seen, x)
+                insort(seen, x)
+            else:
+                seen.append(x)
+        if total >= most:
+            break
     return total
 
 

@@ -159,8 +159,16 @@ def vertex_shape(number: int, vertex: Vertex, box: Box) -> str:
     extra = vertex.extra
     y = box.y - (LINE * len(vertex.lines) + (extra[1] + 4 if extra[1] else 0.0)) / 2 + LINE - 4
     lines = [
-        text(box.x, y + i * LINE, line, BODY if i else TITLE, "dim" if i else "ink", bold=not i, middle=True,
-             late=0 < vertex.late <= i)
+        text(
+            box.x,
+            y + i * LINE,
+            line,
+            BODY if i else TITLE,
+            "dim" if i else "ink",
+            bold=not i,
+            middle=True,
+            late=0 < vertex.late <= i,
+        )
         for i, line in enumerate(vertex.lines)
     ]
     tip = f"<title>{escape(vertex.tip)}</title>" if vertex.tip else ""

@@ -222,8 +222,8 @@ class View:
     def is_hidden(self, source: Source, hidden: set[Part]) -> bool:
         """Whether all that uses a source is in `hidden`."""
         users = self.tape.users[source]
-        return bool(users) and source not in self.tape.roots and all(
-            self.folds.original(user) in hidden for user in users
+        return (
+            bool(users) and source not in self.tape.roots and all(self.folds.original(user) in hidden for user in users)
         )
 
     def top(self, unit: Unit) -> Scope | Operation | None:
