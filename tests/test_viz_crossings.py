@@ -18,7 +18,7 @@ OPENED = {"operations": True, "parameters": True, "constants": True}
 
 
 def count_crossings(found):
-    """Pairs of edges whose curves cross: somewhere, a piece of one has the ends of a piece of the other on its sides."""
+    """Pairs of edges whose curves cross: a piece of one has the ends of a piece of the other on its two sides."""
     ways = [np.array(list(dict.fromkeys(sampled(points, 13)))) for points in found.edges]
     boxes = [(way.min(0), way.max(0)) for way in ways]
     return sum(
