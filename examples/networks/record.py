@@ -59,7 +59,7 @@ NETWORKS = (
         "RapidOCR reader", "rapidocr-onnxruntime", "Apache 2.0", "ch_PP-OCRv4_rec_infer.onnx", "reads a line of text",
         inputs.lines_for_reading, False,
     ),
-    Known("Basic Pitch", "basic-pitch", "Apache 2.0", "nmp.onnx", "writes down the notes it hears", inputs.notes, False),
+    Known("Basic Pitch", "basic-pitch", "Apache 2.0", "nmp.onnx", "writes down what it hears", inputs.notes, False),
 )  # fmt: skip
 
 
