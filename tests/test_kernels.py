@@ -294,8 +294,8 @@ def test_relu_and_its_gradient_are_exact_for_every_number(dtype, shape, layout):
 def test_elementwise_work_in_blocks_is_the_function(layout):
     x = draw_special(np.random.default_rng(0), (64, 8, 32, 40), "f4", layout)  # enough for several blocks
     with np.errstate(all="ignore"):
-        for function in (np.exp, np.tanh, lambda x: x * x + 1):
-            np.testing.assert_array_equal(elementwise.by_blocks(function, x), function(x))
+        for step in (np.exp, np.tanh, lambda x, out: np.add(x * x, 1, out=out)):
+            np.testing.assert_array_equal(elementwise.by_blocks(step, x), step(x, np.empty_like(x)))
     assert elementwise.by_blocks(np.exp, x).strides == x.strides
     part = x[..., ::2]  # not dense in memory
     np.testing.assert_array_equal(elementwise.by_blocks(np.exp, part), np.exp(part))
@@ -410,12 +410,39 @@ erf = np.vectorize(math.erf, otypes=[float])
 
 def test_the_error_function_is_right_to_its_last_digits():
     x = np.concatenate([np.linspace(-7, 7, 20_001), np.geomspace(1e-300, 7, 20_001), [np.inf, -np.inf]])
-    np.testing.assert_allclose(special.erf(x), erf(x), rtol=7e-16, atol=0)
+    np.testing.assert_allclose(elementwise.by_blocks(special.erf, x), erf(x), rtol=7e-16, atol=0)
     single = x.astype(np.float32)
     single = single[(np.abs(single) > 1e-36) | (single == 0)]  # below, its terms lose digits
-    found = special.erf(single)
+    found = elementwise.by_blocks(special.erf, single)
     assert found.dtype == np.float32
     np.testing.assert_allclose(found, erf(single.astype(np.float64)), rtol=5e-7, atol=0)
-    assert np.isnan(special.erf(np.array([np.nan]))).all() and np.isnan(special.erf(np.array([np.nan], "f4"))).all()
-    assert special.erf(np.array([0.5, -2.0], "f2")).dtype == np.float16
-    assert special.erf(np.arange(3)).dtype == np.float32
+    for kind in ("f4", "f8"):
+        assert np.isnan(elementwise.by_blocks(special.erf, np.array([np.nan], kind))).all()
+    assert elementwise.by_blocks(special.erf, np.array([0.5, -2.0], "f2")).dtype == np.float16
+    assert mg.erf(mg.arange(3)).dtype == np.float32
+
+
+# ----------------------------------------------------------------------------------------------------- choices
+
+
+@pytest.mark.parametrize("dtype", ["f2", "f4", "f8"])
+@pytest.mark.parametrize("layout", ["NCHW", "HCWN"])
+def test_choices_by_bits_are_those_of_where(dtype, layout):
+    rng = np.random.default_rng(0)
+    x, y = (draw_special(rng, (64, 8, 32, 40), dtype, layout) for _ in range(2))  # enough for several blocks
+    condition = in_memory(rng.random(x.shape) < 0.5, layout)
+    for left, right in ((x, y), (x, 0.0), (0.0, x), (x, -1.5), (math.inf, y), (math.nan, y)):
+        chosen = elementwise.choose(condition, left, right)
+        assert chosen.dtype == x.dtype
+        np.testing.assert_array_equal(chosen, np.where(condition, left, right))
+    for slope in (0.01, -0.3, 0.0, 2.0):
+        with np.errstate(invalid="ignore"):
+            expected = np.where(condition, x, x * np.asarray(slope, "f8" if dtype == "f8" else "f4")).astype(dtype)
+            np.testing.assert_array_equal(elementwise.leak(x, condition, slope), expected)
+
+
+@pytest.mark.parametrize("n", [*range(3, 9), -3, -8])
+def test_whole_powers_by_multiplication_are_powers(n):
+    x = np.array([-3.0, -0.5, 1.25, 2.0, -0.0, np.inf, -np.inf, np.nan])
+    with np.errstate(divide="ignore"):
+        np.testing.assert_allclose(elementwise.power(x, n), np.power(x, float(n)), rtol=1e-15)

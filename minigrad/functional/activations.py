@@ -49,7 +49,7 @@ def selu(input: Tensor, inplace: bool = False) -> Tensor:
     """1.0507 elu(x) with alpha 1.6733, which keep mean 0 and variance 1. Source: Klambauer et al. 2017."""
     if inplace:
         return change(input, "selu_", selu)
-    return elementwise.elu(input, 1.6732632423543772) * 1.0507009873554805
+    return elementwise.elu(input, 1.6732632423543772, 1.0507009873554805)
 
 
 def celu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
@@ -81,7 +81,7 @@ def hardtanh(input: Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace
         return change(input, "hardtanh_", hardtanh, min_val, max_val)
     if min_val > max_val:
         raise ValueError(f"hardtanh: min_val {min_val} is larger than max_val {max_val}")
-    return where(input <= min_val, min_val, where(input >= max_val, max_val, input))
+    return elementwise.hardtanh(input, min_val, max_val)
 
 
 def relu6(input: Tensor, inplace: bool = False) -> Tensor:
@@ -112,7 +112,7 @@ def threshold(input: Tensor, threshold: float, value: float, inplace: bool = Fal
 
 def logsigmoid(input: Tensor) -> Tensor:
     """log(1 / (1 + exp(-x))), without overflow."""
-    return -softplus(-input, threshold=np.inf)
+    return elementwise.logsigmoid(input)
 
 
 def softsign(input: Tensor) -> Tensor:

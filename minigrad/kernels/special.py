@@ -9,16 +9,13 @@ import numpy as np
 
 from minigrad.kernels.memory import Array
 
-# For float32: erf(x) = x · p(x²) / q(x²) up to 4, beyond which it is ±1. Highest power first. The minimax fit that
-# Eigen (MathFunctionsImpl.h) and XLA (math.cc) publish; within 4e-7 of the value. It needs no exponential.
+# For float32: erf(x) = tanh(x · p(x²)), for a quotient of polynomials takes twice as many steps. Highest power first. Our
+# own fit to atanh(erf(x)) / x by weighted least squares: within 1.6e-7 of the value, and 4.3e-7 of its size.
 P = (
-    -2.72614225801306e-10, 2.77068142495902e-08, -2.10102402082508e-06, -5.69250639462346e-05,
-    -7.34990630326855e-04, -2.95459980854025e-03, -1.60960333262415e-02,
+    1.473387455e-07, -5.771062275e-06, 8.831459004e-05, -6.217436971e-04, -1.893303225e-04, 1.027678174e-01,
+    1.128379436e00,
 )  # fmt: skip
-Q = (
-    -1.45660718464996e-05, -2.13374055278905e-04, -1.68282697438203e-03, -7.37332916720468e-03,
-    -1.42647390514189e-02,
-)  # fmt: skip
+SATURATED = 6.0  # from where on the result is ±1
 
 # For float64: erf(x) = x · a(x²) / b(x²) near 0, and 1 - erf(x) = exp(-x²) · c(x) / d(x) from there on. Highest power
 # first. W. J. Cody, "Rational Chebyshev approximations for the error function", Math. Comp. 23 (1969), 631-637; his
@@ -41,21 +38,13 @@ D = (
 )  # fmt: skip
 
 
-def erf(x: Array) -> Array:
-    """The error function 2/√π ∫₀ˣ exp(-t²) dt: to 5e-16 of its value in float64, and to 5e-7 in float32, which all
-    other dtypes are computed in."""
+def erf(x: Array, out: Array) -> None:
+    """The error function 2/√π ∫₀ˣ exp(-t²) dt: to 5e-16 of its value in float64, and to 5e-7 in float32."""
     if x.dtype == np.float64:
-        return erf_of_doubles(x)
-    return erf_of_singles(x.astype(np.float32, copy=False)).astype(x.dtype if x.dtype.kind == "f" else np.float32)
-
-
-def erf_of_singles(x: Array) -> Array:
-    x = np.clip(x, -4, 4)
-    square = x * x
-    value = evaluate(P, square)
-    value *= x
-    value /= evaluate(Q, square)
-    return np.clip(value, -1, 1, out=value)
+        out[...] = erf_of_doubles(x)
+    else:
+        x = np.clip(x, -SATURATED, SATURATED)
+        np.tanh(np.multiply(evaluate(P, x * x), x, out=out), out=out)
 
 
 def erf_of_doubles(x: Array) -> Array:
@@ -68,23 +57,25 @@ def erf_of_doubles(x: Array) -> Array:
 
 def evaluate(coefficients: Sequence[float], x: Array) -> Array:
     """The polynomial with these coefficients, highest power first, by Horner's rule."""
-    value = np.full_like(x, coefficients[0])
-    for coefficient in coefficients[1:]:
+    value = coefficients[0] * x
+    value += coefficients[1]
+    for coefficient in coefficients[2:]:
         value *= x
         value += coefficient
     return value
 
 
-def normal_share(x: Array) -> Array:
+def normal_share(x: Array, out: Array) -> None:
     """Φ(x), the share of a normal distribution below x."""
-    share = erf(x * math.sqrt(0.5))
-    share += 1
-    share *= 0.5
-    return share
+    erf(x * math.sqrt(0.5), out)
+    out += 1
+    out *= 0.5
 
 
 def normal_density(x: Array) -> Array:
     """φ(x), the density of the normal distribution."""
-    density = np.exp(-0.5 * x * x)
+    density = np.square(x)
+    density *= -0.5
+    np.exp(density, out=density)
     density *= 1 / math.sqrt(2 * math.pi)
     return density

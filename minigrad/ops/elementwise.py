@@ -166,7 +166,7 @@ def pow_exponent(g: Any, x: Any, y: Any, out: Any) -> Any:
 @primitive(x=pow_base, y=pow_exponent)
 def pow(x: Array, y: Array) -> Array:
     """Power xʸ, broadcasting."""
-    return x**y
+    return kernels.power(x, y) if isinstance(x, np.ndarray) else x**y
 
 
 @primitive(x=lambda g, x: 2 * g * x)
@@ -199,7 +199,7 @@ def reciprocal(x: Array) -> Array:
 @primitive(x=lambda g, out: g * out)
 def exp(x: Array) -> Array:
     """The exponential eˣ."""
-    return kernels.by_blocks(np.exp, floats(x))
+    return kernels.by_blocks(np.exp, floats(x), worth=kernels.COSTLY)
 
 
 @primitive(x=lambda g, out: g * (out + 1))
@@ -211,7 +211,7 @@ def expm1(x: Array) -> Array:
 @primitive(x=lambda g, x: g / x)
 def log(x: Array) -> Array:
     """The natural logarithm."""
-    return kernels.by_blocks(np.log, floats(x))
+    return kernels.by_blocks(np.log, floats(x), worth=kernels.COSTLY)
 
 
 @primitive(x=lambda g, x: g / (1 + x))
@@ -247,42 +247,51 @@ def tan(x: Array) -> Array:
 @primitive(x=lambda g, out: g * (1 - out * out))
 def tanh(x: Array) -> Array:
     """The hyperbolic tangent."""
-    return kernels.by_blocks(np.tanh, floats(x))
+    return kernels.by_blocks(np.tanh, floats(x), worth=kernels.COSTLY)
 
 
 @primitive(x=lambda g, out: g * out * (1 - out))
 def sigmoid(x: Array) -> Array:
     """The logistic function 1 / (1 + e⁻ˣ), which neither overflows nor cancels."""
-    return kernels.by_blocks(logistic, floats(x))
-
-
-def logistic(x: Array) -> Array:
-    e = np.exp(-np.abs(x))
-    return np.where(np.greater_equal(x, 0), np.ones_like(e), e) / (1 + e)
+    return kernels.by_blocks(kernels.logistic, floats(x), worth=kernels.COSTLY)
 
 
 @primitive(x=lambda g, x: g * (2 / math.sqrt(math.pi)) * exp(-x * x))
 def erf(x: Array) -> Array:
     """The error function 2/√π ∫₀ˣ exp(-t²) dt."""
-    return kernels.by_blocks(special.erf, np.asarray(x))
+    return kernels.by_blocks(special.erf, floats(x), worth=kernels.COSTLY)
 
 
 @primitive(x=lambda g, x, beta, threshold: g * where(beta * x > threshold, 1.0, sigmoid(beta * x)))
 def softplus(x: Array, beta: float = 1.0, threshold: float = 20.0) -> Array:
     """Softplus log(1 + exp(beta·x)) / beta, a smooth ReLU; x itself where beta·x > threshold."""
-    scaled = np.multiply(beta, x)
-    return np.where(scaled > threshold, x, np.logaddexp(scaled, np.zeros_like(scaled)) / beta)
+    x = floats(x)
+    scaled = np.multiply(x, beta)
+    soft = kernels.by_blocks(kernels.log_of_sum, scaled, worth=kernels.COSTLY) / beta
+    return soft if 1 + math.exp(-threshold) == 1 else kernels.choose(scaled > threshold, x, soft)
 
 
-@primitive(x=lambda g, x: silu_slope(x) * g)
+@primitive(x=lambda g, x: g * sigmoid(-x))
+def logsigmoid(x: Array) -> Array:
+    """The logarithm of sigmoid(x), without overflow."""
+    return np.negative(kernels.by_blocks(kernels.log_of_sum, np.negative(floats(x)), worth=kernels.COSTLY))
+
+
+@primitive(x=lambda g, x: g * silu_slope(x))
 def silu(x: Array) -> Array:
     """SiLU, or swish: x·sigmoid(x)."""
-    return x * sigmoid.primitive.forward(x)  # type: ignore[attr-defined]
+    return kernels.by_blocks(kernels.weigh_by_logistic, floats(x), worth=kernels.COSTLY)
 
 
-def silu_slope(x: Any) -> Any:
+def silu_bend(g: Any, x: Any) -> Any:
     s = sigmoid(x)
-    return s * (1 + x * (1 - s))
+    return g * s * (1 - s) * (2 + x * (1 - 2 * s))
+
+
+@primitive(x=silu_bend)
+def silu_slope(x: Array) -> Array:
+    """The slope of x·sigmoid(x)."""
+    return kernels.by_blocks(kernels.slope_of_silu, x, worth=kernels.COSTLY)
 
 
 @primitive(x=lambda g, x: g / (x * math.log(2)))
@@ -374,7 +383,7 @@ def hypot(x: Array, y: Array) -> Array:
 @primitive(x=lambda g, condition: where(condition, g, 0.0), y=lambda g, condition: where(condition, 0.0, g))
 def where(condition: Array, x: Array, y: Array) -> Array:
     """x where the condition holds, y elsewhere, all three broadcasting."""
-    return np.where(condition, x, y)
+    return kernels.choose(condition, x, y)
 
 
 @primitive(x=lambda g, x: g * sign(x))
@@ -387,7 +396,9 @@ def abs(x: Array) -> Array:
 def sign(x: Array) -> Array:
     """The sign: -1, 0 or 1; 0 of what is not a number."""
     x = np.asarray(x)
-    return np.sign(x) if x.dtype.kind != "f" else np.subtract(x > 0, x < 0, dtype=x.dtype)
+    if x.dtype.kind != "f":
+        return np.sign(x)
+    return np.subtract(np.greater(x, 0).view(np.int8), np.less(x, 0).view(np.int8)).astype(x.dtype)
 
 
 @primitive(x=lambda g, x, y: g * half_on_tie(x, y), y=lambda g, x, y: g * half_on_tie(y, x))
@@ -435,16 +446,38 @@ def relu(x: Array) -> Array:
     return kernels.relu(np.asarray(x))
 
 
-@primitive(x=lambda g, x, negative_slope: where(x > 0, g, g * negative_slope))
+@primitive(g=lambda g, x, slope: leak(g, x, slope))
+def leak(g: Array, x: Array, slope: float) -> Array:
+    """g where x is positive, slope·g elsewhere."""
+    return kernels.leak(g, np.greater(x, 0), slope)
+
+
+@primitive(x=lambda g, x, negative_slope: leak(g, x, negative_slope))
 def leaky_relu(x: Array, negative_slope: float = 0.01) -> Array:
     """x where positive, negative_slope·x elsewhere."""
-    return np.where(np.greater(x, 0), x, np.multiply(x, negative_slope))
+    x = floats(x)
+    return kernels.leak(x, np.greater(x, 0), negative_slope)
 
 
-@primitive(x=lambda g, x, alpha: g * where(x > 0, 1.0, alpha * exp(where(x < 0, x, 0.0))))
-def elu(x: Array, alpha: float = 1.0) -> Array:
-    """x where positive, alpha·(eˣ - 1) elsewhere."""
-    return np.where(np.greater(x, 0), x, alpha * np.expm1(np.minimum(x, 0)))
+@primitive(
+    g=lambda g, x, alpha, scale: elu_slope(g, x, alpha, scale),
+    x=lambda g, x, out: where(x < 0, g * out, 0.0),
+)
+def elu_slope(g: Array, x: Array, alpha: float, scale: float) -> Array:
+    """g times the slope of `elu` at x."""
+    return kernels.multiply_by_slope_of_elu(g, x, alpha, scale)
+
+
+@primitive(x=lambda g, x, alpha, scale: elu_slope(g, x, alpha, scale))
+def elu(x: Array, alpha: float = 1.0, scale: float = 1.0) -> Array:
+    """scale·x where positive, scale·alpha·(eˣ - 1) elsewhere."""
+    return kernels.elu(floats(x), alpha, scale)
+
+
+@primitive(x=lambda g, x, min_val, max_val: where((x <= min_val) | (x >= max_val), 0.0, g))
+def hardtanh(x: Array, min_val: float, max_val: float) -> Array:
+    """x between min_val and max_val, else the nearer of the two; no gradient at either."""
+    return np.clip(x, min_val, max_val)
 
 
 def gelu(x: Tensor, approximate: str = "none") -> Tensor:
@@ -452,27 +485,20 @@ def gelu(x: Tensor, approximate: str = "none") -> Tensor:
     if approximate == "none":
         return gaussian_unit(x)
     if approximate == "tanh":
-        return 0.5 * x * (1 + tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)))
+        return 0.5 * x * (1 + tanh(x * (math.sqrt(2 / math.pi) * (1 + 0.044715 * x * x))))
     raise ValueError(f"gelu: approximate must be 'none' or 'tanh', got {approximate!r}")
 
 
 @primitive(x=lambda g, x: g * gaussian_slope(x))
 def gaussian_unit(x: Array) -> Array:
     """x·Φ(x), with Φ the normal distribution function."""
-    return kernels.by_blocks(lambda x: x * special.normal_share(x), np.asarray(x))
+    return kernels.by_blocks(kernels.gaussian_unit, floats(x), worth=kernels.COSTLY)
 
 
 @primitive(x=lambda g, x: g * (2 - x * x) * exp(-0.5 * x * x) / math.sqrt(2 * math.pi))
 def gaussian_slope(x: Array) -> Array:
     """Φ(x) + x·φ(x), the slope of x·Φ(x), with φ the normal density."""
-
-    def slope(x: Array) -> Array:
-        weighted = special.normal_density(x)
-        weighted *= x
-        weighted += special.normal_share(x)
-        return weighted
-
-    return kernels.by_blocks(slope, np.asarray(x))
+    return kernels.by_blocks(kernels.slope_of_gaussian_unit, x, worth=kernels.COSTLY)
 
 
 # ---------------------------------------------------------------------------------------------------- dtype and memory
