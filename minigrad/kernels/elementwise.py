@@ -14,18 +14,19 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.kernels import special
 from minigrad.kernels.memory import Array, flatten_alike, integers_like
 from minigrad.kernels.threads import BLOCK, WORTH, share_slices
 
 SMALL = BLOCK // 8  # elements up to which one call of NumPy is faster than several
-COSTLY = WORTH // 4  # elements from which a step with exponentials is worth sharing
+COSTLY = WORTH // 2  # elements from which a step with an exponential is worth sharing, and half as many for two of them
 
 
 def by_blocks(step: Callable[..., object], *arrays: Array, worth: int = WORTH) -> Array:
     """A new array like the first, filled by `step(*arrays, out)`, which works element by element.
 
-    Large arrays are taken block by block, over the threads from `worth` elements on. float16 is computed in float32.
+    Large arrays are taken block by block, over the threads from `worth` elements on. Blocks are larger then: between
+    calls threads wait for the interpreter, so that shorter ones would be slower than one thread (measured).
+    float16 is computed in float32.
     """
     x = arrays[0]
     if x.dtype == np.float16:
@@ -38,7 +39,8 @@ def by_blocks(step: Callable[..., object], *arrays: Array, worth: int = WORTH) -
     elif lines is None:
         step(*arrays, out)
     else:
-        share_slices(lambda block: step(*[line[block] for line in lines]), x.size, BLOCK // 2, worth)
+        block = 2 * BLOCK if x.size >= worth else BLOCK
+        share_slices(lambda part: step(*[line[part] for line in lines]), x.size, block, worth)
     return out
 
 
@@ -104,18 +106,25 @@ def multiply_bits(x: Array, y: Array, out: Array) -> None:
     np.multiply(x.view(bits), np.logical_not(closed, out=closed), out=out.view(bits))
 
 
+def leaky_relu(x: Array, slope: float) -> Array:
+    """x where it is positive, slope · x elsewhere: for the usual slopes the larger of the two."""
+    if not 0 < slope <= 1:
+        return leak(x, np.greater(x, 0), slope)
+    return by_blocks(lambda x, out: np.maximum(np.multiply(x, slope, out=out), x, out=out), x)
+
+
 def leak(x: Array, passes: Array, slope: float) -> Array:
     """x where the condition `passes` holds, slope · x elsewhere.
 
-    The factors 1 and `slope` are chosen as bits: those of `slope`, changed where the condition holds.
+    The factors 1 and `slope` are chosen as bits: 0 or 1 times the distance between the two, added to the second.
     """
 
     def fill(x: Array, passes: Array, out: Array) -> None:
-        bits = integers_like(x.dtype)
-        one, low = (int(np.asarray(value, x.dtype).view(bits)) for value in (1, slope))
-        factor = make_mask(passes, bits)
-        factor &= one ^ low
-        factor ^= low
+        bits = np.dtype(f"u{x.itemsize}")  # unsigned, so that the distance may be negative: it wraps around
+        one, low = (np.asarray(value, x.dtype).view(bits) for value in (1, slope))
+        factor = passes.astype(bits)
+        factor *= one - low
+        factor += low
         np.multiply(x, factor.view(x.dtype), out=out)
 
     return by_blocks(fill, x, passes)
@@ -185,18 +194,14 @@ def multiply_by_slope_of_elu(g: Array, x: Array, alpha: float, scale: float) -> 
 # ------------------------------------------------------------------------------------------- normal distribution
 
 
-def gaussian_unit(x: Array, out: Array) -> None:
-    """x·Φ(x), with Φ the normal distribution function."""
-    special.normal_share(x, out)
+def slope_of_gaussian_unit(x: Array, share: Array, out: Array) -> None:
+    """Φ(x) + x·φ(x), with φ the normal density and Φ(x) known: the slope of x·Φ(x)."""
+    np.square(x, out=out)
+    out *= -0.5
+    np.exp(out, out=out)
+    out *= 1 / math.sqrt(2 * math.pi)
     out *= x
-
-
-def slope_of_gaussian_unit(x: Array, out: Array) -> None:
-    """Φ(x) + x·φ(x), with φ the normal density."""
-    weighted = special.normal_density(x)
-    weighted *= x
-    special.normal_share(x, out)
-    out += weighted
+    out += share
 
 
 # -------------------------------------------------------------------------------------------------------- powers

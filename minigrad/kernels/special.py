@@ -70,12 +70,3 @@ def normal_share(x: Array, out: Array) -> None:
     erf(x * math.sqrt(0.5), out)
     out += 1
     out *= 0.5
-
-
-def normal_density(x: Array) -> Array:
-    """φ(x), the density of the normal distribution."""
-    density = np.square(x)
-    density *= -0.5
-    np.exp(density, out=density)
-    density *= 1 / math.sqrt(2 * math.pi)
-    return density

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from minigrad.autograd import Array, primitive
+from minigrad.autograd import Array, is_grad_enabled, primitive
 from minigrad.kernels import elementwise as kernels
 from minigrad.kernels import special
 
@@ -268,7 +268,9 @@ def softplus(x: Array, beta: float = 1.0, threshold: float = 20.0) -> Array:
     x = floats(x)
     scaled = np.multiply(x, beta)
     soft = kernels.by_blocks(kernels.log_of_sum, scaled, worth=kernels.COSTLY) / beta
-    return soft if 1 + math.exp(-threshold) == 1 else kernels.choose(scaled > threshold, x, soft)
+    if threshold > -math.log(np.finfo(soft.dtype).eps):  # beyond it the two are the same number
+        return soft
+    return kernels.choose(scaled > threshold, x, soft)
 
 
 @primitive(x=lambda g, x: g * sigmoid(-x))
@@ -291,7 +293,7 @@ def silu_bend(g: Any, x: Any) -> Any:
 @primitive(x=silu_bend)
 def silu_slope(x: Array) -> Array:
     """The slope of x·sigmoid(x)."""
-    return kernels.by_blocks(kernels.slope_of_silu, x, worth=kernels.COSTLY)
+    return kernels.by_blocks(kernels.slope_of_silu, x, worth=kernels.COSTLY // 2)
 
 
 @primitive(x=lambda g, x: g / (x * math.log(2)))
@@ -455,8 +457,7 @@ def leak(g: Array, x: Array, slope: float) -> Array:
 @primitive(x=lambda g, x, negative_slope: leak(g, x, negative_slope))
 def leaky_relu(x: Array, negative_slope: float = 0.01) -> Array:
     """x where positive, negative_slope·x elsewhere."""
-    x = floats(x)
-    return kernels.leak(x, np.greater(x, 0), negative_slope)
+    return kernels.leaky_relu(floats(x), negative_slope)
 
 
 @primitive(
@@ -489,16 +490,32 @@ def gelu(x: Tensor, approximate: str = "none") -> Tensor:
     raise ValueError(f"gelu: approximate must be 'none' or 'tanh', got {approximate!r}")
 
 
-@primitive(x=lambda g, x: g * gaussian_slope(x))
-def gaussian_unit(x: Array) -> Array:
+def gaussian_unit_rule(g: Any, x: Any, share: Array) -> Any:
+    return g * (gaussian_slope(x, normal_share(x)) if is_grad_enabled() else gaussian_slope(x, share))
+
+
+@primitive(x=gaussian_unit_rule, keeps="share")
+def gaussian_unit(x: Array) -> Any:
     """x·Φ(x), with Φ the normal distribution function."""
-    return kernels.by_blocks(kernels.gaussian_unit, floats(x), worth=kernels.COSTLY)
+    x = floats(x)
+    share = normal_share.primitive.forward(x)  # type: ignore[attr-defined]
+    return x * share, share
 
 
-@primitive(x=lambda g, x: g * (2 - x * x) * exp(-0.5 * x * x) / math.sqrt(2 * math.pi))
-def gaussian_slope(x: Array) -> Array:
-    """Φ(x) + x·φ(x), the slope of x·Φ(x), with φ the normal density."""
-    return kernels.by_blocks(kernels.slope_of_gaussian_unit, x, worth=kernels.COSTLY)
+@primitive(x=lambda g, x: g * normal_density(x))
+def normal_share(x: Array) -> Array:
+    """Φ(x), the share of a normal distribution below x."""
+    return kernels.by_blocks(special.normal_share, floats(x), worth=kernels.COSTLY // 2)
+
+
+def normal_density(x: Any) -> Any:
+    return exp(-0.5 * x * x) / math.sqrt(2 * math.pi)
+
+
+@primitive(x=lambda g, x: g * (1 - x * x) * normal_density(x), share=lambda g: g)
+def gaussian_slope(x: Array, share: Array) -> Array:
+    """Φ(x) + x·φ(x), the slope of x·Φ(x) where Φ(x) is known, with φ the normal density."""
+    return kernels.by_blocks(kernels.slope_of_gaussian_unit, x, share, worth=kernels.COSTLY)
 
 
 # ---------------------------------------------------------------------------------------------------- dtype and memory
