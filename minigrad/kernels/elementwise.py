@@ -18,10 +18,10 @@ from minigrad.kernels.memory import Array, flatten_alike, integers_like
 from minigrad.kernels.threads import BLOCK, WORTH, share_slices
 
 SMALL = BLOCK // 8  # elements up to which one call of NumPy is faster than several
-COSTLY = WORTH // 2  # elements from which a step with an exponential is worth sharing, and half as many for two of them
+COSTLY, COSTLIEST = WORTH // 2, WORTH // 4  # elements from which a step with an exponential is worth sharing, or with two
 
 
-def by_blocks(step: Callable[..., object], *arrays: Array, worth: int = WORTH) -> Array:
+def by_blocks(step: Callable[..., object], *arrays: Array, worth: int = COSTLY) -> Array:
     """A new array like the first, filled by `step(*arrays, out)`, which works element by element.
 
     Large arrays are taken block by block, over the threads from `worth` elements on. Blocks are larger then: between
@@ -53,7 +53,7 @@ def make_mask(condition: Array, bits: np.dtype[Any]) -> Array:
     return np.negative(mask, out=mask)
 
 
-def choose(condition: Array, x: Any, y: Any) -> Array:
+def choose(condition: Array, x: Any, y: Any) -> Any:
     """`np.where`, and without a branch for many elements of one floating dtype; x or y may be a number."""
     numbers = [a for a in (x, y) if type(a) in (int, float)]
     kinds = {(a.shape, a.dtype) for a in (x, y) if isinstance(a, np.ndarray)}
@@ -63,11 +63,11 @@ def choose(condition: Array, x: Any, y: Any) -> Array:
     if shape != condition.shape or dtype.kind != "f":
         return np.where(condition, x, y)
     if not numbers:
-        return by_blocks(swap_bits, x, condition, y)
+        return by_blocks(swap_bits, x, condition, y, worth=WORTH)
     if x is numbers[0]:
         x, y, condition = y, x, np.logical_not(condition)
     if y == 0:
-        return by_blocks(keep_bits, x, condition)
+        return by_blocks(keep_bits, x, condition, worth=WORTH)
     return by_blocks(lambda x, condition, out: swap_bits(x, condition, np.asarray(y, x.dtype), out), x, condition)
 
 
@@ -95,7 +95,7 @@ def relu(x: Array) -> Array:
 def gate(x: Array, y: Array) -> Array:
     """x where y is above 0 or NaN, and 0 elsewhere: the gradient of `relu` with y its result."""
     if x.size > SMALL and x.dtype == y.dtype and x.dtype.kind == "f":
-        return by_blocks(multiply_bits, x, y)
+        return by_blocks(multiply_bits, x, y, worth=WORTH)
     return np.where(np.less_equal(y, 0), x.dtype.type(0), x)
 
 
@@ -127,7 +127,7 @@ def leak(x: Array, passes: Array, slope: float) -> Array:
         factor += low
         np.multiply(x, factor.view(x.dtype), out=out)
 
-    return by_blocks(fill, x, passes)
+    return by_blocks(fill, x, passes, worth=WORTH)
 
 
 # -------------------------------------------------------------------------------------------------- exponentials
@@ -175,7 +175,7 @@ def elu(x: Array, alpha: float, scale: float) -> Array:
             positive *= scale
         out += positive
 
-    return by_blocks(fill, x, worth=COSTLY)
+    return by_blocks(fill, x)
 
 
 def multiply_by_slope_of_elu(g: Array, x: Array, alpha: float, scale: float) -> Array:
@@ -187,7 +187,7 @@ def multiply_by_slope_of_elu(g: Array, x: Array, alpha: float, scale: float) -> 
         if scale != 1:
             out *= scale
 
-    out = by_blocks(fill, g, x, worth=COSTLY)
+    out = by_blocks(fill, g, x)
     return out if alpha == 1 else leak(out, ~np.less_equal(x, 0), alpha)
 
 

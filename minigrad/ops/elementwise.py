@@ -199,7 +199,7 @@ def reciprocal(x: Array) -> Array:
 @primitive(x=lambda g, out: g * out)
 def exp(x: Array) -> Array:
     """The exponential eˣ."""
-    return kernels.by_blocks(np.exp, floats(x), worth=kernels.COSTLY)
+    return kernels.by_blocks(np.exp, floats(x))
 
 
 @primitive(x=lambda g, out: g * (out + 1))
@@ -211,7 +211,7 @@ def expm1(x: Array) -> Array:
 @primitive(x=lambda g, x: g / x)
 def log(x: Array) -> Array:
     """The natural logarithm."""
-    return kernels.by_blocks(np.log, floats(x), worth=kernels.COSTLY)
+    return kernels.by_blocks(np.log, floats(x))
 
 
 @primitive(x=lambda g, x: g / (1 + x))
@@ -247,19 +247,19 @@ def tan(x: Array) -> Array:
 @primitive(x=lambda g, out: g * (1 - out * out))
 def tanh(x: Array) -> Array:
     """The hyperbolic tangent."""
-    return kernels.by_blocks(np.tanh, floats(x), worth=kernels.COSTLY)
+    return kernels.by_blocks(np.tanh, floats(x))
 
 
 @primitive(x=lambda g, out: g * out * (1 - out))
 def sigmoid(x: Array) -> Array:
     """The logistic function 1 / (1 + e⁻ˣ), which neither overflows nor cancels."""
-    return kernels.by_blocks(kernels.logistic, floats(x), worth=kernels.COSTLY)
+    return kernels.by_blocks(kernels.logistic, floats(x))
 
 
 @primitive(x=lambda g, x: g * (2 / math.sqrt(math.pi)) * exp(-x * x))
 def erf(x: Array) -> Array:
     """The error function 2/√π ∫₀ˣ exp(-t²) dt."""
-    return kernels.by_blocks(special.erf, floats(x), worth=kernels.COSTLY)
+    return kernels.by_blocks(special.erf, floats(x))
 
 
 @primitive(x=lambda g, x, beta, threshold: g * where(beta * x > threshold, 1.0, sigmoid(beta * x)))
@@ -267,7 +267,7 @@ def softplus(x: Array, beta: float = 1.0, threshold: float = 20.0) -> Array:
     """Softplus log(1 + exp(beta·x)) / beta, a smooth ReLU; x itself where beta·x > threshold."""
     x = floats(x)
     scaled = np.multiply(x, beta)
-    soft = kernels.by_blocks(kernels.log_of_sum, scaled, worth=kernels.COSTLY) / beta
+    soft = kernels.by_blocks(kernels.log_of_sum, scaled) / beta
     if threshold > -math.log(np.finfo(soft.dtype).eps):  # beyond it the two are the same number
         return soft
     return kernels.choose(scaled > threshold, x, soft)
@@ -276,13 +276,13 @@ def softplus(x: Array, beta: float = 1.0, threshold: float = 20.0) -> Array:
 @primitive(x=lambda g, x: g * sigmoid(-x))
 def logsigmoid(x: Array) -> Array:
     """The logarithm of sigmoid(x), without overflow."""
-    return np.negative(kernels.by_blocks(kernels.log_of_sum, np.negative(floats(x)), worth=kernels.COSTLY))
+    return np.negative(kernels.by_blocks(kernels.log_of_sum, np.negative(floats(x))))
 
 
 @primitive(x=lambda g, x: g * silu_slope(x))
 def silu(x: Array) -> Array:
     """SiLU, or swish: x·sigmoid(x)."""
-    return kernels.by_blocks(kernels.weigh_by_logistic, floats(x), worth=kernels.COSTLY)
+    return kernels.by_blocks(kernels.weigh_by_logistic, floats(x))
 
 
 def silu_bend(g: Any, x: Any) -> Any:
@@ -293,7 +293,7 @@ def silu_bend(g: Any, x: Any) -> Any:
 @primitive(x=silu_bend)
 def silu_slope(x: Array) -> Array:
     """The slope of x·sigmoid(x)."""
-    return kernels.by_blocks(kernels.slope_of_silu, x, worth=kernels.COSTLY // 2)
+    return kernels.by_blocks(kernels.slope_of_silu, x, worth=kernels.COSTLIEST)
 
 
 @primitive(x=lambda g, x: g / (x * math.log(2)))
@@ -505,7 +505,7 @@ def gaussian_unit(x: Array) -> Any:
 @primitive(x=lambda g, x: g * normal_density(x))
 def normal_share(x: Array) -> Array:
     """Φ(x), the share of a normal distribution below x."""
-    return kernels.by_blocks(special.normal_share, floats(x), worth=kernels.COSTLY // 2)
+    return kernels.by_blocks(special.normal_share, floats(x), worth=kernels.COSTLIEST)
 
 
 def normal_density(x: Any) -> Any:
@@ -515,7 +515,7 @@ def normal_density(x: Any) -> Any:
 @primitive(x=lambda g, x: g * (1 - x * x) * normal_density(x), share=lambda g: g)
 def gaussian_slope(x: Array, share: Array) -> Array:
     """Φ(x) + x·φ(x), the slope of x·Φ(x) where Φ(x) is known, with φ the normal density."""
-    return kernels.by_blocks(kernels.slope_of_gaussian_unit, x, share, worth=kernels.COSTLY)
+    return kernels.by_blocks(kernels.slope_of_gaussian_unit, x, share)
 
 
 # ---------------------------------------------------------------------------------------------------- dtype and memory
