@@ -18,7 +18,7 @@ from minigrad.kernels.memory import Array, flatten_alike, integers_like
 from minigrad.kernels.threads import BLOCK, WORTH, share_slices
 
 SMALL = BLOCK // 8  # elements up to which one call of NumPy is faster than several
-COSTLY, COSTLIEST = WORTH // 2, WORTH // 4  # elements from which a step with an exponential is worth sharing, or with two
+COSTLY, COSTLIEST = WORTH // 2, WORTH // 4  # elements from which a step with one exponential is worth sharing, or two
 
 
 def by_blocks(step: Callable[..., object], *arrays: Array, worth: int = COSTLY) -> Array:
