@@ -49,8 +49,9 @@ def by_blocks(step: Callable[..., object], *arrays: Array, worth: int = COSTLY) 
 
 def make_mask(condition: Array, bits: np.dtype[Any]) -> Array:
     """Integers with all bits set where the condition holds, and none elsewhere."""
-    mask = condition.astype(bits)
-    return np.negative(mask, out=mask)
+    mask: Array = condition.astype(bits)
+    np.negative(mask, out=mask)
+    return mask
 
 
 def choose(condition: Array, x: Any, y: Any) -> Any:
