@@ -34,6 +34,7 @@ def run(monkeypatch):
 
 NEEDS = {  # script: a module of its extra
     "draw_graph.py": "sklearn.datasets",
+    "first_cnn.py": "matplotlib.pyplot",
     "learn/make_tour.py": "pygments",
     "ports/mnist_cnn.py": "sklearn.datasets",
     "ports/prove.py": "torch",
@@ -56,13 +57,29 @@ def test_without_its_extra_an_example_says_which_command_installs_it(run, name, 
 @pytest.mark.parametrize("name", [path.name for path in EXAMPLES.glob("*.py")] + ["learn/make_tour.py"])
 def test_help_makes_no_file(run, name, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    if name == "custom_op.py":
-        run(name, "--help")  # takes no arguments, and only prints
+    if name in ("custom_op.py", "new_reduction.py"):
+        run(name, "--help")  # take no arguments and write no files
     else:
         with pytest.raises(SystemExit):
             run(name, "--help")
-    assert capsys.readouterr().out
+        assert capsys.readouterr().out
     assert not list(tmp_path.iterdir())
+
+
+def test_the_first_cnn_learns_and_draws_cell_by_cell(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["kernel", "-f", "connection.json"])  # as a notebook's kernel has it
+    source = (EXAMPLES / "first_cnn.py").read_text(encoding="utf-8")
+    assert len(source.splitlines()) < 80
+    cells, names = source.split("\n# %%")[1:], {"__name__": "__main__"}
+    for cell in cells:
+        exec(compile("#" + cell, "a cell of first_cnn.py", "exec"), names)
+    assert names["curves"][-1][1] < 0.2 < names["curves"][0][1]  # the validation loss
+    assert names["confusion"].sum() == len(names["test"])
+    assert names["confusion"].trace() > 0.93 * len(names["test"])
+    assert [path.name for path in sorted(tmp_path.iterdir())] == ["first_cnn.npz", "first_cnn.png", "first_cnn.svg"]
+    assert "channel  of Σr²" in capsys.readouterr().out
+    matplotlib.pyplot.close("all")
 
 
 def test_train_digits_reaches_98_percent_and_leaves_a_curve_and_a_checkpoint(run, tmp_path):
