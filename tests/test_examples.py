@@ -34,6 +34,7 @@ def run(monkeypatch):
 
 NEEDS = {  # script: a module of its extra
     "draw_graph.py": "sklearn.datasets",
+    "exchange_weights.py": "torch",
     "first_cnn.py": "matplotlib.pyplot",
     "learn/make_tour.py": "pygments",
     "ports/mnist_cnn.py": "sklearn.datasets",
@@ -57,6 +58,8 @@ def test_without_its_extra_an_example_says_which_command_installs_it(run, name, 
 @pytest.mark.parametrize("name", [path.name for path in EXAMPLES.glob("*.py")] + ["learn/make_tour.py"])
 def test_help_makes_no_file(run, name, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
+    if name == "exchange_weights.py":
+        pytest.importorskip("torch")
     if name in ("custom_op.py", "new_reduction.py"):
         run(name, "--help")  # take no arguments and write no files
     else:

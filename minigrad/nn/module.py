@@ -29,6 +29,11 @@ class IncompatibleKeys(NamedTuple):
     missing_keys: list[str]
     unexpected_keys: list[str]
 
+    def __repr__(self) -> str:
+        if any(self):
+            return f"IncompatibleKeys(missing_keys={self.missing_keys}, unexpected_keys={self.unexpected_keys})"
+        return "<All keys matched successfully>"
+
 
 P = ParamSpec("P")
 T = TypeVar("T", covariant=True)
