@@ -1,4 +1,4 @@
-"""Weights from PyTorch and back. What PyTorch 2.13 wrote, and what its network answered, is kept in reference/exchanged.
+"""Weights from PyTorch and back. What PyTorch 2.13 wrote, and its answers, are kept in reference/exchanged.
 
 The same example, run where PyTorch is installed, made it: `python examples/exchange_weights.py FOLDER`.
 """
