@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from minigrad.autograd.spelling import respell
+from minigrad.dtypes import as_dtype
 
 if TYPE_CHECKING:
     from minigrad.autograd.tape import Node, Primitive, Rule, Value
@@ -35,9 +36,10 @@ def array_of(value: Any) -> Any:
 
 
 def narrow(result: Any, arguments: Iterable[Any]) -> np.ndarray:
-    """A result as an array, in float32 unless a float64 argument made it wider or a dtype argument asked for it.
+    """A result as an array, in float64 only if a float64 argument made it wider or a dtype argument asked for it.
 
-    Numbers and integers never widen, nor does a floating array without dimensions beside one that has some.
+    Numbers and integers never widen, nor does a floating array without dimensions beside one that has some. Where no
+    argument is floating, the result has the default dtype.
     """
     if isinstance(result, tuple | list):
         raise TypeError("a forward returns one array; name what it keeps for its rules in keeps=")
@@ -49,7 +51,9 @@ def narrow(result: Any, arguments: Iterable[Any]) -> np.ndarray:
     floating = [a for a in arguments if isinstance(a, np.ndarray) and a.dtype.kind == "f"]
     deciding = [a.dtype for a in floating if a.ndim] or [a.dtype for a in floating]
     asked = [a for a in arguments if isinstance(a, np.dtype | type)]
-    return out if FLOAT64 in deciding or FLOAT64 in asked else out.astype(FLOAT32)
+    if FLOAT64 in deciding or FLOAT64 in asked:
+        return out
+    return out.astype(np.result_type(*deciding) if deciding else as_dtype(None))
 
 
 def bind(operation: Primitive, parameters: Sequence[tuple[str, Any]], args: tuple[Any, ...], kwargs: Any) -> Any:

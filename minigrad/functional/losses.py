@@ -349,7 +349,8 @@ def gaussian_nll_loss(
     eps: float = 1e-6,
     reduction: str = "mean",
 ) -> Tensor:
-    """(log v + (input - target)² / v) / 2 for a variance v, at least `eps`, of the input's shape or one for each row.
+    """(log v + (input - target)² / v) / 2 for a variance v, at least `eps`, of the input's shape, or with a length of 1
+    where one holds for all; or one for each row.
 
     full: with the constant log(2π) / 2. Source: Nix & Weigend 1994.
     """
@@ -359,7 +360,7 @@ def gaussian_nll_loss(
     v = as_tensor(np.full(input.shape, var, input.dtype)) if isinstance(var, float | int) else var
     if v.shape == input.shape[:-1]:
         v = v.unsqueeze(-1)
-    if v.shape != input.shape and v.shape != (*input.shape[:-1], 1):
+    if v.ndim != input.ndim or any(n not in (1, most) for n, most in zip(v.shape, input.shape, strict=True)):
         raise ValueError(f"{name}: var of shape {v.shape} for an input of shape {input.shape}")
     if (v.array < 0).any():
         raise ValueError(f"{name}: a variance is not negative, got {v.array.min()}")

@@ -176,6 +176,7 @@ def local_response_norm(input: Tensor, size: int, alpha: float = 1e-4, beta: flo
     """
     if input.ndim < 3 or size < 1:
         raise ValueError(f"local_response_norm: expected an input (N, C, *) and a size ≥ 1, got {input.shape}, {size}")
+    input = input if input.dtype.kind == "f" else input * 1.0
     channels = np.arange(input.shape[1])
     distance = channels[None, :] - channels[:, None]  # of the neighbour from the channel itself
     near = ((distance >= -(size // 2)) & (distance <= (size - 1) // 2)).astype(input.dtype) / size

@@ -10,7 +10,7 @@ import numpy as np
 from minigrad.autograd import Value, primitive
 from minigrad.autograd.spelling import allow_spellings
 from minigrad.ops import elementwise
-from minigrad.ops.elementwise import cast, floor_divide, isnan, mul, trunc, where
+from minigrad.ops.elementwise import cast, isnan, mul, nothing, trunc, where
 
 if TYPE_CHECKING:
     from minigrad.tensor import Tensor
@@ -47,16 +47,16 @@ def div(x: Any, y: Any, *, rounding_mode: str | None = None) -> Tensor:
     """
     if rounding_mode is None:
         return elementwise.div(x, y)
-    if rounding_mode == "floor":
-        return floor_divide(x, y)
-    if rounding_mode != "trunc":
+    if rounding_mode not in ("floor", "trunc"):
         raise ValueError(f"div: rounding_mode must be None, 'trunc' or 'floor', got {rounding_mode!r}")
-    return truncated_quotient(x, y)
+    return rounded_quotient(x, y, rounding_mode)
 
 
-@primitive()
-def truncated_quotient(x: Any, y: Any) -> Any:
-    """x / y without its fraction; no gradient."""
+@primitive(x=nothing, y=nothing)
+def rounded_quotient(x: Any, y: Any, mode: str) -> Any:
+    """x / y rounded down, or without its fraction ("trunc"); its gradient is 0."""
+    if mode == "floor":
+        return np.floor_divide(x, y)
     kind = np.result_type(x, y)
     if kind.kind == "f":
         return np.trunc(np.true_divide(x, y))
@@ -106,6 +106,8 @@ def nan_to_num(x: Any, nan: float = 0.0, posinf: float | None = None, neginf: fl
 def isclose(x: Any, y: Any, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> Tensor:
     """Whether |x - y| ≤ atol + rtol·|y|, broadcasting. Infinities are close to themselves, NaN only if `equal_nan`."""
     a, b = plain(x, "isclose"), plain(y, "isclose")
+    if min(rtol, atol) < 0:
+        raise ValueError(f"isclose: expected rtol and atol of at least 0, got {rtol} and {atol}")
     if a.dtype != b.dtype:
         raise TypeError(f"isclose: expected one dtype, got {a.dtype} and {b.dtype}")
     return cast(np.isclose(a, b, rtol, atol, equal_nan), np.bool_)

@@ -36,19 +36,26 @@ def at_least(x: Any, ndim: int) -> Any:
     return unsqueeze(x, -1) if x.ndim == 2 and ndim > 2 else x
 
 
-def atleast_1d(x: Any) -> Tensor:
-    """x with at least one dimension."""
-    return at_least(x, 1)  # type: ignore[no-any-return]
+def each_at_least(tensors: tuple[Any, ...], ndim: int) -> Any:
+    """`at_least` of the only tensor, or a tuple of it for each of several, given as a sequence or one by one."""
+    if len(tensors) == 1 and isinstance(tensors[0], Value):
+        return at_least(tensors[0], ndim)
+    return tuple(at_least(t, ndim) for t in (tensors[0] if len(tensors) == 1 else tensors))
 
 
-def atleast_2d(x: Any) -> Tensor:
-    """x with at least two dimensions."""
-    return at_least(x, 2)  # type: ignore[no-any-return]
+def atleast_1d(*tensors: Any) -> Any:
+    """The tensor, or each of the tensors, with at least one dimension."""
+    return each_at_least(tensors, 1)
 
 
-def atleast_3d(x: Any) -> Tensor:
-    """x with at least three dimensions."""
-    return at_least(x, 3)  # type: ignore[no-any-return]
+def atleast_2d(*tensors: Any) -> Any:
+    """The tensor, or each of the tensors, with at least two dimensions."""
+    return each_at_least(tensors, 2)
+
+
+def atleast_3d(*tensors: Any) -> Any:
+    """The tensor, or each of the tensors, with at least three dimensions."""
+    return each_at_least(tensors, 3)
 
 
 def hstack(tensors: Sequence[Any]) -> Tensor:
@@ -116,11 +123,14 @@ def rot90(x: Any, k: int = 1, dims: Sequence[int] = (0, 1)) -> Tensor:
 
 
 @allow_spellings
-def diff(x: Any, n: int = 1, dim: int = -1) -> Tensor:
-    """The difference of each element and the one before it along `dim`, n times over."""
+def diff(x: Any, n: int = 1, dim: int = -1, prepend: Any = None, append: Any = None) -> Tensor:
+    """The difference of each element and the one before it along `dim`, n times over; with more slices before and
+    after x, if given."""
     place = position(dim, x.ndim, "diff")
-    if x.ndim == 0:
-        raise ValueError("diff: expected at least one dimension")
+    if x.ndim == 0 or n < 0:
+        raise ValueError(f"diff: expected at least one dimension and n ≥ 0, got shape {tuple(x.shape)} and {n}")
+    if prepend is not None or append is not None:
+        x = cat([part for part in (prepend, x, append) if part is not None], place)
     for _ in range(n):
         before, after = ((ALL,) * place + (part,) for part in (slice(None, -1), slice(1, None)))
         x = sub(subscript(x, after), subscript(x, before))

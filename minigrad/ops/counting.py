@@ -90,20 +90,21 @@ def bincount(x: Any, weights: Any = None, minlength: int = 0) -> Tensor:
     return box(sums.astype(np.float32 if heavy.dtype == np.float32 else np.float64))
 
 
-def bounds(array: np.ndarray, low: float, high: float) -> tuple[float, float]:
-    """The range of a histogram: as given, that of the elements if both are equal, and never empty."""
+def bounds(array: np.ndarray, low: float, high: float, margin: float) -> tuple[float, float]:
+    """The range of a histogram: as given, that of the elements if both are equal; if that is one number, a margin
+    on both sides of it."""
     if low > high:
         raise ValueError(f"expected min ≤ max, got {low} and {high}")
     if low == high and array.size:
         low, high = float(array.min()), float(array.max())
-    return (low - 1, high + 1) if low == high else (low, high)
+    return (low - margin, high + margin) if low == high else (low, high)
 
 
 @allow_spellings
 def histc(x: Any, bins: int = 100, min: float = 0, max: float = 0) -> Tensor:
     """How many elements fall into each of `bins` equal intervals from min to max; of all elements if both are 0."""
     array = plain(x)
-    counts, _ = np.histogram(array, bins, bounds(array, min, max))
+    counts, _ = np.histogram(array, bins, bounds(array, min, max, 1))
     return box(counts.astype(array.dtype if array.dtype.kind == "f" else np.float32))
 
 
@@ -114,7 +115,7 @@ def histogram(
     """(counts, edges) of a number of equal intervals, or of those between given edges."""
     array = plain(x)
     edges = plain(bins) if isinstance(bins, Value | Sequence) else np.linspace(
-        *bounds(array, *(range or (0, 0))), int(bins) + 1
+        *bounds(array, *(range or ((0, 0) if array.size else (0, 1))), 0.5), int(bins) + 1
     )  # fmt: skip
     weights = None if weight is None else plain(weight).reshape(-1)
     counts, edges = np.histogram(array.reshape(-1), np.asarray(edges, np.float64), weights=weights, density=density)
@@ -122,10 +123,16 @@ def histogram(
 
 
 def searchsorted(
-    sorted_sequence: Any, values: Any, *, out_int32: bool = False, right: bool = False, side: str | None = None
+    sorted_sequence: Any, values: Any, *, out_int32: bool = False, right: bool = False, side: str | None = None,
+    sorter: Any = None,
 ) -> Tensor:
-    """Where to insert each value into a sorted sequence, row by row if it has several: before equal ones, or after."""
+    """Where to insert each value into a sorted sequence, row by row if it has several: before equal ones, or after.
+
+    sorter: the indices that sort the sequence, if it is not sorted itself.
+    """
     edges, wanted = plain(sorted_sequence), plain(values)
+    if sorter is not None:
+        edges = np.take_along_axis(edges, plain(sorter), -1)
     if side not in (None, "left", "right") or (side == "left" and right):
         raise ValueError(f"searchsorted: side must be 'left' or 'right' and agree with `right`, got {side!r}")
     after: Any = "right" if right or side == "right" else "left"

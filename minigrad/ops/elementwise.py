@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from minigrad.autograd import Array, is_grad_enabled, primitive
+from minigrad.dtypes import as_dtype
 from minigrad.kernels import elementwise as kernels
 from minigrad.kernels import special
 
@@ -106,9 +107,9 @@ __all__ = [
 
 
 def floats(x: Array) -> Array:
-    """x with float32 in place of integers and booleans."""
+    """x in the default dtype in place of integers and booleans."""
     x = np.asarray(x)
-    return x if x.dtype.kind == "f" else x.astype(np.float32)
+    return x if x.dtype.kind == "f" else x.astype(as_dtype(None))
 
 
 # ---------------------------------------------------------------------------------------------------- arithmetic
@@ -165,14 +166,19 @@ def pow_exponent(g: Any, x: Any, y: Any, out: Any) -> Any:
 
 @primitive(x=pow_base, y=pow_exponent)
 def pow(x: Array, y: Array) -> Array:
-    """Power xʸ, broadcasting."""
+    """Power xʸ, broadcasting. A negative power of a whole number is cut to a whole number: 0, but of 1 and -1."""
+    if isinstance(y, np.ndarray) and y.dtype.kind == "i" and np.asarray(x).dtype.kind != "f":
+        base, exponent = np.broadcast_arrays(x, y)
+        unit = (base == 1) | (base == -1)
+        cut = np.where(unit, base, 0) ** np.where(exponent < 0, exponent % 2 + 2 * ~unit, 0)
+        return np.where(exponent < 0, cut, base ** np.maximum(exponent, 0))
     return kernels.power(x, y) if isinstance(x, np.ndarray) else x**y
 
 
 @primitive(x=lambda g, x: 2 * g * x)
 def square(x: Array) -> Array:
     """The square x²."""
-    return np.square(x)
+    return np.square(x, dtype=np.int64 if np.asarray(x).dtype == np.bool_ else None)
 
 
 @primitive(x=lambda g, out: g / (2 * out))
@@ -399,7 +405,7 @@ def sign(x: Array) -> Array:
     """The sign: -1, 0 or 1; 0 of what is not a number."""
     x = np.asarray(x)
     if x.dtype.kind != "f":
-        return np.sign(x)
+        return x.copy() if x.dtype.kind == "b" else np.sign(x)
     return np.subtract(np.greater(x, 0).view(np.int8), np.less(x, 0).view(np.int8)).astype(x.dtype)
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from minigrad.autograd import Array, primitive
+from minigrad.autograd.guards import describe
 from minigrad.autograd.spelling import allow_spellings
 from minigrad.kernels import products as kernels
 from minigrad.ops.dims import position
@@ -126,11 +127,15 @@ def mv(x: Any, vec: Any) -> Tensor:
 def dot(x: Any, tensor: Any) -> Tensor:
     """The scalar product of two vectors: (n) @ (n) -> ()."""
     check_dims("dot", (x, 1), (tensor, 1))
+    if tuple(x.shape) != tuple(tensor.shape) or x.dtype != tensor.dtype:
+        raise ValueError(f"dot: expected two vectors alike, got {describe(x)} and {describe(tensor)}")
     return matmul(x, tensor)
 
 
 def weighted(x: Any, product: Any, beta: float, alpha: float) -> Any:
     """beta·x + alpha·product; where beta is 0, x is not looked at."""
+    if product.dtype.kind != "f" and not float(beta).is_integer() * float(alpha).is_integer():
+        raise TypeError(f"of integers, beta and alpha must be whole numbers, got {beta} and {alpha}")
     product = product if alpha == 1 else product * alpha
     return product if beta == 0 else (x if beta == 1 else x * beta) + product
 
@@ -177,8 +182,11 @@ def cross(x: Any, y: Any, dim: int = -1) -> Any:
     return turned(x, one) * turned(y, two) - turned(x, two) * turned(y, one)
 
 
-def cdist(x1: Any, x2: Any, p: float = 2.0) -> Tensor:
-    """The p-norm distance of each row of x1 to each row of x2: (…, n, k), (…, m, k) -> (…, n, m)."""
+def cdist(x1: Any, x2: Any, p: float = 2.0, compute_mode: str | None = None) -> Tensor:
+    """The p-norm distance of each row of x1 to each row of x2: (…, n, k), (…, m, k) -> (…, n, m).
+
+    compute_mode: PyTorch's choice of how; here each distance is computed from the differences themselves.
+    """
     if x1.ndim < 2 or x2.ndim < 2 or x1.shape[-1] != x2.shape[-1]:
         raise ValueError(f"cdist: expected rows of one length, got shapes {tuple(x1.shape)} and {tuple(x2.shape)}")
     return norm(unsqueeze(x1, -2) - unsqueeze(x2, -3), p, -1)

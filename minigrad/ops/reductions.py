@@ -102,7 +102,7 @@ def mean(x: Any, dim: Dims = None, keepdim: bool = False) -> Tensor:
 
 @reduction
 def var(
-    x: Any, dim: Dims = None, correction: float = 1, keepdim: bool = False, *, unbiased: bool | None = None
+    x: Any, dim: Dims = None, correction: float | None = 1, keepdim: bool = False, *, unbiased: bool | None = None
 ) -> Tensor:
     """The variance along `dim`: squared distances from the mean, summed, over n - correction (1: Bessel's).
 
@@ -110,8 +110,8 @@ def var(
     """
     if isinstance(dim, bool):  # var(x, unbiased)
         dim, unbiased = None, dim
-    if unbiased is not None:
-        correction = float(unbiased)
+    if unbiased is not None or correction is None:
+        correction = float(unbiased is not False)
     centred = sub(x, mean(x, dim, keepdim=True))
     freedom = count(x.shape, dim, "var") - correction
     return div(sum(square(centred), dim, keepdim), freedom if freedom > 0 else 0)
@@ -119,20 +119,20 @@ def var(
 
 @reduction
 def std(
-    x: Any, dim: Dims = None, correction: float = 1, keepdim: bool = False, *, unbiased: bool | None = None
+    x: Any, dim: Dims = None, correction: float | None = 1, keepdim: bool = False, *, unbiased: bool | None = None
 ) -> Tensor:
     """The standard deviation along `dim`, with the options of `var`; its gradient where all are equal is 0."""
     return root(var(x, dim, correction, keepdim, unbiased=unbiased))
 
 
 @allow_spellings
-def var_mean(x: Any, dim: Dims = None, correction: float = 1, keepdim: bool = False, **options: Any) -> Any:
+def var_mean(x: Any, dim: Dims = None, correction: float | None = 1, keepdim: bool = False, **options: Any) -> Any:
     """(variance, mean) along `dim`, with the options of `var`."""
     return var(x, dim, correction, keepdim, **options), mean(x, None if isinstance(dim, bool) else dim, keepdim)
 
 
 @allow_spellings
-def std_mean(x: Any, dim: Dims = None, correction: float = 1, keepdim: bool = False, **options: Any) -> Any:
+def std_mean(x: Any, dim: Dims = None, correction: float | None = 1, keepdim: bool = False, **options: Any) -> Any:
     """(standard deviation, mean) along `dim`, with the options of `var`."""
     return std(x, dim, correction, keepdim, **options), mean(x, None if isinstance(dim, bool) else dim, keepdim)
 

@@ -11,7 +11,7 @@ import numpy as np
 from minigrad.autograd import Array, Value, primitive
 from minigrad.autograd.spelling import allow_spellings
 from minigrad.ops.dims import position, whole_number
-from minigrad.ops.elementwise import cast, clone, div, eq, where
+from minigrad.ops.elementwise import cast, clone, div, eq, floor_divide, where
 from minigrad.ops.indexing import ALL, Index, add_up, getitem, put, read, subscript
 from minigrad.ops.shape import expand, flatten, reshape
 
@@ -172,7 +172,7 @@ def masked_fill(x: Any, mask: Any, value: Any) -> Tensor:
     boolean(mask, "masked_fill")
     if np.ndim(getattr(value, "array", value)):
         raise ValueError(f"masked_fill: expected one value, got shape {tuple(value.shape)}")
-    return where(mask, cast(value, x.dtype) if isinstance(value, Value) else value, x)
+    return where(mask, cast(value, x.dtype) if isinstance(value, Value) or x.dtype.kind != "f" else value, x)
 
 
 @allow_spellings
@@ -222,24 +222,27 @@ def scatter_reduce(x: Any, dim: int, index: Any, src: Any, reduce: str, *, inclu
     """
     chosen, shape = grid_index(x, dim, index, "scatter_reduce")
     src = source(src, shape, x, "scatter_reduce")
-    first = {"sum": 0, "mean": 0, "prod": 1, "amax": -math.inf, "amin": math.inf}
+    low, high = limits(x.dtype)
+    first = {"sum": 0, "mean": 0, "prod": 1, "amax": low, "amin": high}
     if reduce not in first:
         raise ValueError(f"scatter_reduce: reduce must be one of {list(first)}, got {reduce!r}")
     if not include_self:
-        empty = first[reduce] if x.dtype.kind == "f" else np.clip(first[reduce], *limits(x.dtype)).astype(x.dtype)
-        x = put(x, empty, chosen, False)
+        x = put(x, np.asarray(first[reduce], x.dtype), chosen, False)
     if reduce in ("sum", "mean"):
         total = put(x, src, chosen, True)
         if reduce == "sum":
             return total
         counts = add_up(np.ones(shape), chosen, x.shape) + include_self
-        quotient = div(total, np.maximum(counts, 1).astype(x.dtype))
-        return quotient if x.dtype.kind == "f" else cast(quotient, x.dtype)
+        counts = np.maximum(counts, 1).astype(x.dtype)
+        return div(total, counts) if x.dtype.kind == "f" else floor_divide(total, counts)
     return meet(x, src, chosen, reduce)
 
 
-def limits(dtype: Any) -> tuple[int, int]:
-    return np.iinfo(dtype).min, np.iinfo(dtype).max
+def limits(dtype: Any) -> tuple[float, float]:
+    """What no element of a dtype is below, and what none is above."""
+    if dtype.kind == "f":
+        return -math.inf, math.inf
+    return (0, 1) if dtype.kind == "b" else (np.iinfo(dtype).min, np.iinfo(dtype).max)
 
 
 def meet_rule(g: Any, x: Any, src: Any, out: Any, index: Index, reduce: str) -> Any:

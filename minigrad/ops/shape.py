@@ -242,10 +242,9 @@ def unbind(x: Any, dim: int = 0) -> tuple[Tensor, ...]:
 
 
 def pad(x: Tensor, pad: Sequence[int], mode: str = "constant", value: float = 0.0) -> Tensor:
-    """x with a margin: (left, right) of the last dimension, then of the one before it, and so on.
+    """x with a margin: (left, right) of the last dimension, then of the one before it, and so on; negative ones crop.
 
-    mode: constant (`value`), reflect (the edge not repeated), replicate (the edge repeated) or circular. A negative
-    margin crops, in constant mode.
+    mode: constant (`value`), reflect (the edge not repeated), replicate (the edge repeated) or circular.
     """
     if len(pad) % 2 or len(pad) > 2 * x.ndim:
         raise ValueError(f"pad: expected pairs for at most {x.ndim} dimensions, got {tuple(pad)}")
@@ -257,10 +256,12 @@ def pad(x: Tensor, pad: Sequence[int], mode: str = "constant", value: float = 0.
         raise ValueError(f"pad: mode must be constant, reflect, replicate or circular, got {mode!r}")
     for dim, (n, margin) in enumerate(zip(x.shape, margins, strict=True)):
         most = n - 1 if mode == "reflect" else n if mode == "circular" else max(margin)
-        if min(margin) < 0 or max(margin) > max(most, 0) or n == 0 < max(margin):
+        if max(margin) > max(most, 0) or n == 0 < max(margin) or n + sum(margin) < 0:
             raise ValueError(f"pad: mode {mode!r} cannot give a margin of {margin} to dimension {dim} of length {n}")
         if margin != (0, 0):
-            sources = np.pad(np.arange(n), margin, mode=numpy_mode)  # type: ignore[call-overload]
+            wider = [max(m, 0) for m in margin]
+            sources = np.pad(np.arange(n), wider, mode=numpy_mode)  # type: ignore[call-overload]
+            sources = sources[max(-margin[0], 0) : len(sources) - max(-margin[1], 0)]
             x = subscript(x, (slice(None),) * dim + (sources,))
     return x
 
@@ -278,21 +279,28 @@ def pad_constant(x: Array, margins: tuple[tuple[int, int], ...], value: float) -
     return out
 
 
+def check_matrix(x: Array) -> None:
+    if np.ndim(x) < 2:
+        raise ValueError("expected at least two dimensions")
+
+
 @primitive(x=lambda g, diagonal: tril(g, diagonal))
 def tril(x: Array, diagonal: int = 0) -> Array:
     """The lower triangle of the last two dimensions, zeros above the given diagonal."""
+    check_matrix(x)
     return np.tril(x, whole_number(diagonal, "diagonal"))
 
 
 @primitive(x=lambda g, diagonal: triu(g, diagonal))
 def triu(x: Array, diagonal: int = 0) -> Array:
     """The upper triangle of the last two dimensions, zeros below the given diagonal."""
+    check_matrix(x)
     return np.triu(x, whole_number(diagonal, "diagonal"))
 
 
 def unfold(x: Any, dimension: int, size: int, step: int) -> Tensor:
     """Windows of `size` elements every `step` along a dimension; a new last dimension runs inside each window."""
-    dim = position(dimension, x.ndim, "unfold")
+    dim, x = position(dimension, x.ndim, "unfold"), x if x.ndim else reshape(x, (1,))
     if not 0 < size <= x.shape[dim] or step <= 0:
         raise ValueError(f"unfold: windows of {size} every {step} do not fit dimension {dim} of length {x.shape[dim]}")
     starts = np.arange(0, x.shape[dim] - size + 1, step)

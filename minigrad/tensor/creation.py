@@ -52,6 +52,11 @@ def from_numpy(array: np.ndarray) -> Tensor:
     return box(array)
 
 
+def as_number(value: Any) -> Any:
+    """A number, also from a tensor of one element."""
+    return value.item() if hasattr(value, "item") else value
+
+
 def finished(array: np.ndarray, requires_grad: bool) -> Tensor:
     return box(array).requires_grad_(requires_grad)
 
@@ -88,12 +93,14 @@ def arange(
 ) -> Tensor:
     """start, start + step, … up to but not including end; from 0 with one argument. Integers unless one is a float."""
     check_device(device, "arange")
-    start, end = (0, start) if end is None else (start, end)
-    kind = None if any(isinstance(v, float) for v in (start, end, step)) else np.int64
-    if step == 0:
-        raise ValueError(f"arange: from {start} to {end} in steps of 0 never arrives")
-    values = start + step * np.arange(max(0, math.ceil((end - start) / step)))
-    return finished(values.astype(as_dtype(kind if dtype is None else dtype)), requires_grad)
+    start, end, step = map(as_number, (0, start, step) if end is None else (start, end, step))
+    given = None if any(isinstance(v, float) for v in (start, end, step)) else np.int64
+    kind = as_dtype(given if dtype is None else dtype)
+    if step == 0 or (end - start) * step < 0 or not math.isfinite(end - start):
+        raise ValueError(f"arange: from {start} to {end} in steps of {step} never arrives")
+    if kind.kind in "iu":
+        start, end, step = int(start), int(end), int(step)
+    return finished((start + step * np.arange(math.ceil((end - start) / step))).astype(kind), requires_grad)
 
 
 def linspace(
@@ -101,7 +108,10 @@ def linspace(
 ) -> Tensor:
     """`steps` numbers at equal distances, from start to end, both included."""
     check_device(device, "linspace")
-    return finished(np.linspace(start, end, steps).astype(as_dtype(dtype)), requires_grad)
+    kind, ends = as_dtype(dtype), [as_number(start), as_number(end)]
+    if kind.kind != "f":
+        ends = list(map(int, ends))
+    return finished(np.linspace(*ends, steps).astype(kind), requires_grad)
 
 
 def eye(n: int, m: int | None = None, dtype: Any = None, requires_grad: bool = False, device: Any = None) -> Tensor:

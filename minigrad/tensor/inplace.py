@@ -177,7 +177,7 @@ class InPlace(Value):
     add_ = __iadd__ = in_place(scaled(elementwise.add))
     sub_ = subtract_ = __isub__ = in_place(scaled(elementwise.sub))
     mul_ = multiply_ = __imul__ = in_place(elementwise.mul)
-    div_ = divide_ = true_divide_ = __itruediv__ = in_place(elementwise.div)
+    div_ = divide_ = true_divide_ = __itruediv__ = in_place(arithmetic.div)
     floor_divide_ = __ifloordiv__ = in_place(elementwise.floor_divide)
     remainder_ = __imod__ = in_place(elementwise.remainder)
     pow_ = __ipow__ = in_place(elementwise.pow)
@@ -229,14 +229,20 @@ class InPlace(Value):
 
     def uniform_(self, a: float = 0.0, b: float = 1.0, generator: Source = None) -> Tensor:
         """Fill with draws from the uniform distribution on [a, b)."""
+        if a > b:
+            raise ValueError(f"uniform_: expected a range from the smaller to the larger number, got {a} and {b}")
         return self.copy_(a + (b - a) * draw("random", self.array.shape, self.array.dtype, generator))
 
     def normal_(self, mean: float = 0.0, std: float = 1.0, generator: Source = None) -> Tensor:
         """Fill with draws from a normal distribution."""
+        if std < 0:
+            raise ValueError(f"normal_: expected std ≥ 0, got {std}")
         return self.copy_(mean + std * draw("standard_normal", self.array.shape, self.array.dtype, generator))
 
     def t_(self) -> Tensor:
         """In place: the transpose of a matrix."""
+        if self.array.ndim > 2:
+            raise ValueError(f"t_: expected at most 2 dimensions, got shape {self.shape}; use transpose_")
         return self.transpose_(*((0, 1) if self.array.ndim > 1 else (0, 0)))
 
     def zero_(self) -> Tensor:
