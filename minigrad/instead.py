@@ -49,7 +49,6 @@ INSTEAD = {
         ("minigrad.complex64 minigrad.complex128", "numbers are real"),
         ("minigrad.autocast", "use x.to(dtype)"),
         ("minigrad.F", "it is nn.functional"),
-        ("Tensor.bernoulli", "use rand(size) < p"),
         ("Module.compile", "there is nothing to compile; call the module itself"),
         ("Module.bfloat16", "use .half() or .float()"),
         ("Module.share_memory", "send module.state_dict() to the other process"),

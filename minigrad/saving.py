@@ -184,9 +184,10 @@ def _packed(value: Any, place: tuple[Any, ...], arrays: dict[str, Array], holder
             return {"tensor": name, "requires_grad": value.requires_grad}
         return {"scalar" if isinstance(value, np.generic) else "array": name}
     if not isinstance(value, dict | list | tuple):
+        hint = "; save its state_dict()" if hasattr(value, "state_dict") else ""
         raise TypeError(
-            f"save: {_shown(place)} is a {type(value).__name__}; it must be a dict, list, tuple, None, bool, number, "
-            "string, array or tensor"
+            f"save: {_shown(place)} is a {type(value).__name__}{hint}; it must be a dict, list, tuple, None, bool, "
+            "number, string, array or tensor"
         )
     if any(value is holder for holder in holders):
         raise ValueError(f"save: {_shown(place)} contains itself")
@@ -242,8 +243,8 @@ def load(f: Path | IO[bytes], map_location: Any = None, *, weights_only: bool = 
 
 
 PYTORCH = (
-    "it was written by PyTorch; write it there with numpy.savez(path, **{k: v.numpy() for k, v in state_dict.items()}) "
-    "and load that"
+    "it was written by PyTorch or by pickle; write there numpy.savez(path, **{k: v.numpy() for k, v in "
+    "module.state_dict().items()}), or of a saved state_dict its items, and load that"
 )
 
 
@@ -251,7 +252,7 @@ def _loaded(file: IO[bytes], max_bytes: int) -> Any:
     import zipfile
 
     start = file.tell()
-    if file.read(2) == b"\x80\x02":  # a pickle: the form before PyTorch 1.6
+    if file.read(1) == b"\x80":  # a pickle, such as PyTorch wrote before 1.6
         raise ValueError(PYTORCH)
     size = file.seek(0, os.SEEK_END) - start
     file.seek(start)

@@ -30,6 +30,9 @@ class _Padding(WithOptions):
 
     def forward(self, input: Tensor) -> Tensor:
         """(N, C, *) -> (N, C, *), each dimension longer by both its margins."""
+        if self.mode != "constant" and input.ndim not in (self.dims + 1, self.dims + 2):
+            name, most = type(self).__name__, self.dims + 2
+            raise ValueError(f"{name}: expected {most - 1} or {most} dimensions, got shape {input.shape}")
         return F.pad(input, self.padding, self.mode, self.value)  # type: ignore[arg-type]
 
     def extra_repr(self) -> str:

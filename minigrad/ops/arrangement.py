@@ -10,7 +10,7 @@ import numpy as np
 from minigrad.autograd import Value
 from minigrad.autograd.spelling import allow_spellings
 from minigrad.ops.dims import position
-from minigrad.ops.elementwise import sub
+from minigrad.ops.elementwise import logical_xor, sub
 from minigrad.ops.indexing import ALL, Index, put, subscript
 from minigrad.ops.shape import cat, expand, flatten, flip, permute, reshape, transpose, unsqueeze
 
@@ -129,11 +129,11 @@ def diff(x: Any, n: int = 1, dim: int = -1, prepend: Any = None, append: Any = N
     place = position(dim, x.ndim, "diff")
     if x.ndim == 0 or n < 0:
         raise ValueError(f"diff: expected at least one dimension and n ≥ 0, got shape {tuple(x.shape)} and {n}")
-    if prepend is not None or append is not None:
+    if n and (prepend is not None or append is not None):
         x = cat([part for part in (prepend, x, append) if part is not None], place)
     for _ in range(n):
         before, after = ((ALL,) * place + (part,) for part in (slice(None, -1), slice(1, None)))
-        x = sub(subscript(x, after), subscript(x, before))
+        x = (logical_xor if x.dtype == np.bool_ else sub)(subscript(x, after), subscript(x, before))
     return x  # type: ignore[no-any-return]
 
 

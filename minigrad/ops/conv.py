@@ -94,7 +94,7 @@ def conv2d(
         return squeeze(conv2d(unsqueeze(input, 0), weight, bias, stride, padding, dilation, groups), 0)
     how = read_window("conv2d", weight.shape[2:], stride, padding, dilation, groups)
     shapes = (input.shape, weight.shape, None if bias is None else bias.shape)
-    check_fit("conv2d", *shapes, (input.dtype, weight.dtype), how)
+    check_fit("conv2d", *shapes, (input.dtype, weight.dtype, getattr(bias, "dtype", weight.dtype)), how)
     return convolution(input, weight, bias, how)
 
 
@@ -153,7 +153,7 @@ def conv_transpose2d(
     how = read_window(name, weight.shape[2:], stride, padding, dilation, groups)
     extra = pair(name, "output_padding", output_padding, 0)
     shapes = (input.shape, weight.shape, None if bias is None else bias.shape)
-    check_channels(name, *shapes, (input.dtype, weight.dtype), groups, transposed=True)
+    check_channels(name, *shapes, (input.dtype, weight.dtype, getattr(bias, "dtype", weight.dtype)), groups, True)
     if any(e >= max(s, d) for e, s, d in zip(extra, how.stride, how.dilation, strict=True)):
         raise ValueError(f"{name}: output_padding {extra} must be smaller than stride {how.stride} or {how.dilation}")
     # what the windows reach without margins, which are cut off and added to afterwards
@@ -227,7 +227,7 @@ Shape = tuple[int, ...]
 
 
 @functools.lru_cache(1024)  # what has passed once passes again
-def check_fit(name: str, x: Shape, w: Shape, bias: Shape | None, dtypes: tuple[Any, Any], how: Window) -> None:
+def check_fit(name: str, x: Shape, w: Shape, bias: Shape | None, dtypes: tuple[Any, ...], how: Window) -> None:
     """Raise an error unless the shapes of a convolution's arguments, their dtypes and its options fit each other."""
     check_channels(name, x, w, bias, dtypes, how.groups)
     for n, (k, _, p, d) in zip(x[2:], how.axes(), strict=True):
@@ -239,7 +239,7 @@ def check_fit(name: str, x: Shape, w: Shape, bias: Shape | None, dtypes: tuple[A
 
 
 def check_channels(
-    name: str, x: Shape, w: Shape, bias: Shape | None, dtypes: tuple[Any, Any], groups: Any, transposed: bool = False
+    name: str, x: Shape, w: Shape, bias: Shape | None, dtypes: tuple[Any, ...], groups: Any, transposed: bool = False
 ) -> None:
     """Raise an error unless numbers of dimensions and channels fit each other, and dtypes are the same.
 
@@ -256,5 +256,6 @@ def check_channels(
         raise ValueError(f"{name}: the weight asks for {expected} input channels, {shapes}{hint}")
     if bias is not None and bias != (outputs,):
         raise ValueError(f"{name}: expected a bias of shape ({outputs},), got {bias}")
-    if dtypes[0] != dtypes[1]:
-        raise TypeError(f"{name}: input is {dtypes[0]} but weight is {dtypes[1]}; bring one .to() the other")
+    for what, dtype in zip(("weight", "bias"), dtypes[1:], strict=True):
+        if dtype != dtypes[0]:
+            raise TypeError(f"{name}: input is {dtypes[0]} but {what} is {dtype}; bring one .to() the other")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, overload
 
@@ -123,7 +124,12 @@ def histogram(
 
 
 def searchsorted(
-    sorted_sequence: Any, values: Any, *, out_int32: bool = False, right: bool = False, side: str | None = None,
+    sorted_sequence: Any,
+    values: Any,
+    *,
+    out_int32: bool = False,
+    right: bool = False,
+    side: str | None = None,
     sorter: Any = None,
 ) -> Tensor:
     """Where to insert each value into a sorted sequence, row by row if it has several: before equal ones, or after.
@@ -141,8 +147,9 @@ def searchsorted(
     elif edges.shape[:-1] != wanted.shape[:-1]:
         raise ValueError(f"searchsorted: rows of shape {edges.shape[:-1]} and of {wanted.shape[:-1]}")
     else:
-        rows = zip(edges.reshape(-1, edges.shape[-1]), wanted.reshape(-1, wanted.shape[-1]), strict=True)
-        places = np.array([np.searchsorted(row, value, after) for row, value in rows]).reshape(wanted.shape)
+        count = math.prod(edges.shape[:-1])
+        rows = zip(edges.reshape(count, -1), wanted.reshape(count, -1), strict=True) if wanted.size else ()
+        places = np.array([np.searchsorted(row, value, after) for row, value in rows], int).reshape(wanted.shape)
     return box(np.asarray(places, np.int32 if out_int32 else np.int64))
 
 

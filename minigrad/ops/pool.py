@@ -122,6 +122,8 @@ def avg_pool2d(
         return squeeze(avg_pool2d(unsqueeze(input, 0), *args), 0)
     if divisor_override == 0:
         raise ValueError("avg_pool2d: divisor_override must not be 0")
+    if input.dtype.kind != "f":
+        raise TypeError(f"avg_pool2d: expected a floating input, got {input.dtype}; say .float()")
     kernel = pair("avg_pool2d", "kernel_size", kernel_size, 1)
     steps = kernel if stride is None or stride == [] else stride
     how = read_window("avg_pool2d", kernel, steps, padding, 1, ceil_mode=bool(ceil_mode))

@@ -259,9 +259,12 @@ def pad(x: Tensor, pad: Sequence[int], mode: str = "constant", value: float = 0.
         if max(margin) > max(most, 0) or n == 0 < max(margin) or n + sum(margin) < 0:
             raise ValueError(f"pad: mode {mode!r} cannot give a margin of {margin} to dimension {dim} of length {n}")
         if margin != (0, 0):
-            wider = [max(m, 0) for m in margin]
-            sources = np.pad(np.arange(n), wider, mode=numpy_mode)  # type: ignore[call-overload]
-            sources = sources[max(-margin[0], 0) : len(sources) - max(-margin[1], 0)]
+            wider, (before, after) = [max(m, 0) for m in margin], (max(-m, 0) for m in margin)
+            if mode == "circular":  # what is cropped does not come back at the other end
+                sources = np.pad(np.arange(before, n - after), wider, mode="wrap")
+            else:
+                sources = np.pad(np.arange(n), wider, mode=numpy_mode)  # type: ignore[call-overload]
+                sources = sources[before : len(sources) - after]
             x = subscript(x, (slice(None),) * dim + (sources,))
     return x
 
@@ -300,9 +303,12 @@ def triu(x: Array, diagonal: int = 0) -> Array:
 
 def unfold(x: Any, dimension: int, size: int, step: int) -> Tensor:
     """Windows of `size` elements every `step` along a dimension; a new last dimension runs inside each window."""
-    dim, x = position(dimension, x.ndim, "unfold"), x if x.ndim else reshape(x, (1,))
-    if not 0 < size <= x.shape[dim] or step <= 0:
-        raise ValueError(f"unfold: windows of {size} every {step} do not fit dimension {dim} of length {x.shape[dim]}")
+    if x.ndim == 0 and size == 1 and step > 0:
+        return reshape(x, (1,))
+    dim = position(dimension, x.ndim, "unfold")
+    length = x.shape[dim] if x.ndim else 1
+    if not 0 < size <= length or step <= 0:
+        raise ValueError(f"unfold: windows of {size} every {step} do not fit dimension {dim} of length {length}")
     starts = np.arange(0, x.shape[dim] - size + 1, step)
     windows = subscript(x, (slice(None),) * dim + (starts[:, None] + np.arange(size),))
     return movedim(windows, dim + 1, -1)

@@ -28,8 +28,13 @@ def as_array(data: Any, dtype: Any = None) -> np.ndarray:
     return array
 
 
-def row(values: tuple[Any, ...]) -> tuple[int, ...]:
-    """The numbers of `f(2, 3)`, `f((2, 3))` and `f([2, 3])` alike."""
+def row(values: tuple[Any, ...], name: str = "", named: dict[str, Any] | None = None) -> tuple[int, ...]:
+    """The numbers of `f(2, 3)`, `f((2, 3))` and `f([2, 3])` alike, or of `f(name=(2, 3))`: `named` is what was given by
+    name."""
+    if named:
+        if values or list(named) != [name]:
+            raise TypeError(f"unexpected {', '.join(map(repr, named))}; expected numbers, or {name}=(...)")
+        values = (named[name],)
     if len(values) == 1 and isinstance(values[0], Sequence):
         values = tuple(values[0])
     try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -11,7 +11,9 @@ from minigrad.autograd import Value, box
 from minigrad.dtypes import as_dtype
 from minigrad.tensor.convert import row
 from minigrad.tensor.draws import Source, draw
-from minigrad.tensor.tensor import Tensor
+
+if TYPE_CHECKING:
+    from minigrad.tensor.tensor import Tensor
 
 __all__ = ["bernoulli", "multinomial", "normal"]
 
@@ -45,6 +47,8 @@ def multinomial(input: Any, num_samples: int, replacement: bool = False, *, gene
 
     Without replacement no number comes twice in a row, so each row needs as many weights above 0.
     """
+    if input.dtype.kind != "f":
+        raise TypeError(f"multinomial: expected floating weights, got {input.dtype}")
     weights = input.array.astype(np.float64)
     if weights.ndim not in (1, 2) or not np.isfinite(weights).all() or (weights < 0).any():
         raise RuntimeError(f"multinomial: expected finite weights ≥ 0 of shape (C,) or (N, C), got shape {input.shape}")

@@ -15,7 +15,7 @@ import numpy as np
 from minigrad.autograd import Leaf, Value, box, guards, state
 from minigrad.ops import arithmetic, arrangement, elementwise, indexing, scans, selection, shape
 from minigrad.ops.views import read_view, write_view
-from minigrad.tensor.convert import plain
+from minigrad.tensor.convert import plain, row
 from minigrad.tensor.draws import Source, draw
 
 if TYPE_CHECKING:
@@ -244,6 +244,23 @@ class InPlace(Value):
         if self.array.ndim > 2:
             raise ValueError(f"t_: expected at most 2 dimensions, got shape {self.shape}; use transpose_")
         return self.transpose_(*((0, 1) if self.array.ndim > 1 else (0, 0)))
+
+    def resize_(self, *size: Any, **named: Any) -> Tensor:
+        """Take another shape in memory of its own: the first elements stay, and what is new is 0.
+
+        Views keep the old memory. A tensor that requires a gradient is a RuntimeError.
+        """
+        if self.requires_grad:
+            raise RuntimeError("resize_: a tensor that requires a gradient cannot be resized")
+        array = np.zeros(row(size, "size", named), self.array.dtype)
+        kept = min(array.size, self.array.size)
+        array.reshape(-1)[:kept] = self.array.reshape(-1)[:kept]
+        self.array, self.version, self.view_of = array, [0], None
+        return self  # type: ignore[return-value]
+
+    def resize_as_(self, other: Value) -> Tensor:
+        """`resize_` to the shape of another tensor."""
+        return self.resize_(other.array.shape)
 
     def zero_(self) -> Tensor:
         """Set all elements to 0."""

@@ -32,7 +32,7 @@ from minigrad.ops import (
     selection,
     shape,
 )
-from minigrad.tensor import inplace
+from minigrad.tensor import distributions, inplace
 from minigrad.tensor.convert import as_array, plain, row
 from minigrad.tensor.names import DISPATCH
 
@@ -147,6 +147,8 @@ class Tensor(inplace.InPlace, results=True):
     greater, greater_equal, less, less_equal, not_equal = gt, ge, lt, le, ne
     negative, absolute, arcsinh, arccosh, arctanh = neg, abs, asinh, acosh, atanh
 
+    multinomial, bernoulli = distributions.multinomial, distributions.bernoulli
+
     def where(self, condition: Any, other: Any) -> Tensor:
         """This tensor where the condition holds, `other` elsewhere, all broadcasting."""
         return elementwise.where(condition, self, other)
@@ -170,8 +172,8 @@ class Tensor(inplace.InPlace, results=True):
     logsumexp, softmax, log_softmax = exponentials.logsumexp, exponentials.softmax, exponentials.log_softmax
 
     def sum_to_size(self, *size: Any) -> Tensor:
-        """The sum over the dimensions that broadcasting from `size` to this shape repeats."""
-        return reductions.sum_to_size(self, row(size))
+        """The sum over the dimensions that broadcasting from `size` to this shape repeats; itself if none."""
+        return self if row(size) == self.array.shape else reductions.sum_to_size(self, row(size))
 
     # ---- shape -----------------------------------------------------------------------------------------
 
@@ -197,11 +199,13 @@ class Tensor(inplace.InPlace, results=True):
     masked_fill, masked_select = selection.masked_fill, selection.masked_select
     scatter, scatter_add, scatter_reduce = selection.scatter, selection.scatter_add, selection.scatter_reduce
 
-    def reshape(self, *shape_: Any) -> Tensor:
-        """The same elements in row-major order in another shape; one length may be -1."""
-        return shape.reshape(self, row(shape_))
+    def reshape(self, *shape_: Any, **named: Any) -> Tensor:
+        """The same elements in row-major order in another `shape`; one length may be -1."""
+        return shape.reshape(self, row(shape_, "shape", named))
 
-    view = reshape
+    def view(self, *size: Any, **named: Any) -> Tensor:
+        """As `reshape`, with PyTorch's name `size`."""
+        return shape.reshape(self, row(size, "size", named))
 
     def view_as(self, other: Tensor) -> Tensor:
         """The same elements in the shape of `other`."""
@@ -209,29 +213,29 @@ class Tensor(inplace.InPlace, results=True):
 
     reshape_as = view_as
 
-    def permute(self, *dims: Any) -> Tensor:
+    def permute(self, *dims: Any, **named: Any) -> Tensor:
         """The dimensions in another order: dimension i of the result is dimension dims[i] of this."""
-        return shape.permute(self, row(dims))
+        return shape.permute(self, row(dims, "dims", named))
 
-    def expand(self, *sizes: Any) -> Tensor:
+    def expand(self, *sizes: Any, **named: Any) -> Tensor:
         """This repeated, without a copy, along dimensions of length 1 and new leading ones; -1 keeps a length."""
-        return shape.expand(self, row(sizes))
+        return shape.expand(self, row(sizes, "size", named))
 
     def expand_as(self, other: Tensor) -> Tensor:
         """This expanded to the shape of `other`."""
         return shape.expand(self, other.shape)
 
-    def repeat(self, *sizes: Any) -> Tensor:
+    def repeat(self, *sizes: Any, **named: Any) -> Tensor:
         """This tiled: sizes[i] copies along dimension i, counted from the last."""
-        return shape.repeat(self, row(sizes))
+        return shape.repeat(self, row(sizes, "repeats", named))
 
-    def tile(self, *dims: Any) -> Tensor:
+    def tile(self, *dims: Any, **named: Any) -> Tensor:
         """This repeated dims[i] times along dimension i, missing ones taken as 1."""
-        return shape.tile(self, row(dims))
+        return shape.tile(self, row(dims, "dims", named))
 
-    def flip(self, *dims: Any) -> Tensor:
+    def flip(self, *dims: Any, **named: Any) -> Tensor:
         """The elements in reverse along `dims`."""
-        return shape.flip(self, row(dims))
+        return shape.flip(self, row(dims, "dims", named))
 
     def t(self) -> Tensor:
         """The transpose of a matrix; vectors and scalars stay as they are."""
@@ -284,6 +288,10 @@ class Tensor(inplace.InPlace, results=True):
         check_device(device, "new_tensor")
         return box(as_array(data, self.array.dtype if dtype is None else dtype)).requires_grad_(requires_grad)
 
+    def new(self, *data: Any, device: Any = None) -> Tensor:
+        """PyTorch's older name: what `Tensor(*data)` makes of sizes or of a sequence, in this dtype."""
+        return Tensor(*data, device=device).to(self.array.dtype)
+
     def new_full(
         self, size: Any, fill_value: Any, dtype: Any = None, requires_grad: bool = False, device: Any = None
     ) -> Tensor:
@@ -294,11 +302,11 @@ class Tensor(inplace.InPlace, results=True):
 
     def new_zeros(self, *size: Any, **options: Any) -> Tensor:
         """Zeros of a shape; dtype, requires_grad and device as in new_full."""
-        return self.new_full(row(size), 0, **options)
+        return self.new_full(options.pop("size", None) or row(size), 0, **options)
 
     def new_ones(self, *size: Any, **options: Any) -> Tensor:
         """Ones of a shape; dtype, requires_grad and device as in new_full."""
-        return self.new_full(row(size), 1, **options)
+        return self.new_full(options.pop("size", None) or row(size), 1, **options)
 
     new_empty = new_zeros
 
@@ -448,6 +456,12 @@ class Tensor(inplace.InPlace, results=True):
         place = "" if self.node is None else ", asks for a gradient" if self.is_leaf else f" from {self.node.name}"
         return notebook.array(self.array, f"{type(self).__name__}{place}")
 
+    def __copy__(self) -> Tensor:
+        copied = object.__new__(type(self))
+        copied.array, copied.version = self.array, self.version
+        copied.requires_grad = self.requires_grad
+        return copied
+
     def __deepcopy__(self, memo: dict[Any, Any]) -> Tensor:
         if not self.is_leaf:
             raise RuntimeError("deepcopy: only leaves can be copied with their graph; detach the tensor first")
@@ -459,8 +473,6 @@ class Tensor(inplace.InPlace, results=True):
         return copied
 
     def __reduce__(self) -> Any:
-        if not self.is_leaf:
-            raise RuntimeError("a tensor with a graph cannot be sent elsewhere; detach it first")
         return rebuild, (self.array, self.requires_grad)
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> np.ndarray:

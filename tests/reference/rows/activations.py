@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..calls import Name, Room, constant, positive, ties, x
+from ..calls import Name, Room, constant, index, positive, ties, x
 
 F = "nn.functional."
 ROOM = Room("activations")
@@ -46,3 +46,5 @@ def in_place(library: Any, a: Any) -> Any:
 
 
 add(in_place, ties(3, 4))
+add(F + "relu6", index(9, 4))
+add(F + "hardtanh", index(9, 4), 1, 5)

@@ -92,3 +92,8 @@ for name in ("and_", "or_", "xor"):
     add(f"operator.{name}", mask(3, 4), mask(4))
 add("operator.floordiv", index(20, 5), 3)
 add("operator.mod", index(20, 5), 3)
+for mode in ("floor", "trunc"):
+    add("div", x(2, 3), positive(3), rounding_mode=mode)
+add("pow", index(3, 2, 3), index(3, 3))
+add("square", mask(3))
+add("sign", mask(3))

@@ -117,3 +117,10 @@ add(changed, x(4, 3), "cumprod_", 1)
 rng = np.random.RandomState(10)
 sample = {call.name: call for number in range(80) for call in [(read_call, write_call)[number % 2](rng)]}
 ROOM.calls += sample.values()
+add("masked_fill", mask(2, 3), mask(3), 10)
+add("masked_fill", index(5, 2, 3), mask(3), 1.5)
+for reduce in ("sum", "mean", "amax", "amin"):
+    for include_self in (True, False):
+        add("scatter_reduce", index(9, 4), 0, index(4, 6), index(7, 6), reduce, include_self=include_self)
+add("scatter_reduce", mask(4), 0, index(4, 6), mask(6), "amax", include_self=False)
+add("searchsorted", x(5), x(2), sorter=index(5, 5))

@@ -124,3 +124,13 @@ add(of_result, x(2, 3), "lerp_", x(2, 3), 0.25)
 add(of_result, x(2, 3), "addcmul_", x(3), x(2, 3), value=0.5)
 add(of_result, x(2, 3), "addcdiv_", x(3), positive(2, 3), value=0.5)
 add(of_itself, x(3, 2))
+add(of_result, x(2, 3), "div_", positive(3), rounding_mode="floor")
+
+
+def resized(library: Any, a: Any) -> Any:
+    """Memory of another shape, of which a part is kept, then filled."""
+    y = a.detach().clone()
+    return y.resize_(2, 2).clone(), y.resize_as_(library.zeros(3)).clone(), library.empty(0).resize_as_(a).copy_(a)
+
+
+add(resized, x(2, 3))

@@ -51,3 +51,4 @@ for subscripts, shapes in (
     ("ij,ij->ij", [(2, 1), (2, 3)]),
 ):
     add("einsum", subscripts, *(x(*s) for s in shapes))
+add("cdist", x(2, 3), x(4, 3), compute_mode="donot_use_mm_for_euclid_dist", second=False)

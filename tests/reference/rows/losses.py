@@ -57,3 +57,5 @@ for reduction in ("mean", "sum", "none"):
     add(F + "cross_entropy", x(4, 5), constant(unit(4, 5)), label_smoothing=0.1, reduction=reduction)
     add(F + "cross_entropy", x(4, 5), unit(4, 5), constant(positive(5)), reduction=reduction)
 add(F + "cross_entropy", x(2, 5, 3), constant(unit(2, 5, 3)))
+add(F + "gaussian_nll_loss", x(4, 3), x(4, 3), positive(1, 3))
+add(F + "gaussian_nll_loss", x(4, 3), x(4, 3), positive(4, 1))

@@ -125,3 +125,6 @@ for name in ("mean", "prod", "nansum"):
 for name in ("softmax", "log_softmax"):
     add(name, x(3, 2), 1, dtype=Name("float64"))
     add(name, index(4, 3), 0, dtype=Name("float64"))
+add("var", x(2, 3), dim=1, correction=None)
+add("std", x(2, 3), correction=None)
+add("histogram", constant(x()), 2)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..calls import Name, Room, constant, index, positive, x
+from ..calls import Name, Room, constant, index, mask, positive, x
 
 F = "nn.functional."
 ROOM = Room("shape")
@@ -91,3 +91,13 @@ for name in ("new_zeros", "new_ones"):
 add("Tensor.new_full", constant(x(3)), (2,), 1.5)
 add("Tensor.new_tensor", constant(x(3)), [1.0, 2.0])
 add("Tensor.nelement", x(3, 2))
+add("diff", x(2, 3), 2, 0, x(1, 3), x(2, 3))
+add("diff", mask(4))
+add("atleast_2d", [x(3), x(), x(2, 2)])
+add("Tensor.flip", x(2, 3), dims=(0, 1))
+add("Tensor.repeat", x(2), repeats=(2, 2))
+add("Tensor.unfold", x(), 0, 1, 1)
+add("Tensor.sum_to_size", mask(2, 2), 2, 2)
+for mode in ("reflect", "replicate", "circular"):
+    add(F + "pad", x(1, 2, 5), (-1, 2), mode)
+    add(F + "pad", x(1, 2, 5), (2, -2), mode)
