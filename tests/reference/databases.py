@@ -1,11 +1,12 @@
 """minigrad against an installed PyTorch, with the inputs of PyTorch's own databases of operations and modules.
 
-    python tests/reference/databases.py [--only NAME ...]
+    python tests/reference/databases.py [--only NAME ...] [--part operations|modules]
 
-Each sample of `torch.testing._internal`'s `op_db` and `module_db` (which need the package expecttest) whose name minigrad
-has goes through both, in float64, float32, float16, int64 and bool where PyTorch supports them: values and dtypes, first
-derivatives, and in float64 second ones. Operations run as functions, as methods, and in place. Each input that PyTorch
-refuses must be refused here. Exits with 1 if anything differs that KNOWN and LEFT_OUT do not name.
+The databases are `op_db` and `module_db` of `torch.testing._internal`, which need the package expecttest. Each sample
+whose name minigrad has goes through both, in float64, float32, float16, int64 and bool where PyTorch supports them:
+values and dtypes, first derivatives, and in float64 second ones. Operations run as functions, as methods, and in place.
+Each input that PyTorch refuses must be refused here. Exits with 1 if anything differs that KNOWN and LEFT_OUT do not
+name.
 """
 
 from __future__ import annotations
@@ -151,11 +152,13 @@ def evaluate(library: Any, run: Callable[[], Any], leaves: list[Any], second: bo
     again = [library.tensor(weights(tuple(g.shape), 3 + i).astype(to_numpy(g).dtype)) for i, g in live]
     variables = upstream + leaves
     gradients = derive(library, [g for _, g in live], variables, again)
-    return Result(
-        values,
-        first,
-        [np.zeros_like(to_numpy(v)) if g is None else to_numpy(g) for g, v in zip(gradients, variables, strict=True)],
-    )
+    return Result(values, first, filled(gradients, variables))
+
+
+def filled(gradients: Any, variables: list[Any]) -> list[np.ndarray]:
+    """The gradients as arrays, zeros for None."""
+    pairs = zip(gradients, variables, strict=True)
+    return [np.zeros_like(to_numpy(v)) if g is None else to_numpy(g) for g, v in pairs]
 
 
 def attempt(*args: Any) -> Any:
@@ -424,10 +427,9 @@ def compare_module(
 def compare_module_error(torch: Any, mg: Any, found: Findings, info: Any, ours: Any, error: Any) -> None:
     sample = error.module_error_input
     build, forward = sample.constructor_input, sample.forward_input
+    given = [build.args, build.kwargs, *([forward.args, forward.kwargs] if forward else [(), {}])]
     try:
-        own = translate(
-            (build.args, build.kwargs, *((forward.args, forward.kwargs) if forward else ((), {}))), torch, mg
-        )
+        own = translate(given, torch, mg)
     except Untranslatable:
         return
 
