@@ -115,9 +115,11 @@ def histogram(
 ) -> Histogram:
     """(counts, edges) of a number of equal intervals, or of those between given edges."""
     array = plain(x)
-    edges = plain(bins) if isinstance(bins, Value | Sequence) else np.linspace(
-        *bounds(array, *(range or ((0, 0) if array.size else (0, 1))), 0.5), int(bins) + 1
-    )  # fmt: skip
+    if isinstance(bins, Value | Sequence):
+        edges = plain(bins)
+    else:
+        low, high = range or ((0, 0) if array.size else (0, 1))
+        edges = np.linspace(*bounds(array, low, high, 0.5), int(bins) + 1)
     weights = None if weight is None else plain(weight).reshape(-1)
     counts, edges = np.histogram(array.reshape(-1), np.asarray(edges, np.float64), weights=weights, density=density)
     return Histogram(box(counts.astype(array.dtype)), box(edges.astype(array.dtype)))

@@ -108,10 +108,10 @@ def linspace(
 ) -> Tensor:
     """`steps` numbers at equal distances, from start to end, both included."""
     check_device(device, "linspace")
-    kind, ends = as_dtype(dtype), [as_number(start), as_number(end)]
+    kind, start, end = as_dtype(dtype), as_number(start), as_number(end)
     if kind.kind != "f":
-        ends = list(map(int, ends))
-    return finished(np.linspace(*ends, steps).astype(kind), requires_grad)
+        start, end = int(start), int(end)
+    return finished(np.linspace(start, end, steps).astype(kind), requires_grad)
 
 
 def eye(n: int, m: int | None = None, dtype: Any = None, requires_grad: bool = False, device: Any = None) -> Tensor:
