@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from minigrad.autograd.spelling import respell
+from minigrad.autograd.wording import reword
 from minigrad.dtypes import as_dtype
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 FLOAT32, FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 NO_ARRAY = np.empty(0, object)  # in place of the array of what is no tensor: it fits nowhere
 REQUIRED = inspect.Parameter.empty
-MISTAKES = (ValueError, TypeError, IndexError, NotImplementedError)  # what a forward raises at a bad argument
+MISTAKES = (ValueError, TypeError, IndexError, NotImplementedError, AttributeError)  # what a forward raises at a bad argument
 
 
 def is_tensor(value: Any) -> bool:
@@ -82,8 +83,10 @@ def error_of_call(
 def explain(error: Exception, name: str, args: Sequence[Any]) -> Exception:
     """The same kind of error, at the same place, with the operation and what it was given."""
     given = ", ".join(describe(a) for a in args)
-    kind = next(k for k in (IndexError, TypeError, NotImplementedError, ValueError) if isinstance(error, k))
-    return kind(f"{name}({given}): {error}").with_traceback(error.__traceback__)
+    words = reword(str(error))
+    kinds = IndexError, TypeError, NotImplementedError, ValueError
+    kind = next((k for k in kinds if isinstance(error, k)), AttributeError if words == str(error) else TypeError)
+    return kind(f"{name}({given}): {words}").with_traceback(error.__traceback__)
 
 
 def describe(argument: Any) -> str:

@@ -7,6 +7,8 @@ import inspect
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, TypeVar
 
+from minigrad.autograd.wording import reword
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 SPELLINGS = {"input": "x", "other": "y", "exponent": "y", "axis": "dim", "keepdims": "keepdim"}
@@ -23,6 +25,12 @@ def allow_spellings(function: F) -> F:
 
     @functools.wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
-        return function(*args, **(respell(kwargs, names) if kwargs else kwargs))
+        try:
+            return function(*args, **(respell(kwargs, names) if kwargs else kwargs))
+        except (AttributeError, IndexError) as error:
+            if (words := reword(str(error))) == str(error):
+                raise
+            kind = IndexError if isinstance(error, IndexError) else TypeError
+            raise kind(f"{function.__name__}: {words}") from None
 
     return call  # type: ignore[return-value]

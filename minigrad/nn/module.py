@@ -65,9 +65,10 @@ class Module:
         try:
             return hooks.call(self, args, kwargs) if self._hooks else self.forward(*args, **kwargs)
         except (AttributeError, TypeError) as error:
-            if args and args[0] is None and "None" in str(error):
-                what = f"{type(self).__name__}: the input is None; does the forward() before it end with a return?"
-                raise TypeError(what) from None
+            if args and not isinstance(args[0], Tensor) and type(args[0]).__name__ in str(error):
+                hint = "does the forward() before it end with a return?" if args[0] is None else "say tensor(...) first"
+                given = type(args[0]).__name__.replace("NoneType", "None")
+                raise TypeError(f"{type(self).__name__}: the input is {given}; {hint}") from None
             raise
 
     # ---------------------------------------------------------------------------------------- what it consists of

@@ -53,6 +53,8 @@ def reduction(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
         if options:
             options = respell(options, names)
         x = options.pop("x", x)
+        if not hasattr(x, "shape"):
+            raise TypeError(f"{function.__name__}: expected a Tensor, got {type(x).__name__}")
         if dtype is not None:
             x = cast(x, dtype)
         if not isinstance(x, Value) or x.array.dtype != np.float16:

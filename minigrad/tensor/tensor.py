@@ -269,7 +269,10 @@ class Tensor(inplace.InPlace, results=True):
 
     def size(self, dim: int | None = None) -> Any:
         """The shape, or the length of one dimension."""
-        return self.array.shape if dim is None else self.array.shape[dim]
+        try:
+            return self.array.shape if dim is None else self.array.shape[dim]
+        except IndexError:
+            raise IndexError(f"size: there is no dimension {dim} in a tensor of shape {self.shape}") from None
 
     def dim(self) -> int:
         """The number of dimensions."""

@@ -54,6 +54,7 @@ KNOWN = {
     **{f"refused: {name}": "singular values are not here" for name in ("norm", "Tensor.norm")},
     **{f"refused: {name}": "no gradient of 'prod' here" for name in ("scatter_reduce", "Tensor.scatter_reduce")},
     **{f"first: {name}": "sorted another way among ties" for name in ("sort", "Tensor.sort")},
+    "dtype or shape: Tensor.sum_to_size": "PyTorch gives booleans back as they are but for a single one",
     "dtype or shape: nn.functional.local_response_norm": "PyTorch gives an empty input back as it is",
     "refused: nn.functional.avg_pool1d": "whole numbers",
     "refused: nn.functional.avg_pool2d": "stride=() and divisors below 0",

@@ -1,0 +1,39 @@
+"""NumPy's words and ours: what an error of NumPy's says to somebody who knows tensors and called no ufunc.
+
+One table, by what NumPy's message looks like. What it does not know is passed on as it is.
+"""
+
+import re
+
+WORDS = tuple(
+    (re.compile(pattern, re.DOTALL), ours)
+    for pattern, ours in (
+        (r"(operands|shape mismatch: objects) (could not|cannot) be broadcast.*",
+         "the shapes do not broadcast: counted from the last, dimensions must be equal, or one of them 1"),
+        (r"matmul: Input operand 1 has a mismatch in its core dimension.*size (\d+) is different from (\d+).*",
+         r"the rows on the left have \2 elements, the columns on the right \1"),
+        (r".*numpy boolean (subtract|negative), the `.` operator.*",
+         r"booleans have no \1; say x ^ y or ~x, or bring them .to() a dtype of numbers"),
+        (r"(Cannot cast ufunc '\w+' output|.*Cannot cast ufunc.*) from dtype\('(\w+)'\) to dtype\('(\w+)'\).*",
+         r"the result is \2, which does not go into \3; bring one .to() the other"),
+        (r"ufunc '\w+' (did not contain a loop|not supported for the input types).*",
+         "there is no such operation on these; expected tensors or numbers"),
+        (r"zero-size array to reduction operation.*",
+         "there is no element to choose from; say dim= of a dimension that has some"),
+        (r"setting an array element with a sequence.*",
+         "expected numbers, or one tensor, in place of several of different shapes"),
+        (r"Integers to negative integer powers are not allowed.*",
+         "there are no negative integer powers of integers; say x.float() first"),
+        (r"tuple index out of range", "a tensor without dimensions has none to go along"),
+        (r"'(\w+)' object has no attribute '(array|dtype|ndim|shape|size)'", r"expected a Tensor, got \1"),
+        (r"type object '(\w+)' has no attribute '(array|dtype|ndim|shape|size)'", r"expected a Tensor, got the type \1"),
+    )
+)  # fmt: skip
+
+
+def reword(message: str) -> str:
+    """The message in our words, if the table has any for it."""
+    for pattern, ours in WORDS:
+        if match := pattern.fullmatch(message):
+            return match.expand(ours)
+    return message
