@@ -52,7 +52,7 @@ REFUSED = {
     ),
     "deepcopy of a result": (lambda: copy.deepcopy(mg.ones(1, requires_grad=True) * 2), "only leaves can be copied"),
     "shapes that do not broadcast": (lambda: mg.ones(2, 3) + mg.ones(3, 2), "add.*: the shapes do not broadcast"),
-    "rows and columns": (lambda: mg.ones(2, 3) @ mg.ones(2, 3), "the rows on the left have 3 elements, the columns on the"),
+    "rows and columns": (lambda: mg.ones(2, 3) @ mg.ones(2, 3), "the rows on the left have 3 elements"),
     "minus of booleans": (lambda: mg.ones(2).bool() - mg.ones(2).bool(), "booleans have no subtract; say x \\^ y"),
     "negative of booleans": (lambda: -mg.ones(2).bool(), "booleans have no negative"),
     "the maximum of nothing": (lambda: mg.zeros(0).max(), "no element to choose from"),
