@@ -26,7 +26,7 @@ WORDS = tuple(
          "there are no negative integer powers of integers; say x.float() first"),
         (r"tuple index out of range", "a tensor without dimensions has none to go along"),
         (r"'(\w+)' object has no attribute '(array|dtype|ndim|shape|size)'", r"expected a Tensor, got \1"),
-        (r"type object '(\w+)' has no attribute '(array|dtype|ndim|shape|size)'", r"expected a Tensor, got the type \1"),
+        (r"type object '(\w+)' has no attribute '(array|dtype|ndim|shape|size)'", r"expected a Tensor, got a type"),
     )
 )  # fmt: skip
 
