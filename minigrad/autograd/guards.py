@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 FLOAT32, FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 NO_ARRAY = np.empty(0, object)  # in place of the array of what is no tensor: it fits nowhere
 REQUIRED = inspect.Parameter.empty
-MISTAKES = (ValueError, TypeError, IndexError, NotImplementedError, AttributeError)  # what a forward raises at a bad argument
+MISTAKES = (ValueError, TypeError, IndexError, NotImplementedError, AttributeError)  # at a bad argument
 
 
 def is_tensor(value: Any) -> bool:
