@@ -333,9 +333,8 @@ def primitive(
                 out: Any = forward(*arrays)  # type: ignore[call-arg, arg-type]
                 if kept_names:
                     out, *kept = guards.unpack(operation.name, out, kept_names)
-                if getattr(out, "dtype", None) is not guards.FLOAT32:
+                if type(out) is not np.ndarray or out.dtype is not guards.FLOAT32:
                     out = guards.narrow(out, arrays)
-                out = np.asarray(out)  # NumPy gives a number in place of an array without dimensions
             except guards.MISTAKES as error:
                 raise guards.explain(error, operation.name, args) from None
             result = box(out)
@@ -494,7 +493,7 @@ def backpropagate(roots: Gradients, targets: Any, retain_graph: bool | None, cre
                         part = guards.fit(part, node, rule, parent)
                     for observer in state.observers:
                         observer.on_contribution(node, rule.argument, parent, part)
-                    grads[parent] = grads[parent] + part if parent in grads else part
+                    grads[parent] = add_gradients(grads[parent], part) if parent in grads else part
             if node.stamps and not (create_graph if retain_graph is None else retain_graph):  # numbers may stay
                 node.saved, node.stamps = None, []
     finally:
@@ -521,6 +520,11 @@ def keep_paths(order: list[Node], targets: Iterable[Node]) -> list[Node]:
         if any(parent in wanted for _, parent in node.edges):
             wanted.add(node)
     return [node for node in order if node in wanted]
+
+
+def add_gradients(x: Tensor, y: Tensor) -> Tensor:
+    """Their sum, as an operation where backward is recorded."""
+    return x + y if state.recording or state.observers else box(np.asarray(x.array + y.array))
 
 
 def deposit(tensor: Value, g: Tensor) -> None:
