@@ -27,7 +27,7 @@ from minigrad.functional.checks import (
 from minigrad.instead import public
 from minigrad.ops.elementwise import where
 from minigrad.ops.exponentials import log_softmax
-from minigrad.ops.losses import bernoulli_loss, pick_classes
+from minigrad.ops.losses import bernoulli_loss, class_entropy, pick_classes
 from minigrad.tensor import Tensor, as_tensor
 
 # ------------------------------------------------------------------------------------------------------------ classes
@@ -36,7 +36,7 @@ from minigrad.tensor import Tensor, as_tensor
 def _check_targets(
     name: str, input: Tensor, target: ArrayLike, weight: ArrayLike | None, ignore_index: int
 ) -> tuple[NDArray[np.int64], NDArray[Any], NDArray[np.bool_]]:
-    """The target with ignored places pointing to class 0, each place's weight, and which are ignored."""
+    """The target with ignored places pointing to class 0, each place's weight or 1 for all, and which are ignored."""
     check_tensors(name, input=input, target=target)
     dim = 1 if input.ndim > 1 else 0
     classes = input.shape[dim] if input.ndim else 0
@@ -51,6 +51,8 @@ def _check_targets(
             f"{name}: expected class scores (N, C, *) and a target (N, *), or (C,) and a single class; "
             f"got scores of shape {input.shape} and a target of shape {index.shape}{hint}"
         )
+    if weight is None and (index.view(np.uint64) < classes).all() and not 0 <= ignore_index < classes:
+        return index, np.ones((), input.dtype), np.zeros((), bool)  # the usual case; as unsigned, -1 is very large
     ignored = index == ignore_index
     if (wrong := index[~ignored & ((index < 0) | (index >= classes))]).size:
         raise IndexError(f"{name}: target {wrong[0]} is out of bounds for {classes} classes, 0 to {classes - 1}")
@@ -83,7 +85,7 @@ def nll_loss(
     """
     reduction = choose_reduction("nll_loss", reduction, size_average, reduce)
     index, coefficients, _ = _check_targets("nll_loss", input, target, weight, ignore_index)
-    return _reduce_weighted(pick_classes(input, index, -coefficients), coefficients, reduction)
+    return _reduce_weighted(pick_classes(input, index, -coefficients), np.broadcast_to(coefficients, index.shape), reduction)
 
 
 def _reduce_weighted(losses: Tensor, coefficients: NDArray[Any], reduction: str) -> Tensor:
@@ -130,13 +132,16 @@ def cross_entropy(
         return reduce_losses(losses, reduction)
 
     index, coefficients, ignored = _check_targets(name, input, target, weight, ignore_index)
-    log_p = log_softmax(input, dim)
-    losses = pick_classes(log_p, index, -coefficients)
-    if label_smoothing:
+    if label_smoothing or input.ndim == 1:
+        log_p = log_softmax(input, dim)
+        losses = pick_classes(log_p, index, -coefficients)
         uniform = (log_p * _stand_at(_class_weights(name, input, weight), input.ndim, dim)).sum(dim)
         uniform = uniform.masked_fill(ignored, 0.0)
         losses = losses * (1 - label_smoothing) - uniform * (label_smoothing / input.shape[dim])
-    return _reduce_weighted(losses, coefficients, reduction)
+        return _reduce_weighted(losses, np.broadcast_to(coefficients, index.shape), reduction)
+    number = index.size if coefficients.ndim == 0 else float(coefficients.sum())
+    total = {"none": None, "sum": 1.0, "mean": number or float("nan")}[reduction]  # no target left: PyTorch's 0 / 0
+    return class_entropy(input, index, coefficients, total)
 
 
 def _stand_at(values: NDArray[Any], ndim: int, dim: int) -> NDArray[Any]:

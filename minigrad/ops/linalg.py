@@ -63,12 +63,14 @@ def matmul(x: Array, y: Array) -> Array:
     return kernels.matmul(x, y)
 
 
-def linear_weight(g: Any, input: Any) -> Any:
-    rows = reshape(g, (-1, g.shape[-1]))  # (*, O) -> (N, O)
-    return transpose(rows, 0, 1) @ reshape(input, (-1, input.shape[-1]))  # (O, N) (N, I) -> (O, I)
+@primitive(y=lambda g, input: linear(input, g), input=lambda g, y: y @ g)
+def linear_weight(y: Array, input: Array) -> Array:
+    """What y, in the place of the result of `linear`, becomes at its weight: (*, O), (*, I) -> (O, I)."""
+    rows, columns = y.reshape(-1, y.shape[-1]), input.reshape(-1, input.shape[-1])
+    return kernels.matmul(rows.T, columns)
 
 
-@primitive(input=lambda g, weight: g @ weight, weight=linear_weight, bias=lambda g: g)
+@primitive(input=lambda g, weight: g @ weight, weight=lambda g, input: linear_weight(g, input), bias=lambda g: g)
 def linear(input: Array, weight: Array, bias: Array = None) -> Array:
     """`input @ weight.T + bias`: (*, I), (O, I) and (O) or None -> (*, O).
 

@@ -1,0 +1,167 @@
+"""Rows of numbers that are normalised each by itself: softmax, its logarithm, and standardisation, with gradients.
+
+All arrays are (rows, length), contiguous, and of float32 or float64. Rows are taken block by block: what is between the
+steps stays in cache.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from minigrad.kernels.memory import Array
+from minigrad.kernels.threads import BLOCK, WORTH, share_slices
+
+DOT = 1 << 13  # numbers up to which a product with ones is as exact as a sum in pairs, and less than half as long
+
+maximum_along: Any = np.maximum.reduce  # untyped: NumPy's stubs know a reduction only with a literal keepdims
+
+
+def share_rows(task: Callable[[slice], object], x: Array) -> None:
+    """Call `task` for slices of rows that stay in cache; see `by_blocks` for the size of the blocks."""
+    each, worth = max(1, x.shape[1]), WORTH // 2
+    share_slices(task, len(x), max(1, (2 * BLOCK if x.size >= worth else BLOCK) // each), worth // each)
+
+
+def sum_rows(x: Array) -> Array:
+    """The sum of each row, as a column: (rows, 1)."""
+    length = x.shape[1]
+    if length > DOT:
+        return np.add.reduce(x, axis=1, keepdims=True)  # type: ignore[no-any-return]
+    return np.vecdot(x, np.ones(length, x.dtype))[:, None]  # type: ignore[no-any-return]
+
+
+# ------------------------------------------------------------------------------------------------------ softmax
+
+
+def subtract_largest(x: Array, out: Array) -> None:
+    """x less the largest number of its row, so that no exponential overflows; not a number where that is infinite."""
+    with np.errstate(invalid="ignore"):
+        np.subtract(x, maximum_along(x, axis=1, keepdims=True, initial=-math.inf), out=out)
+
+
+def softmax(x: Array) -> Array:
+    """eˣ / Σ eˣ along each row."""
+    out = np.empty_like(x)
+
+    def fill(s: slice) -> None:
+        part = out[s]
+        subtract_largest(x[s], part)
+        np.exp(part, out=part)
+        part *= 1 / sum_rows(part)
+
+    share_rows(fill, x)
+    return out
+
+
+def softmax_input(g: Array, out: Array) -> Array:
+    """The gradient of `softmax`, from its result: out · (g - Σ g · out)."""
+    grad = np.empty_like(g)
+
+    def fill(s: slice) -> None:
+        np.subtract(g[s], np.vecdot(g[s], out[s])[:, None], out=grad[s])
+        grad[s] *= out[s]
+
+    share_rows(fill, g)
+    return grad
+
+
+def log_softmax(x: Array) -> Array:
+    """x - log Σ eˣ along each row."""
+    out = np.empty_like(x)
+
+    def fill(s: slice) -> None:
+        part = out[s]
+        subtract_largest(x[s], part)
+        part -= np.log(sum_rows(np.exp(part)))
+
+    share_rows(fill, x)
+    return out
+
+
+def log_softmax_input(g: Array, out: Array) -> Array:
+    """The gradient of `log_softmax`, from its result: g - exp(out) · Σ g."""
+    grad = np.empty_like(g)
+
+    def fill(s: slice) -> None:
+        part = np.exp(out[s], out=grad[s])
+        part *= sum_rows(g[s])
+        np.subtract(g[s], part, out=part)
+
+    share_rows(fill, g)
+    return grad
+
+
+# ------------------------------------------------------------------------------------------------ cross-entropy
+
+
+def class_entropy(x: Array, index: Array) -> tuple[Array, Array]:
+    """-log softmax(x) at the class of each row, and softmax(x): (rows), (rows, classes) for an index (rows)."""
+    losses, shares = np.empty(len(x), x.dtype), np.empty_like(x)
+
+    def fill(s: slice) -> None:
+        part = shares[s]
+        subtract_largest(x[s], part)
+        chosen = part[np.arange(len(part)), index[s]]
+        sums = sum_rows(np.exp(part, out=part))
+        np.subtract(np.log(sums[:, 0]), chosen, out=losses[s])
+        part *= 1 / sums
+
+    share_rows(fill, x)
+    return losses, shares
+
+
+def class_entropy_input(g: Array, shares: Array, index: Array) -> Array:
+    """The gradient of `class_entropy`: g · (softmax(x) - 1 at the class, 0 elsewhere), for g (rows) or a number."""
+    grad = shares * (g[:, None] if g.ndim else g)
+    grad[np.arange(len(index)), index] -= g
+    return grad
+
+
+# ---------------------------------------------------------------------------------------------- standardisation
+
+
+def standardise(x: Array, weight: Array | None, bias: Array | None, eps: float) -> tuple[Array, Array, Array]:
+    """Each row with mean 0 and variance 1, times the weight plus the bias (length); then that without these two, and
+    1 / √(variance + eps) of each row, a column."""
+    out, standard, scale = np.empty_like(x), np.empty_like(x), np.empty((len(x), 1), x.dtype)
+    length = x.shape[1]
+
+    def fill(s: slice) -> None:
+        part = np.subtract(x[s], sum_rows(x[s]) / length, out=standard[s])
+        scale[s] = 1 / np.sqrt(np.vecdot(part, part)[:, None] / length + eps)
+        part *= scale[s]
+        np.multiply(part, 1 if weight is None else weight, out=out[s])
+        if bias is not None:
+            out[s] += bias
+
+    share_rows(fill, x)
+    return out, standard, scale
+
+
+def standardise_input(g: Array, weight: Array | None, standard: Array, scale: Array) -> Array:
+    """The gradient of `standardise`: with h = g · weight it is (h - mean h - standard · mean (h · standard)) · scale."""
+    grad = np.empty_like(g)
+    length = g.shape[1]
+
+    def fill(s: slice) -> None:
+        h = g[s] if weight is None else g[s] * weight
+        part = np.multiply(standard[s], np.vecdot(h, standard[s])[:, None] / length, out=grad[s])
+        part += sum_rows(h) / length
+        np.subtract(h, part, out=part)
+        part *= scale[s]
+
+    share_rows(fill, g)
+    return grad
+
+
+def sum_products(x: Array, y: Array) -> Array:
+    """The sum of x · y over the rows: (length), block by block, so that no digits are lost."""
+    step = max(1, min(256, BLOCK // max(1, x.shape[1])))
+    total = np.zeros(x.shape[1])
+    for i in range(0, len(x), step):
+        total += np.einsum("ij,ij->j", x[i : i + step], y[i : i + step])
+    return total.astype(x.dtype)
