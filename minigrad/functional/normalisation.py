@@ -13,7 +13,7 @@ import numpy as np
 
 from minigrad.functional.checks import ArrayLike, array_of, constant, through_float32
 from minigrad.instead import public
-from minigrad.ops.normalise import normalise_batch
+from minigrad.ops.normalise import normalise_batch, scale_channels, standardise_rows
 from minigrad.ops.shape import repeat
 from minigrad.tensor import Tensor, as_tensor
 
@@ -54,10 +54,9 @@ def batch_norm(
     if not training:
         if running_mean is None or running_var is None:
             raise ValueError("batch_norm: evaluation needs running_mean and running_var")
-        shape = (1, channels) + (1,) * (input.ndim - 2)
-        mean, std = constant(input, running_mean).reshape(shape), np.sqrt(constant(input, running_var) + eps)
-        scale = (1 / std if weight is None else weight / std).reshape(shape)
-        return _scale_and_shift((input - mean) * scale, None, bias, shape)
+        mean, std = constant(input, running_mean), np.sqrt(constant(input, running_var) + eps)
+        scale = 1 / std if weight is None else weight / std
+        return scale_channels(input, scale, -mean * scale if bias is None else bias - mean * scale)
 
     count = input.numel() // channels if channels else 0
     if count == 1:
@@ -111,12 +110,6 @@ def instance_norm(
     return out
 
 
-def _standardise_parts(input: Tensor, parts: int, eps: float) -> Tensor:
-    """Each of so many equal parts of the input, in order, with zero mean and unit variance."""
-    rows = input.reshape(1, parts, input.numel() // max(1, parts))
-    return normalise_batch(rows, None, None, eps)[0].reshape(input.shape)
-
-
 @through_float32
 def layer_norm(
     input: Tensor,
@@ -132,7 +125,10 @@ def layer_norm(
     sizes = tuple(normalized_shape)
     if not sizes or input.shape[-len(sizes) :] != sizes:
         raise ValueError(f"layer_norm: normalized_shape {sizes} does not end an input of shape {input.shape}")
-    return _scale_and_shift(_standardise_parts(input, math.prod(input.shape[: -len(sizes)]), eps), weight, bias, sizes)
+    for name, value in (("weight", weight), ("bias", bias)):
+        if value is not None and value.shape != sizes:
+            raise ValueError(f"layer_norm: a {name} of shape {value.shape} for normalized_shape {sizes}")
+    return standardise_rows(input, weight, bias, eps, math.prod(sizes))
 
 
 @through_float32
@@ -147,9 +143,12 @@ def group_norm(
         raise ValueError(
             f"group_norm: the channels of an input of shape {input.shape} do not divide into {num_groups} groups"
         )
-    batch, channels = input.shape[:2]
-    out = _standardise_parts(input, batch * num_groups, eps)
-    return _scale_and_shift(out, weight, bias, (1, channels) + (1,) * (input.ndim - 2))
+    channels = input.shape[1]
+    for name, value in (("weight", weight), ("bias", bias)):
+        if value is not None and value.shape != (channels,):
+            raise ValueError(f"group_norm: a {name} of shape {value.shape} for {channels} channels")
+    out = standardise_rows(input, None, None, eps, channels // num_groups * math.prod(input.shape[2:]))
+    return out if weight is None and bias is None else scale_channels(out, weight, bias)
 
 
 @through_float32

@@ -91,6 +91,29 @@ def normalise(x: Array, weight: Array | None, bias: Array | None, mean: Array, d
     return out
 
 
+def scale(x: Array, weight: Array | None, bias: Array | None) -> Array:
+    """x (N, C, *) times weight plus bias, both (C,) or None."""
+    out = np.empty_like(x)
+    order, _ = order_axes(out.strides)
+    rows, results = view_by_channel(x, order), view_by_channel(out, order)
+    factor = repeat_channels(np.ones(rows.shape[1], x.dtype) if weight is None else weight, rows)
+    shift = None if bias is None else repeat_channels(bias, rows)
+
+    def slab(s: slice) -> None:
+        target = np.multiply(rows[s], factor, out=results[s])
+        if shift is not None:
+            target += shift
+
+    share_slabs(slab, rows)
+    return out
+
+
+def channel_products(x: Array, y: Array) -> Array:
+    """The sum of x · y over each channel of (N, C, *): (C,)."""
+    order, _ = order_axes(x.strides)
+    return sum_channel_products(view_by_channel(x, order), view_by_channel(y, order), None)[1].astype(x.dtype)
+
+
 def normalise_input(g: Array, x: Array, weight: Array | None, mean: Array, deviation: Array) -> Array:
     """Gradient of `normalise` by x where `mean` and `deviation` are those of x itself (Ioffe & Szegedy 2015, 3)."""
     out = np.empty_like(x)

@@ -12,6 +12,7 @@ import numpy as np
 
 from minigrad.autograd import Array, is_grad_enabled, primitive
 from minigrad.kernels import normalise as kernels
+from minigrad.kernels import rows as row_kernels
 
 if TYPE_CHECKING:
     from minigrad.tensor import Tensor
@@ -71,3 +72,69 @@ def normalise_batch(input: Any, weight: Any, bias: Any, eps: float) -> tuple[Ten
         return scaled + (0.0 if bias is None else bias.reshape(shape)), zeros, zeros
     mean, variance = kernels.channel_moments(input.array)
     return normalise(input, weight, bias, mean, np.sqrt(variance + eps), eps), mean, variance
+
+
+# ------------------------------------------------------------------------------------------------ rows by themselves
+
+
+def as_rows(x: Array, length: int) -> Array:
+    """The elements in rows of this length."""
+    return np.ascontiguousarray(x).reshape(x.size // max(1, length), length)
+
+
+def rows_rule(g: Any, input: Any, weight: Any, eps: float, length: int, standard: Array, scale: Array) -> Any:
+    if not is_grad_enabled():
+        return gradient_of_rows(g, weight, standard, scale)
+    g = g if weight is None else g * weight
+    out, factor = standardise(input.reshape(1, -1, length), eps)
+    rows = g.reshape(1, -1, length)
+    return ((rows - rows.mean(2, True) - out * (rows * out).mean(2, True)) * factor).reshape(input.shape)
+
+
+def rows_weight_rule(g: Any, input: Any, weight_shape: tuple[int, ...], eps: float, length: int, standard: Array) -> Any:
+    if not is_grad_enabled():
+        return gradient_of_row_weight(g, standard, weight_shape)
+    return g * standardise(input.reshape(1, -1, length), eps)[0].reshape(input.shape)
+
+
+@primitive()
+def gradient_of_rows(g: Array, weight: Array, standard: Array, scale: Array) -> Array:
+    """What g, through `standardise_rows`, becomes at its input."""
+    flat = None if weight is None else weight.reshape(-1)
+    return row_kernels.standardise_input(as_rows(g, standard.shape[1]), flat, standard, scale).reshape(g.shape)
+
+
+@primitive()
+def gradient_of_row_weight(g: Array, standard: Array, shape: tuple[int, ...]) -> Array:
+    """What g, through `standardise_rows`, becomes at its weight."""
+    return row_kernels.sum_products(as_rows(g, standard.shape[1]), standard).reshape(shape)
+
+
+@primitive(input=rows_rule, weight=rows_weight_rule, bias=lambda g: g, keeps=("standard", "scale"))
+def standardise_rows(input: Array, weight: Array, bias: Array, eps: float, length: int) -> Any:
+    """Each part of the input of this length with zero mean and unit variance, times weight plus bias.
+
+    These two, if there are any, have the shape of the last dimensions, which then are one part.
+    """
+    weight, bias = (a if a is None else np.ascontiguousarray(a).reshape(-1) for a in (weight, bias))
+    out, standard, scale = row_kernels.standardise(as_rows(input, length), weight, bias, eps)
+    return out.reshape(input.shape), standard, scale
+
+
+# ------------------------------------------------------------------------------------------------- scaled channels
+
+
+@primitive(
+    input=lambda g, weight: scale_channels(g, weight, None),
+    weight=lambda g, input: sum_channels(g, input),
+    bias=lambda g: g.sum((0, *range(2, g.ndim))),
+)
+def scale_channels(input: Array, weight: Array, bias: Array) -> Array:
+    """(N, C, *) times weight plus bias, each (C,) or None."""
+    return kernels.scale(input, weight, bias)
+
+
+@primitive(x=lambda g, y: scale_channels(y, g, None), y=lambda g, x: scale_channels(x, g, None))
+def sum_channels(x: Array, y: Array) -> Array:
+    """The sum of x · y over each channel: (N, C, *) twice -> (C,)."""
+    return kernels.channel_products(x, y)
