@@ -85,7 +85,8 @@ def nll_loss(
     """
     reduction = choose_reduction("nll_loss", reduction, size_average, reduce)
     index, coefficients, _ = _check_targets("nll_loss", input, target, weight, ignore_index)
-    return _reduce_weighted(pick_classes(input, index, -coefficients), np.broadcast_to(coefficients, index.shape), reduction)
+    losses = pick_classes(input, index, -coefficients)
+    return _reduce_weighted(losses, np.broadcast_to(coefficients, index.shape), reduction)
 
 
 def _reduce_weighted(losses: Tensor, coefficients: NDArray[Any], reduction: str) -> Tensor:

@@ -111,7 +111,8 @@ def scale(x: Array, weight: Array | None, bias: Array | None) -> Array:
 def channel_products(x: Array, y: Array) -> Array:
     """The sum of x · y over each channel of (N, C, *): (C,)."""
     order, _ = order_axes(x.strides)
-    return sum_channel_products(view_by_channel(x, order), view_by_channel(y, order), None)[1].astype(x.dtype)
+    total: Array = sum_channel_products(view_by_channel(x, order), view_by_channel(y, order), None)[1].astype(x.dtype)
+    return total
 
 
 def normalise_input(g: Array, x: Array, weight: Array | None, mean: Array, deviation: Array) -> Array:

@@ -30,7 +30,7 @@ def sum_rows(x: Array) -> Array:
     """The sum of each row, as a column: (rows, 1)."""
     length = x.shape[1]
     if length > DOT:
-        return np.add.reduce(x, axis=1, keepdims=True)  # type: ignore[no-any-return]
+        return np.add.reduce(x, axis=1, keepdims=True)
     return np.vecdot(x, np.ones(length, x.dtype))[:, None]  # type: ignore[no-any-return]
 
 
@@ -143,7 +143,7 @@ def standardise(x: Array, weight: Array | None, bias: Array | None, eps: float) 
 
 
 def standardise_input(g: Array, weight: Array | None, standard: Array, scale: Array) -> Array:
-    """The gradient of `standardise`: with h = g · weight it is (h - mean h - standard · mean (h · standard)) · scale."""
+    """The gradient of `standardise`: (h - mean h - standard · mean (h · standard)) · scale, where h = g · weight."""
     grad = np.empty_like(g)
     length = g.shape[1]
 

@@ -91,7 +91,7 @@ def rows_rule(g: Any, input: Any, weight: Any, eps: float, length: int, standard
     return ((rows - rows.mean(2, True) - out * (rows * out).mean(2, True)) * factor).reshape(input.shape)
 
 
-def rows_weight_rule(g: Any, input: Any, weight_shape: tuple[int, ...], eps: float, length: int, standard: Array) -> Any:
+def row_weight_rule(g: Any, input: Any, weight_shape: Any, eps: float, length: int, standard: Array) -> Any:
     if not is_grad_enabled():
         return gradient_of_row_weight(g, standard, weight_shape)
     return g * standardise(input.reshape(1, -1, length), eps)[0].reshape(input.shape)
@@ -110,7 +110,7 @@ def gradient_of_row_weight(g: Array, standard: Array, shape: tuple[int, ...]) ->
     return row_kernels.sum_products(as_rows(g, standard.shape[1]), standard).reshape(shape)
 
 
-@primitive(input=rows_rule, weight=rows_weight_rule, bias=lambda g: g, keeps=("standard", "scale"))
+@primitive(input=rows_rule, weight=row_weight_rule, bias=lambda g: g, keeps=("standard", "scale"))
 def standardise_rows(input: Array, weight: Array, bias: Array, eps: float, length: int) -> Any:
     """Each part of the input of this length with zero mean and unit variance, times weight plus bias.
 
