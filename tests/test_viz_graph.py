@@ -16,7 +16,7 @@ from test_viz_layout import check
 
 import minigrad as mg
 from minigrad import nn
-from minigrad.viz import convolution, html, open_convolution, record
+from minigrad.viz import convolution, open_convolution, record, sources
 
 FULL = os.environ.get("MINIGRAD_TESTS") == "full"
 GOLDEN = Path(__file__).with_name("golden")
@@ -386,7 +386,7 @@ def test_replay_follows_backward_and_shows_the_rules_that_run():
 
 def test_the_source_of_a_longer_rule_is_shown_whole():
     y = mg.tensor(2.0, requires_grad=True) ** mg.tensor(3.0, requires_grad=True)
-    shown = [html.rule_source(rule) for rule, _ in y.node.edges]
+    shown = [sources.rule_source(rule) for rule, _ in y.node.edges]
     assert shown[0].startswith("x=pow_base\ndef pow_base(") and shown[1].startswith("y=pow_exponent\ndef ")
 
 
@@ -394,7 +394,7 @@ def test_a_rule_without_source_is_said_to_be_so():
     space = {"mg": mg}
     exec("@mg.primitive(x=lambda g: g)\ndef same(x):\n    return x + 0", space)
     y = space["same"](mg.tensor(2.0, requires_grad=True))
-    assert html.rule_source(y.node.edges[0][0]) == "x: its source is not at hand"
+    assert sources.rule_source(y.node.edges[0][0]) == "x: its source is not at hand"
 
 
 # ------------------------------------------------------------------------------------------- opened convolution

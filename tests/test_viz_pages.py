@@ -1,5 +1,8 @@
 """Pages and pictures in a real browser: no message on the console, controls and keys that work, text that fits."""
 
+import runpy
+from pathlib import Path
+
 import pytest
 from browser import available, browser
 from test_viz_dot import HOSTILE
@@ -253,7 +256,7 @@ def test_zoom_by_wheel_keys_and_buttons_and_pan_by_dragging(explored):
 def test_search_finds_by_name_and_enter_opens(explored):
     explored.press("/")
     explored.press(*"conv")
-    assert explored.text("#found") == "7" and explored.count(".vertex.hit") == 7
+    assert explored.text("#found").startswith("7 + ") and explored.count(".vertex.hit") == 7
     explored.press("Enter")
     assert "stem Conv2d" in explored.text("#details h2")
     explored.press("Enter")
@@ -313,3 +316,108 @@ def test_two_pictures_in_one_notebook_do_not_disturb_each_other(page, tmp_path):
     page.open(path)
     identifiers = page.run("return [...document.querySelectorAll('[id]')].map(e => e.id)")
     assert len(identifiers) == 4 == len(set(identifiers)) and page.console() == []
+
+
+class TwoPaths(nn.Module):
+    """A block in a block, a path around it, and a layer that is used twice."""
+
+    def __init__(self):
+        self.first = nn.Linear(4, 4)
+        self.block = nn.Sequential(nn.Sequential(nn.Linear(4, 4), nn.Tanh()), nn.Linear(4, 4))
+
+    def forward(self, x):
+        y = self.first(x)
+        return self.first(self.block(y) * y + x).relu()
+
+
+LAID_OUT = """
+const wrong = [], seen = [], near = 12;
+const meet = (a, b) => a.x + a.w > b.x + .1 && b.x + b.w > a.x + .1 && a.y + a.h > b.y + .1 && b.y + b.h > a.y + .1;
+const touches = (p, b) => p.x > b.x - near && p.x < b.x + b.w + near && p.y > b.y - near && p.y < b.y + b.h + near;
+const place = (sheet, x, y) => {
+  for (const [number, v] of sheet.vertices) {
+    const at = { x: x + v.now.x, y: y + v.now.y, w: v.now.w, h: v.now.h, number, sheet };
+    for (const other of seen) if (other.sheet === sheet && meet(at, other)) wrong.push([number, other.number]);
+    seen.push(at);
+    const child = sheet.open.get(number);
+    if (child) place(child, at.x, at.y);
+    else if (v.group.style.display === "none") wrong.push(`${number} hidden`);
+  }
+  const [w, h] = sheet.now || sheet.size, frame = { x: 0, y: 0, w, h };
+  for (const edge of sheet.edges) {
+    const path = edge.group.querySelector("path");
+    const ends = [path.getPointAtLength(0), path.getPointAtLength(path.getTotalLength())];
+    (edge.back ? [edge.head, edge.tail] : [edge.tail, edge.head]).forEach((number, i) => {
+      if (!touches(ends[i], number < 0 ? frame : sheet.vertices.get(number).now)) wrong.push(`edge at ${number}`);
+    });
+  }
+};
+place(root, 0, 0);
+const box = svg.viewBox.baseVal;
+for (const v of seen) if (v.x < 0 || v.x + v.w > box.width || v.y + v.h > box.height) wrong.push(`${v.number} outside`);
+return wrong;
+"""
+
+
+@pytest.mark.parametrize("direction", ["TB", "LR"])
+@pytest.mark.parametrize("module, shape", [(TwoPaths, (2, 4)), (lambda: Network(3), (1, 1, 6, 6))])
+def test_closed_boxes_open_where_they_stand_and_close_again(page, tmp_path, module, shape, direction):
+    page.open(mg.graph(module(), input_size=shape, depth=0, direction=direction).save(tmp_path / "g.html"))
+    size = "return [svg.viewBox.baseVal.width, svg.viewBox.baseVal.height]"
+    before = page.run(size)
+    assert page.run(LAID_OUT) == []
+    boxes = page.run("return [...insides.keys()]")
+    assert len(boxes) > 3
+    for number in boxes:  # from outside in: all of them are open in the end
+        page.run(f"setOpen({number}, true)")
+        assert page.run(LAID_OUT) == [], number
+    assert page.count("g.inside") == len(boxes) and page.count(".opener") == len(boxes)
+    for number in boxes:
+        page.run(f"setOpen({number}, false)")
+    assert page.count("g.inside") == 0 and page.console() == []
+    assert page.run(size) == before and page.run(LAID_OUT) == []
+
+
+def test_a_box_opens_by_its_sign_by_the_button_by_a_key_and_by_search(page, tmp_path):
+    page.open(mg.graph(TwoPaths(), input_size=(2, 4), depth=1).save(tmp_path / "g.html"))
+    of = page.run("return [...insides.keys()].find((i) => data.vertices[i].title.includes('block'))")
+    click = "document.querySelector(\"%s\").dispatchEvent(new MouseEvent('click', {bubbles: true}))"
+    page.run(click % f"[data-vertex='{of}'] .opener")
+    assert page.run(f"return isOpen({of})") and page.text("#details .switch") == "close (o)"
+    page.click("#details .switch")
+    assert not page.run(f"return isOpen({of})")
+    page.run("document.activeElement.blur()")
+    page.press("o")
+    assert page.run(f"return isOpen({of})")
+    page.run(click % ".inside .cluster text")
+    assert not page.run(f"return isOpen({of})")
+    page.press("/")
+    page.press(*"tanh")
+    assert page.text("#found") == "0 + 1 inside"
+    page.press("Enter")
+    assert page.run(f"return isOpen({of})") and page.text("#details h2").startswith("tanh")
+    assert "vertices to output" in page.text("#details") and page.count(".inside .vertex.hit") == 1
+    assert page.console() == []
+
+
+def test_what_leads_to_the_result_is_lit_through_boxes_that_are_open(page, tmp_path):
+    page.open(mg.graph(TwoPaths(), input_size=(2, 4), depth=1).save(tmp_path / "g.html"))
+    of = page.run("return [...insides.keys()].find((i) => data.vertices[i].title.includes('block'))")
+    page.run(f"setOpen({of}, true); open(root.edges.find((e) => e.head === {of}).tail)")
+    assert page.count(".inside .vertex.traced") == page.run(f"return insides.get({of}).count")
+    assert page.count(".inside .edge.traced") == page.run(f"return insides.get({of}).edges.length")
+
+
+def test_a_page_of_resnet18_with_all_its_insides_is_less_than_a_megabyte(page, tmp_path):
+    models = runpy.run_path(str(Path(__file__).parents[1] / "examples" / "draw_models.py"))
+    graph = mg.graph(models["ResNet18"](), input_size=(1, 3, 64, 64))
+    assert len(graph.html().encode()) < 1e6
+    page.resize(390, 800, mobile=True)
+    try:
+        page.open(graph.save(tmp_path / "g.html"))
+        for number in page.run("return [...insides.keys()]"):
+            page.run(f"setOpen({number}, true)")
+        assert page.run("return document.documentElement.scrollWidth") <= 390
+        assert page.run(LAID_OUT) == [] and page.console() == []
+    finally:
+        page.resize(1280, 900)

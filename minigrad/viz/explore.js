@@ -1,9 +1,4 @@
-"use strict";
-// data: vertices {title, kind, facts}, edges [tail, head], steps of the replay, frames {key, label, parent}.
-const data = JSON.parse(document.getElementById("data").textContent);
-const byId = (id) => document.getElementById(id);
-const frame = byId("picture");
-const svg = frame.querySelector("svg");
+// data: vertices {title, kind, facts, rules}, edges {tail, head, back, carries}, insides of closed boxes, rules, steps.
 const steps = data.steps;
 const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
 let at = 0; // number of steps that have been made: 0 is before the first
@@ -19,7 +14,7 @@ const vertexOf = (number) => svg.querySelector(`[data-vertex="${number}"]`);
 const edgeOf = (number) => svg.querySelector(`[data-edge="${number}"]`);
 
 // ---------------------------------------------------------------------------------------------------- zoom and pan
-const width = svg.viewBox.baseVal.width, height = svg.viewBox.baseVal.height;
+let [width, height] = root.size;
 const view = { x: 0, y: 0, scale: 1 };
 
 function place() {
@@ -27,6 +22,22 @@ function place() {
   view.x = Math.min(frame.clientWidth - free, Math.max(free - width * view.scale, view.x));
   view.y = Math.min(frame.clientHeight - free, Math.max(free - height * view.scale, view.y));
   svg.style.transform = `translate(${view.x}px, ${view.y}px) scale(${view.scale})`;
+}
+// The picture has grown or shrunk: what is below it, the paper and the view follow.
+function resize([across, down]) {
+  const box = svg.viewBox.baseVal, foot = svg.querySelector(".foot");
+  if (foot) foot.setAttribute("transform", `translate(0 ${down - root.size[1]})`);
+  [width, height] = [across, down];
+  svg.setAttribute("viewBox", `${box.x} ${box.y} ${width} ${height}`);
+  for (const target of [svg, svg.querySelector(".paper")]) {
+    target.setAttribute("width", width);
+    target.setAttribute("height", height);
+  }
+  for (const cover of [...covers.values()]) { // drawn anew where its frame is now
+    toggle(cover);
+    toggle(svg.querySelector(`.cluster[data-cluster="${CSS.escape(cover.dataset.cluster)}"]`));
+  }
+  place();
 }
 function fit(whole) {
   const across = frame.clientWidth / width, down = frame.clientHeight / height;
@@ -95,17 +106,33 @@ byId("fit").addEventListener("click", () => fit(true));
 addEventListener("resize", place);
 
 // ---------------------------------------------------------------------------------------------------- click and search
+// What a vertex's values lead to: vertices and edges, into boxes that are open and out of them.
 function trace(number) {
-  const traced = new Set([number]), edges = new Set();
-  for (let grown = true; grown;) {
-    grown = false;
-    data.edges.forEach(([tail, head, back], i) => {
-      if (!back && traced.has(tail) && !edges.has(i)) {
-        edges.add(i);
-        traced.add(head);
-        grown = true;
-      }
-    });
+  const traced = new Set(), edges = new Set();
+  const todo = [[number, null]];
+  const include = (child) => { // of an open box that was chosen, all is lit
+    child.edges.forEach((edge) => edges.add(edge));
+    for (const inner of child.vertices.keys()) traced.add(inner);
+    child.open.forEach(include);
+  };
+  if (isOpen(number)) include(sheetOf.get(number).open.get(number));
+  const follow = (edge) => {
+    if (edges.has(edge)) return;
+    edges.add(edge);
+    if (edge.head >= 0) todo.push([edge.head, edge.carries]);
+    else leave(edge.sheet, edge.carries);
+  };
+  const leave = (sheet, carries) => {
+    traced.add(sheet.of);
+    for (const edge of sheet.parent.edges) {
+      if (edge.tail === sheet.of && !edge.back && edge.carries.some((v) => carries.includes(v))) follow(edge);
+    }
+  };
+  while (todo.length) {
+    const [at, carries] = todo.pop(), sheet = sheetOf.get(at), child = sheet.open.get(at);
+    traced.add(at);
+    if (child && carries) child.edges.filter((e) => e.tail < 0 && e.carries.some((v) => carries.includes(v))).forEach(follow);
+    else sheet.edges.filter((e) => e.tail === at && !e.back).forEach(follow);
   }
   return [traced, edges];
 }
@@ -116,11 +143,13 @@ function forget() {
 }
 function open(number) {
   forget();
+  for (const outer of ancestors(number)) if (!isOpen(outer)) setOpen(outer, true);
   const vertex = data.vertices[number], [traced, edges] = trace(number);
   svg.classList.add("tracing");
   for (const i of traced) vertexOf(i).classList.add("traced");
-  for (const i of edges) edgeOf(i).classList.add("traced");
+  for (const edge of edges) edge.group.classList.add("traced");
   vertexOf(number).classList.add("hit");
+  chosen = number;
   const list = element("dl");
   for (const [name, value] of Object.entries({ kind: vertex.kind, ...vertex.facts })) {
     list.append(element("dt", "", name), element("dd", "", value));
@@ -128,8 +157,23 @@ function open(number) {
   const to = [...traced].filter((i) => data.vertices[i].kind === "result").map((i) => data.vertices[i].title);
   list.append(element("dt", "", "path"), element("dd", "", to.length ? `${traced.size - 1} vertices to ${to.join(", ")}` : "leads to no result"));
   byId("details").append(element("h2", "", vertex.title), list);
-  for (const rule of vertex.rules || []) byId("details").append(element("pre", "", rule));
-  follow(vertexOf(number));
+  if (insides.has(number)) byId("details").append(switchOf(number));
+  for (const rule of vertex.rules) byId("details").append(element("pre", "", data.rules[rule]));
+  if (!isOpen(number)) follow(vertexOf(number));
+}
+// The button that opens a box or closes it.
+function switchOf(number) {
+  const button = element("button", "switch", isOpen(number) ? "close (o)" : "open (o)");
+  button.type = "button";
+  button.addEventListener("click", () => flip(number));
+  return button;
+}
+let chosen = null; // the box that was opened or clicked last
+function flip(number) {
+  chosen = number;
+  setOpen(number, !isOpen(number));
+  open(number);
+  if (isOpen(number)) follow(sheetOf.get(number).open.get(number).group);
 }
 const covers = new Map();
 function toggle(group) {
@@ -155,15 +199,16 @@ function search() {
   const words = byId("search").value.trim().toLowerCase();
   for (const old of svg.querySelectorAll(".hit")) old.classList.remove("hit");
   const hits = words ? data.vertices.flatMap((v, i) => `${v.title} ${v.facts.name || ""}`.toLowerCase().includes(words) ? [i] : []) : [];
-  for (const i of hits) vertexOf(i).classList.add("hit");
-  byId("found").textContent = words ? String(hits.length) : "";
-  return hits;
+  const seen = hits.filter((i) => vertexOf(i) && !isOpen(i)), hidden = hits.length - seen.length;
+  for (const i of seen) vertexOf(i).classList.add("hit");
+  byId("found").textContent = words ? `${seen.length}${hidden ? ` + ${hidden} inside` : ""}` : "";
+  return [...seen, ...hits.filter((i) => !seen.includes(i))];
 }
 let hit = 0;
 byId("search").addEventListener("input", () => {
   hit = 0;
   const hits = search();
-  if (hits.length) follow(vertexOf(hits[0]));
+  if (hits.length && vertexOf(hits[0])) follow(vertexOf(hits[0]));
 });
 byId("search").addEventListener("keydown", (event) => {
   event.stopPropagation();
@@ -179,14 +224,17 @@ byId("search").addEventListener("keydown", (event) => {
 svg.addEventListener("click", (event) => {
   if (moved > 3) return;
   const vertex = event.target.closest(".vertex"), cluster = event.target.closest(".cover, .cluster");
-  if (vertex) open(Number(vertex.dataset.vertex));
-  else if (cluster) toggle(cluster.classList.contains("cover") ? cluster : cluster);
+  const inside = cluster && cluster.closest(".inside");
+  if (event.target.closest(".opener")) flip(Number(vertex.dataset.vertex));
+  else if (vertex) open(Number(vertex.dataset.vertex));
+  else if (inside) flip([...insides.values()].find((other) => other.sheet && other.sheet.group === inside).of);
+  else if (cluster) toggle(cluster);
   else forget();
 });
-for (const group of svg.querySelectorAll(".vertex")) {
-  group.setAttribute("tabindex", "0");
-  group.setAttribute("role", "button");
-}
+svg.addEventListener("dblclick", (event) => {
+  const vertex = event.target.closest(".vertex");
+  if (vertex && insides.has(Number(vertex.dataset.vertex))) flip(Number(vertex.dataset.vertex));
+});
 
 // ---------------------------------------------------------------------------------------------------- the replay
 // Teal above zero, magenta below, stronger with |value|: as in the picture. One scale for all pictures of a step.
@@ -311,13 +359,14 @@ byId("play").addEventListener("click", () => play(timer === null));
 const keys = {
   ArrowLeft: () => { play(false); show(at - 1); }, ArrowRight: () => { play(false); show(at + 1); },
   " ": () => play(timer === null), "+": () => zoom(1.3), "=": () => zoom(1.3), "-": () => zoom(1 / 1.3), 0: () => fit(true),
-  "/": () => byId("search").focus(), Escape: forget,
+  "/": () => byId("search").focus(), Escape: forget, o: () => { if (insides.has(chosen)) flip(chosen); },
 };
 const pans = { ArrowLeft: [60, 0], ArrowRight: [-60, 0], ArrowUp: [0, 60], ArrowDown: [0, -60] };
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || event.target === byId("search")) return;
   const vertex = event.target.closest && event.target.closest(".vertex");
-  if (event.key === "Enter" && vertex) open(Number(vertex.dataset.vertex));
+  if (event.key === "o" && vertex && insides.has(Number(vertex.dataset.vertex))) flip(Number(vertex.dataset.vertex));
+  else if (event.key === "Enter" && vertex) open(Number(vertex.dataset.vertex));
   else if (pans[event.key] && (event.shiftKey || !steps.length || event.key === "ArrowUp" || event.key === "ArrowDown")) {
     view.x += pans[event.key][0];
     view.y += pans[event.key][1];

@@ -12,9 +12,11 @@ from minigrad.viz.fold import State
 from minigrad.viz.gradients import Arrival, Flow, Gradients, measure
 from minigrad.viz.painter import RESULT, Painter
 from minigrad.viz.record import Operation, Source
+from minigrad.viz.sources import put_in, rule_source
 from minigrad.viz.view import Unit
 from minigrad.viz.words import digits
 
+MOST_NODES = 5000  # of so many the page knows the gradient in closed boxes, too
 CANCELLING = 0.5  # a node with a smaller ρ is marked
 AGREEING = 0.995  # where all cosines are as large, colour would say the same on all edges
 
@@ -29,7 +31,10 @@ class FlowPainter:
                   and unit in self.node_of}  # fmt: skip
         for state in self.drawn_states():
             wanted |= {self.node_of[producer] for producer in state.producers if producer in self.node_of}
+        if len(self.tape.nodes) <= MOST_NODES:
+            wanted |= set(self.tape.nodes)
         self.found: Gradients = measure(result, self.tape.nodes, self.edge_name, (RESULT, 0), wanted)
+        painter.arrival_of = self.arrival
         self.paint_edges()
         self.paint_vertices()
         if any(node.hooks for node in self.tape.nodes):
@@ -82,8 +87,9 @@ class FlowPainter:
                     vertex.late = len(vertex.lines)
                     vertex.lines += arrival_lines(arrival)
                     vertex.marked = arrival.count > 1 and arrival.rho < CANCELLING
-                vertex.tip = f"{vertex.tip} {arrival_text(arrival)}".strip()
-                vertex.facts["gradient"] = arrival_text(arrival)
+                said = arrival.words()
+                vertex.tip = f"{vertex.tip} {said}".strip()
+                vertex.facts["gradient"] = said
         for state in self.drawn_states():
             vertex = self.painter.vertices[state]
             steps = [self.found.nodes.get(self.node_of[p]) if p in self.node_of else None for p in state.producers]
@@ -127,7 +133,7 @@ class FlowPainter:
                 continue
             arrival = self.arrival(unit)
             step = html.Step(place_of[key], titles[key])
-            step.text = arrival_text(arrival) if arrival else ""
+            step.text = arrival.words() if arrival else ""
             step.thumbnail = arrival.thumbnail if arrival else None
             edges = self.painter.edges
             step.arriving = [self.part(numbers, "from", titles[edges[n].head], n) for n in arriving[key]]
@@ -172,7 +178,7 @@ class FlowPainter:
                 if isinstance(unit, Operation) and arrival is not None and arrival.value is not None:
                     numbers = {o.argument: self.painter.values.get(o.source, o.source.value) for o in unit.operands}
                     numbers |= {"g": arrival.value, "out": self.painter.values.get(unit)}
-                found.append(html.Ruling(rule.argument, html.rule_source(rule), html.put_in(rule, numbers)))
+                found.append(html.Ruling(rule.argument, rule_source(rule), put_in(rule, numbers)))
         return found
 
     def part(self, numbers: dict[Hashable, int], way: str, end: str, name: Hashable) -> html.Part:
@@ -213,9 +219,3 @@ def arrival_lines(arrival: Arrival) -> list[str]:
     else:
         lines = [f"|grad| {arrival.norm:.3g}"]
     return lines + ([f"ρ {arrival.rho:.2f} of {arrival.count}"] if arrival.count > 1 else [])
-
-
-def arrival_text(arrival: Arrival) -> str:
-    """What a vertex's gradient is, in words."""
-    size = f"gradient {digits(arrival.value)}" if arrival.value is not None else f"|gradient| {arrival.norm:.3g}"
-    return size + (f"; ρ = {arrival.rho:.2f} of {arrival.count} contributions" if arrival.count > 1 else "")

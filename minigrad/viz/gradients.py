@@ -16,6 +16,7 @@ import numpy as np
 from minigrad import autograd
 from minigrad.autograd import Leaf, Node, box
 from minigrad.tensor import Tensor
+from minigrad.viz.words import digits
 
 THUMBNAIL = 16  # rows and columns at most
 
@@ -53,6 +54,11 @@ class Arrival:
     thumbnail: np.ndarray | None = None
     values: list[float] = field(default_factory=list)  # the contributions, of a single number
     value: float | None = None
+
+    def words(self) -> str:
+        """The gradient, and how far its contributions agree."""
+        size = f"gradient {digits(self.value)}" if self.value is not None else f"|gradient| {self.norm:.3g}"
+        return size + (f"; ρ = {self.rho:.2f} of {self.count} contributions" if self.count > 1 else "")
 
 
 @dataclass

@@ -20,6 +20,7 @@ from minigrad.viz import dot, html, layout, render, svg
 from minigrad.viz.flows import FlowPainter
 from minigrad.viz.inputs import Run, make_input, name_outputs
 from minigrad.viz.instead import refuse_keywords
+from minigrad.viz.interior import Insides, collect
 from minigrad.viz.painter import Painter
 from minigrad.viz.picture import Layout, Picture, clean
 from minigrad.viz.record import Record
@@ -35,12 +36,16 @@ class Graph:
 
     hung = False  # whether `dot` did not answer once in this process: it is not asked again
 
-    def __init__(self, picture: Picture, engine: str = "builtin", replay: list[html.Step] | None = None):
+    def __init__(
+        self, picture: Picture, engine: str = "builtin", replay: list[html.Step] | None = None,
+        painter: Painter | None = None,
+    ):  # fmt: skip
         if engine not in ("dot", "builtin"):
             raise ValueError(f"graph: layout must be 'builtin' or 'dot', got {engine!r}")
         self.picture = picture
         self.engine = engine
         self.replay = replay or []
+        self.painter = painter  # of the picture; it knows what is inside of closed boxes
         self._layout: Layout | None = None
 
     @property
@@ -72,7 +77,8 @@ class Graph:
         """
         backward = [] if replay is False else self.replay
         forward = html.forward_steps(self.picture) if replay else []
-        return html.page(self.picture, self.svg(), [*forward, *backward])
+        insides = collect(self.painter) if self.painter else Insides()
+        return html.page(self.picture, self.svg(), [*forward, *backward], insides)
 
     def render(
         self, filename: str = "graph", directory: str | None = None, view: bool = False, cleanup: bool = False,
@@ -252,7 +258,7 @@ def graph(
         picture.notes.append("The gradients are those of the sum of the output; give loss= for those of a loss.")
     replay = FlowPainter(painter, next(iter(results.values()))).replay() if gradients else []
     picture.edges = list(painter.edges.values())
-    return Graph(picture, layout, replay)
+    return Graph(picture, layout, replay, painter)
 
 
 def run_once(root: Any, input: Any, input_size: Any, dtype: Any, loss: Callable[[Any], Tensor] | None) -> Run | None:

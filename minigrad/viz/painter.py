@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
 
 from minigrad.tensor import Tensor
-from minigrad.viz import html
 from minigrad.viz.fold import State
+from minigrad.viz.gradients import Arrival
 from minigrad.viz.picture import Cluster, Edge, Picture, Vertex, clean
 from minigrad.viz.record import Operation, Source
+from minigrad.viz.sources import rule_source
 from minigrad.viz.tape import Scope, Tape
 from minigrad.viz.view import Middle, Part, Unit, View
 from minigrad.viz.words import (
@@ -43,8 +44,10 @@ class Painter:
         self.vertices: dict[Unit, Vertex] = {}
         self.frames: dict[Scope, str] = {}
         self.edges: dict[Hashable, Edge] = {}
+        self.carried: dict[Hashable, dict[Any, None]] = {}  # by edge: the parts whose values it stands for
         self.counts: dict[str, int] = {}
         self.values = self.known_values(results)
+        self.arrival_of: Callable[[Unit], Arrival | None] | None = None  # if gradients are drawn
         for unit in view.units:
             self.add_unit(unit)
         for operation in tape.operations:
@@ -164,7 +167,7 @@ class Painter:
             facts["line"] = f"{Path(operation.line[0]).name}:{operation.line[1]}"
         vertex = Vertex(self.key(name), lines, "operation", facts=facts)
         if operation.node:
-            vertex.rules = [functools.partial(html.rule_source, rule) for rule, _ in operation.node.edges]
+            vertex.rules = [functools.partial(rule_source, rule) for rule, _ in operation.node.edges]
         return vertex
 
     def formula(self, operation: Operation) -> list[str]:
@@ -237,8 +240,13 @@ class Painter:
         source = self.unit_of.get(self.folds.original(part))
         if source is not None:
             self.edges[RESULT, number] = Edge(self.keys[source], key)
+            self.carried[RESULT, number] = {self.folds.original(part): None}
 
     # ------------------------------------------------------------------------------------------- edges
+
+    def find_unit(self, part: Part) -> Unit | None:
+        """The unit that a part is drawn in."""
+        return self.unit_of.get(part)
 
     def edge_name(self, user: Operation, position: int, source: Part) -> EdgeName | None:
         """What names the drawn edge for an operand; None if it is inside of a unit or from another step of a loop."""
@@ -249,13 +257,13 @@ class Painter:
         tail: Unit | None
         if state is not None and state in self.keys:
             if source is state.initial:
-                initial = self.unit_of.get(self.folds.original(source))
+                initial = self.find_unit(self.folds.original(source))
                 return (initial, state, 0) if initial is not None else None
             tail = state
         elif self.folds.is_handed_on(source, user):
             return None
         else:
-            tail = self.unit_of.get(self.folds.original(source))
+            tail = self.find_unit(self.folds.original(source))
         if tail is None or head is None or tail is head:
             return None
         return (tail, head, position if isinstance(head, Operation) else -1)
@@ -266,6 +274,7 @@ class Painter:
         if name is None:
             return
         tail, head, _ = name
+        self.carried.setdefault(name, {})[tail if isinstance(tail, State) else self.folds.original(source)] = None
         if name in self.edges:
             self.edges[name].dashed &= not gradient
             return
@@ -287,6 +296,7 @@ class Painter:
                 if head is not None:
                     name = (state, head, position if isinstance(head, Operation) else -1)
                     self.edges.setdefault(name, Edge(self.keys[state], self.keys[head]))
+                    self.carried.setdefault(name, {})[state] = None
             producer = self.unit_of.get(state.producers[0])
             if producer is not None:
                 back = Edge(self.keys[state], self.keys[producer], back=True, tip="to the next step")

@@ -24,6 +24,7 @@ from minigrad.viz.picture import (
     SMALL,
     TITLE,
     Box,
+    Cluster,
     Edge,
     Layout,
     Picture,
@@ -71,11 +72,7 @@ def draw(picture: Picture, layout: Layout) -> str:
     """The picture as one SVG document, which can also be pasted into an HTML page."""
     parts = heading(picture)
     for cluster in picture.clusters:
-        box = layout.clusters[cluster.key]
-        x, y = layout.labels[cluster.key]
-        shape = rectangle(box, "frame", paint("line", "frame") + ' fill-opacity="0.045"', radius=7)
-        label = text(x, y, cluster.label, BODY, "dim")
-        parts.append(f'<g class="cluster" data-cluster="{escape(cluster.key)}">{shape}{label}</g>')
+        parts.append(cluster_shape(cluster, layout.clusters[cluster.key], *layout.labels[cluster.key]))
     left = {min(roles)[1] for roles in labelled(picture, layout).values() if len(roles) > 1}
     # Wide arrows first, so that a narrow one that they meet is still seen.
     for number in sorted(range(len(picture.edges)), key=lambda i: -picture.edges[i].strength):
@@ -88,8 +85,15 @@ def draw(picture: Picture, layout: Layout) -> str:
         width = max(width, text_width(picture.title, TITLE, bold=True) + 2 * MARGIN)
     foot, foot_width, foot_height = footer(picture, height, max(width, 440.0))
     width, height = max(width, foot_width), height + foot_height + head
-    body = "\n".join([*parts, *foot])
+    body = "\n".join([*parts, *(['<g class="foot">', *foot, "</g>"] if foot else [])])
     return document(picture, body, width, height, head)
+
+
+def cluster_shape(cluster: Cluster, box: Box, x: float, y: float) -> str:
+    """A frame, and its label from (x, y) on."""
+    shape = rectangle(box, "frame", paint("line", "frame") + ' fill-opacity="0.045"', radius=7)
+    label = text(x, y, cluster.label, BODY, "dim")
+    return f'<g class="cluster" data-cluster="{escape(cluster.key)}">{shape}{label}</g>'
 
 
 def labelled(picture: Picture, layout: Layout) -> dict[str, list[tuple[float, int]]]:
