@@ -2,28 +2,27 @@
 
 Without options it is a quick study of less than a minute, whose short page is `why_sum_quick.html`; `--full` writes
 `why_sum.html`. Results go to disk as they come; after Ctrl-C or a kill the same command goes on where it stopped.
+`--network model.onnx` measures the convolutions of a network of your own instead.
 """
 
 from __future__ import annotations
 
 import argparse
 import dataclasses
-import io
 import os
 import sys
-import textwrap
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
 
-from minigrad.study import additions, executors, report
-from minigrad.study.claims import verdicts
+from minigrad.study import additions, console, executors, report
+from minigrad.study.foreign.images import PIXELS
 from minigrad.study.jobs import FULL, QUICK, Profile
 from minigrad.study.plan import study
 from minigrad.study.records import Results, Store
 from minigrad.study.tasks import TASKS
 
+NEEDED = ("sklearn", "scipy", "tqdm")  # packages that a run imports sooner or later
 PUBLISHED = Path(__file__).with_name("full.jsonl")  # the records of the full study that come with minigrad
 
 
@@ -39,7 +38,15 @@ def arguments(argv: list[str] | None) -> argparse.Namespace:
     add("--jobs", type=int, default=os.cpu_count() or 1, metavar="N", help="worker processes (one a core)")
     add("--executor", default="processes", metavar="WHERE", help="processes, serial, mpi or dask://HOST:PORT")
     add("--report-only", action="store_true", help="rebuild the page: from DIR's records, or the published ones")
+    add("--network", type=Path, metavar="FILE", help="measure your own network's convolutions: an ONNX file")
+    add("--images", type=Path, metavar="DIR", help="PNG, JPEG or .npy files for it (two bundled photographs)")
+    add("--pixels", choices=PIXELS, help="pixels for it: unit 0…1 (the usual), signed −1…1, bytes 0…255, or imagenet")
     options = parser.parse_args(argv)
+    if options.network is None and (options.images or options.pixels):
+        parser.error("--images and --pixels are for --network FILE")
+    if options.network and (options.full or options.only or options.add or options.seeds or options.report_only):
+        parser.error("--network takes --images, --pixels and --out, and no option of the study")
+    options.pixels = options.pixels or "unit"
     options.add = tuple(os.path.abspath(path) for path in options.add)
     try:
         options.added = [additions.load(path) for path in options.add]
@@ -92,90 +99,97 @@ def records_for_report(options: argparse.Namespace) -> Path:
     return next((path for path in candidates if path.exists()), PUBLISHED)
 
 
-@contextmanager
-def bar() -> Iterator[Callable[[float, float], None]]:
-    """A progress bar with the time left."""
-    from tqdm import tqdm
-
-    form = "{l_bar}{bar}| {elapsed}, {remaining} left"
-    with tqdm(total=1.0, bar_format=form, smoothing=0.05, desc="study", mininterval=0.5) as shown:
-
-        def progress(done: float, total: float) -> None:
-            shown.total = total
-            if shown.n == 0 and done:  # what earlier runs left says nothing about this one's speed
-                shown.initial = done
-            shown.n = done
-            shown.refresh()
-
-        yield progress
+# ------------------------------------------------------------------------------------------------------ what is done
 
 
-def table(results: Results) -> str:
-    """Accuracies at F = 8 and the claims with what was measured, as text."""
-    lines = [f"{'test accuracy':17}" + "".join(f"{task[:11]:>13}" for task in results.values("run", "task"))]
-    for arm in results.values("run", "arm"):
-        cells = []
-        for task in results.values("run", "task"):
-            found = results.one("run", task=task, arm=arm, F=8, init="he")
-            known = found is not None and None not in found["accuracy"]
-            cells.append(f"{sum(found['accuracy']) / len(found['accuracy']):13.3f}" if found and known else " " * 13)
-        lines.append(f"{arm:17}" + "".join(cells))
-    lines.append("Same start and batches for all: sum+17 starts 17 too high. With its bias moved it is the sum.")
-    lines.append("")
-    for v in verdicts(results):
-        lines.append(f"{v.claim.claim}: {v.verdict}")
-        if v.verdict != "not run":
-            lines.append(textwrap.indent(textwrap.fill(v.measured, 96), "    "))
-    return "\n".join(lines)
+def run_study(options: argparse.Namespace) -> int:
+    """Run the study or what is left of it, then say and write what it found."""
+    begun, interrupted, failed = time.perf_counter(), False, {}
+    profile = with_options(FULL if options.full else QUICK, options)
+    path = records_of(options, profile)
+    try:
+        with Store(path) as store, console.progress() as tell:
+            failed = study(profile, store, options.launch, options.only, tell)
+    except KeyboardInterrupt:
+        interrupted = True
+    except OSError as error:
+        return complain(f"--out {options.out}: {error}")
+    status = report_of(options, path)
+    for key, reason in failed.items():
+        complain(f"failed: {key}: {type(reason).__name__}: {reason}")
+    if interrupted:
+        return go_on()
+    console.say(f"{time.perf_counter() - begun:.0f} s")
+    return status or (1 if failed else 0)
 
 
-def replace_unknown_characters() -> None:
-    """Let a console that cannot show "≥" show "?" instead."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")
+def report_of(options: argparse.Namespace, path: Path) -> int:
+    """Write the page of a file of records and print what they say; returns the exit status."""
+    try:
+        results = Results.load(path)
+        page = page_of(options, path, results)
+        text, said = report.page(results), console.table(results, console.width())
+    except OSError as error:
+        return complain(str(error))
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        return complain(
+            f"{path} holds records that this version cannot read; move it away and run again "
+            f"({type(error).__name__}: {error})"
+        )
+    try:
+        report.replace(page, text)
+    except OSError as error:
+        return complain(f"--out {options.out}: {error}")
+    console.say(f"{said}\n\n{page}: {len(results)} records of {path}")
+    return 0
+
+
+def own_network(options: argparse.Namespace) -> int:
+    """Measure the network that --network names."""
+    from minigrad.study.foreign import command
+    from minigrad.study.foreign.onnx_network import NetworkError
+
+    try:
+        shown = console.progress(options.network.name)
+        said = command.run(options.network, options.images, options.out, options.pixels, shown)
+    except NetworkError as error:
+        return complain(str(error))
+    except OSError as error:
+        return complain(f"--out {options.out}: {error}")
+    console.say(said)
+    return 0
+
+
+def complain(words: str) -> int:
+    """Say on the error stream what is wrong; returns the exit status for it."""
+    console.say(f"minigrad.study: {words}", sys.stderr)
+    return 2
+
+
+def go_on() -> int:
+    """Say after Ctrl-C how to go on; returns the exit status for it."""
+    complain("interrupted: the same command goes on from here")
+    return 130
 
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command; returns its exit status."""
-    replace_unknown_characters()
+    console.replace_unknown_characters()
     options = arguments(argv)
-    begun, interrupted, failed = time.perf_counter(), False, {}
-    if options.report_only:
-        path = records_for_report(options)
-    else:
-        profile = with_options(FULL if options.full else QUICK, options)
-        path = records_of(options, profile)
-        try:
-            with Store(path) as store, bar() as progress:
-                failed = study(profile, store, options.launch, options.only, progress)
-        except KeyboardInterrupt:
-            interrupted = True
-        except (OSError, ModuleNotFoundError) as error:
-            print(f"minigrad.study: {error}", file=sys.stderr)
-            return 2
+    extra = "networks" if options.network else "study"
     try:
-        results = Results.load(path)
-        page = report.write(results, page_of(options, path, results))
-        print(table(results))
-        print(f"\n{page}: {len(results)} records of {path}")
-    except OSError as error:
-        print(f"minigrad.study: {error}", file=sys.stderr)
-        return 2
-    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
-        print(
-            f"minigrad.study: {path} holds records that this version cannot read; move it away and run again "
-            f"({type(error).__name__}: {error})",
-            file=sys.stderr,
-        )
-        return 2
-    for key, reason in failed.items():
-        print(f"failed: {key}: {type(reason).__name__}: {reason}", file=sys.stderr)
-    if interrupted:
-        print("interrupted: the same command goes on from here", file=sys.stderr)
-        return 130
-    print(f"{time.perf_counter() - begun:.0f} s")
-    return 1 if failed else 0
+        if options.network:
+            return own_network(options)
+        if options.report_only:
+            return report_of(options, records_for_report(options))
+        for package in NEEDED:
+            import_module(package)
+        return run_study(options)
+    except ModuleNotFoundError as error:
+        name = error.name or str(error)
+        return complain(f"{name} is not installed; this does it: pip install 'minigrad-whysum[{extra}]'")
+    except KeyboardInterrupt:
+        return go_on()
 
 
 if __name__ == "__main__":

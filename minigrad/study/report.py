@@ -35,11 +35,15 @@ MARKS = {  # verdict -> its mark and its class in page.css
 
 def write(results: Results, path: str | Path) -> Path:
     """Write the page; an existing one is replaced in one step, so a reader never finds half of it."""
-    path = Path(path)
+    return replace(Path(path), page(results))
+
+
+def replace(path: Path, text: str) -> Path:
+    """Put a text in the place of a file in one step."""
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(path.name + ".tmp")
     try:
-        draft.write_text(page(results), encoding="utf-8")
+        draft.write_text(text, encoding="utf-8")
         os.replace(draft, path)
     except BaseException:
         draft.unlink(missing_ok=True)
