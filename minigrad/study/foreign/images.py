@@ -106,7 +106,7 @@ def _open(path: Path) -> Array:
 def _array(path: Path, given: Input) -> list[tuple[str, Array]]:
     """The inputs of one .npy file: one, or a batch of them."""
     try:
-        x = np.lib.format.open_memmap(path, mode="r")  # never more than the file has, and no objects
+        x: Array = np.lib.format.open_memmap(path, mode="r")  # never more than the file has, and no objects
     except (OSError, ValueError, EOFError):
         raise NetworkError(f"{path}: cannot be read as an array") from None
     if not np.issubdtype(x.dtype, np.number) or np.iscomplexobj(x) or not np.isfinite(x).all():
