@@ -61,6 +61,9 @@ def sample(arms: list[str] = ARMS, tasks: list[str] = TASKS, seeds: int = 4) -> 
                 "version",
                 "layer",
                 "filters",
+                "amplitude",
+                "lr",
+                "dtype",
             )
             if k in fields
         )
@@ -210,10 +213,56 @@ def sample(arms: list[str] = ARMS, tasks: list[str] = TASKS, seeds: int = 4) -> 
                     steps=400,
                     start_loss=rng.uniform(0.6, 0.8, seeds),
                     start_gradient=rng.uniform(0, 1, seeds),
+                    start_across=rng.uniform(0, 1, seeds),
+                    left=rng.integers(1, 400, seeds),
                     accuracy=rng.uniform(0.9, 1, seeds),
                     curves=series(400, "loss", "gradient", "cancellation", "null", "accuracy"),
                     **({"film": film} if start == "cancelling" else {}),
                 )
+    ends = [0, 10, 100, 1000]
+    for lr in (0.01, 0.003):
+        for a in (0, 0.5, 1, 2, 3):
+            add(
+                "dose",
+                amplitude=a,
+                lr=lr,
+                steps=1000,
+                seeds=list(range(seeds)),
+                step=ends,
+                **{name: rng.uniform(-0.3, 0.3, seeds) for name in ("accuracy", "start", "index", "null", "excess")},
+                **{name: rng.uniform(-0.3, 0.3, (4, seeds)) for name in ("curve", "learned")},
+            )
+    parts = ("own", "image", "others", "shared", "digit")
+    for task, a in (
+        *(("common", a) for a in (0, 0.5, 1, 2, 3)),
+        *((t, None) for t in ("polarity", "presence", "relation")),
+    ):
+        causes = [f"{m}_{part}" for m in ("index", "excess") for part in parts[: 5 if task == "common" else 3]]
+        add(
+            "split",
+            task=task,
+            amplitude=a,
+            lr=0.01,
+            steps=1000,
+            seeds=list(range(seeds)),
+            step=ends,
+            accuracy=rng.uniform(0.9, 1, seeds),
+            **{name: rng.uniform(-0.3, 0.3, (4, seeds)) for name in ("index", "excess")},
+            **{name: rng.uniform(-0.1, 0.1, (3, seeds)) for name in (*causes, "growth")},
+        )
+    for lr, dtype in ((0.1, "float64"), (0.1, "float32"), (0.05, "float64")):
+        add(
+            "mirror",
+            lr=lr,
+            dtype=dtype,
+            steps=400,
+            seeds=list(range(seeds)),
+            left=rng.integers(50, 300, seeds),
+            began=rng.integers(50, 300, seeds),
+            **{name: rng.uniform(10, 20, seeds) for name in ("grown", "predicted", "rate", "curvature")},
+            step=np.arange(0, 400, 5),
+            curve=rng.uniform(-16, 1, (seeds, 80)),
+        )
     cosines = np.linspace(-1, 1, 21)
     for layer, size in ((1, 27), (2, 72)):
         add(

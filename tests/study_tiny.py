@@ -22,6 +22,7 @@ TINY = dataclasses.replace(
     points=2,
     depth_channels=(3,),
     depth_seeds=1,
+    doses=(3,),
     escape_steps=2,
     escape_modes=("minibatch",),
     disguises=(("mean", "sgd"),),

@@ -85,7 +85,10 @@ EXPECTED = {
 
 @pytest.fixture(scope="module")
 def published() -> Results:
-    return Results.load(PUBLISHED)
+    results = Results.load(PUBLISHED)
+    if not results.where("dose"):
+        pytest.skip("these records are of the first edition; the second is on its way")
+    return results
 
 
 def change(results: Results, kind: str, changes, **fields) -> Results:

@@ -178,7 +178,7 @@ def test_the_plan_names_every_job_once_and_all_protocols_are_in_it():
         done = [{"kind": "tune", **job.settings, "best": 0.01} for job in first if job.kind == "tune"]
         jobs = first + second_stage(profile, (), done) + third_stage(profile)
         assert len({job.key for job in jobs}) == len(jobs)
-        assert {job.kind for job in jobs} == set(plan.KINDS)
+        assert {job.kind for job in jobs} == set(plan.KINDS) - ({"split", "mirror"} if profile is QUICK else set())
     cells = {(j.settings["task"], j.settings["arm"], j.settings["F"]) for j in jobs if j.kind == "run"}
     plain = [task for task in TASKS if task not in ("photographs", "polarity-rb")]
     assert cells >= {(task, arm, F) for task in plain for arm in ARMS for F in (1, 2, 4, 8)}

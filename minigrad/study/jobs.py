@@ -42,6 +42,7 @@ class Profile:
     points: int  # moments of measurement
     depth_channels: tuple[int, ...]
     depth_seeds: int
+    doses: tuple[float, ...]  # amplitudes of the picture that the channels share
     escape_steps: int
     escape_modes: tuple[str, ...]
     disguises: tuple[tuple[str, str], ...]  # affine arms and optimizers that are compared with the sum's
@@ -75,6 +76,7 @@ QUICK = Profile(
     points=9,
     depth_channels=(16,),
     depth_seeds=3,
+    doses=(0, 3),
     escape_steps=200,
     escape_modes=("full", "minibatch"),
     disguises=(("mean", "adam"), ("sum+17", "sgd"), ("alternating", "sgd")),
@@ -93,8 +95,9 @@ FULL = Profile(
     points=7,
     depth_channels=(3, 16, 64),
     depth_seeds=10,
-    escape_steps=200,
-    escape_modes=("full", "minibatch", "mirrored"),
+    doses=(0, 0.5, 1, 2, 3),
+    escape_steps=2000,
+    escape_modes=("full", "minibatch"),
     disguises=tuple((arm, by) for arm in ("mean", "sum+17", "alternating") for by in ("sgd", "adam")),
     filters=400_000,
     cost_channels=(3, 16, 64),

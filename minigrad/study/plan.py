@@ -15,7 +15,7 @@ from itertools import chain
 import numpy as np
 
 from minigrad.kernels.threads import one_blas_thread, set_num_threads
-from minigrad.study import additions, escape, probes, statements, trainings
+from minigrad.study import additions, dose, escape, mirror, probes, split, statements, trainings
 from minigrad.study.arms import ARMS
 from minigrad.study.claims import CLAIMS
 from minigrad.study.executors import Launcher, serial
@@ -44,7 +44,10 @@ KINDS: dict[str, Callable[..., Record]] = {
     "tune": trainings.tune,
     "run": trainings.run,
     "equivalence": trainings.equivalence,
+    "dose": dose.dose,
+    "split": split.split,
     "escape": escape.escape,
+    "mirror": mirror.mirror,
     "unmatched": trainings.unmatched,
     "slider": trainings.slider,
     "negative": trainings.negative,

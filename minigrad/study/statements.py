@@ -188,6 +188,45 @@ def matrix() -> float:
     return max(gap(product, convolved), *(gap(a, b) for a, b in pairs))
 
 
+def step() -> float:
+    """Distance of a step's change of each channel's response from the sum over patches that should make it.
+
+    Infinite if a patch's own term does not move all of its channels' responses one way.
+    """
+    conv, x = nn.Conv2d(3, 1, 3, bias=False, dtype="float64"), normal(5, 3, 3, 3, seed=17)  # an image is one patch
+    conv.weight.array[:] = normal(1, 3, 3, 3, seed=21).array
+    before, out = responses(conv, x).detach().numpy()[:, 0, :, 0, 0], conv(x)  # (N, C)
+    loss = F.cross_entropy((out.relu() * normal(1, 2, 1, 1, seed=18)).mean((2, 3)), tensor(np.arange(5) % 2))
+    (g,) = grad(loss, [out], retain_graph=True)
+    loss.backward()
+    SGD([conv.weight], lr=0.1).step()
+    patches = x.numpy().reshape(5, 3, 9)
+    alike = np.einsum("sck,xck->sxc", patches, patches)  # ⟨x_c(s), x_c⟩
+    terms = -0.1 * g.numpy().reshape(5, 1, 1) * alike
+    own = terms[np.arange(5), np.arange(5)]  # (N, C)
+    if not (np.abs(np.sign(own).sum(1))[g.numpy().ravel() != 0] == 3).all():
+        return float("inf")
+    return float(np.abs(responses(conv, x).detach().numpy()[:, 0, :, 0, 0] - before - terms.sum(0)).max())
+
+
+def grey(steps: int = 50, lr: float = 0.1, decay: float = 0.02) -> float:
+    """On grey images, the largest distance of w_R − w_B from (1 − ηλ)^t times its start, with decay and without."""
+    x, y = normal(16, 1, 6, 6, seed=19).expand((16, 3, 6, 6)), tensor(np.arange(16) % 2)
+    head, worst = normal(4, 2, seed=20), 0.0
+    for rate in (0.0, decay):
+        conv = nn.Conv2d(3, 4, 3, bias=False, dtype="float64")
+        conv.weight.array[:] = normal(4, 3, 3, 3, seed=22).array
+        optimizer = SGD(conv.parameters(), lr=lr, weight_decay=rate)
+        start = conv.weight.array[:, 0] - conv.weight.array[:, 2]
+        for t in range(1, steps + 1):
+            optimizer.zero_grad()
+            F.cross_entropy(conv(x).relu().mean((2, 3)) @ head, y).backward()
+            optimizer.step()
+            now = conv.weight.array[:, 0] - conv.weight.array[:, 2]
+            worst = max(worst, float(np.abs(now - (1 - lr * rate) ** t * start).max()))
+    return worst
+
+
 STATEMENTS = [
     Statement(
         "affine",
@@ -268,6 +307,25 @@ STATEMENTS = [
         "largest difference between the copies, and between ⟨g, y⟩, ⟨dX, x⟩ and ⟨dW, w⟩",
         1e-11,
         copy,
+    ),
+    Statement(
+        "step",
+        "A step of descent changes channel c’s response to a patch x by Δr_c(x) = −η Σ_s g_s ⟨x_c(s), x_c⟩, a sum over "
+        "training patches s. The patch’s own term moves all of its responses one way.",
+        "The gradient at slice c is Σ_s g_s x_c(s), and r_c(x) = ⟨w_c, x_c⟩ is linear in the slice. The factor g_s is "
+        "the same for all channels; for s = x the term is −η g_x ‖x_c‖², whose sign does not depend on c.",
+        "largest difference between a step’s change of a response and that sum",
+        1e-12,
+        step,
+    ),
+    Statement(
+        "grey",
+        "On grey images without noise w_R − w_B never changes under descent; weight decay λ shrinks it as e^(−ηλt).",
+        "With x_R = x_B both slices receive the same gradient Σ_s g_s x(s), so their difference receives none. Decay "
+        "alone multiplies it by 1 − ηλ a step.",
+        "largest distance of w_R − w_B from (1 − ηλ)^t times its start",
+        1e-12,
+        grey,
     ),
     Statement(
         "matrix",

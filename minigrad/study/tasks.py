@@ -154,11 +154,17 @@ def distractors(rng: np.random.Generator, n: int, split: str) -> tuple[Array, Ar
     return picture(rng, digits(rng, n, split)[0], digit, digits(rng, n, split)[0]), y
 
 
-def common(rng: np.random.Generator, n: int, split: str) -> tuple[Array, Array]:
-    """A strong other digit in all channels hides the digit, which only a difference shows: R = n + d/2, B = n - d/2."""
+def common_parts(rng: np.random.Generator, n: int, split: str, amplitude: float) -> tuple[Array, Array, Array]:
+    """What `common` is made of: the shared picture and the digit, both (n, 3, 8, 8), and the labels (n,)."""
     digit, y = digits(rng, n, split)
-    shared = 3 * digits(rng, n, split)[0]
-    return picture(rng, shared + digit / 2, shared, shared - digit / 2), y
+    other = digits(rng, n, split)[0]
+    return amplitude * np.stack([other] * 3, axis=1), np.stack([digit / 2, 0 * digit, -digit / 2], axis=1), y
+
+
+def common(rng: np.random.Generator, n: int, split: str, amplitude: float = 3.0) -> tuple[Array, Array]:
+    """Another digit in all channels hides the digit, which only a difference shows: R = a n + d/2, B = a n - d/2."""
+    shared, digit, y = common_parts(rng, n, split, amplitude)
+    return picture(rng, *(shared + digit).swapaxes(0, 1)), y
 
 
 # ------------------------------------------------------------------------------------------------ photographs

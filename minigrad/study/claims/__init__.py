@@ -2,7 +2,21 @@
 
 from __future__ import annotations
 
-from minigrad.study.claims import accuracy, bank, cost, crafted, escape, escape_start, flow, near_zero, unmatched
+from minigrad.study.claims import (
+    accuracy,
+    arrive,
+    bank,
+    cost,
+    crafted,
+    dose,
+    escape,
+    escape_start,
+    flow,
+    mirror,
+    near_zero,
+    split,
+    unmatched,
+)
 from minigrad.study.claims.claim import Claim as Claim
 from minigrad.study.claims.claim import Verdict as Verdict
 from minigrad.study.claims.claim import judge
@@ -10,7 +24,9 @@ from minigrad.study.records import Results
 
 CLAIMS = [
     module.CLAIM
-    for module in (bank, crafted, escape_start, escape, accuracy, flow, unmatched, near_zero, cost)
+    for module in (
+        dose, split, bank, crafted, escape_start, escape, arrive, mirror, accuracy, flow, unmatched, near_zero, cost,
+    )
 ]  # fmt: skip
 
 

@@ -135,6 +135,8 @@ def run(results: Results, task: str, arm: str, F: int = 8, init: str = "he") -> 
 
 def per_seed(record: Record, field: str) -> np.ndarray[Any, Any]:
     """One number a seed of the cohort; NaN for one that is not finite."""
+    if field not in record:
+        raise Missing(f"{record['kind']}, {field}")
     kept = [k for k, seed in enumerate(record.get("seeds", SEEDS[: len(record[field])])) if seed in SEEDS]
     return np.array([record[field][k] for k in kept], float)
 

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 
 from minigrad.study.claims.claim import Claim, Comparison, exact, need, per_seed, short
-from minigrad.study.figures import measures
 from minigrad.study.jobs import Job, Profile
 from minigrad.study.records import Results
 
@@ -65,5 +64,5 @@ CLAIM = Claim(
     "on presence {presence_cancelling_loss} against {presence_random_loss} and {presence_cancelling_gradient} against "
     "{presence_random_gradient}.",
     written_for="fails",
-    draw=lambda results: f'<div class="wide">{measures.escape(results)}</div>',
+    draw=lambda results: "",
 )
