@@ -35,8 +35,8 @@ from minigrad.tensor import Tensor, as_tensor
 
 def _check_targets(
     name: str, input: Tensor, target: ArrayLike, weight: ArrayLike | None, ignore_index: int
-) -> tuple[NDArray[np.int64], NDArray[Any], NDArray[np.bool_]]:
-    """The target with ignored places pointing to class 0, each place's weight or 1 for all, and which are ignored."""
+) -> tuple[NDArray[np.int64], NDArray[Any] | None, NDArray[np.bool_]]:
+    """The target with ignored places pointing to class 0, each place's weight (None: all 1), and which are ignored."""
     check_tensors(name, input=input, target=target)
     dim = 1 if input.ndim > 1 else 0
     classes = input.shape[dim] if input.ndim else 0
@@ -52,7 +52,7 @@ def _check_targets(
             f"got scores of shape {input.shape} and a target of shape {index.shape}{hint}"
         )
     if weight is None and (index.view(np.uint64) < classes).all() and not 0 <= ignore_index < classes:
-        return index, np.ones((), input.dtype), np.zeros((), bool)  # the usual case; as unsigned, -1 is very large
+        return index, None, np.zeros((), bool)  # the usual case; as unsigned, -1 is very large
     ignored = index == ignore_index
     if (wrong := index[~ignored & ((index < 0) | (index >= classes))]).size:
         raise IndexError(f"{name}: target {wrong[0]} is out of bounds for {classes} classes, 0 to {classes - 1}")
@@ -85,8 +85,8 @@ def nll_loss(
     """
     reduction = choose_reduction("nll_loss", reduction, size_average, reduce)
     index, coefficients, _ = _check_targets("nll_loss", input, target, weight, ignore_index)
-    losses = pick_classes(input, index, -coefficients)
-    return _reduce_weighted(losses, np.broadcast_to(coefficients, index.shape), reduction)
+    coefficients = np.ones(index.shape, input.dtype) if coefficients is None else coefficients
+    return _reduce_weighted(pick_classes(input, index, -coefficients), coefficients, reduction)
 
 
 def _reduce_weighted(losses: Tensor, coefficients: NDArray[Any], reduction: str) -> Tensor:
@@ -134,13 +134,14 @@ def cross_entropy(
 
     index, coefficients, ignored = _check_targets(name, input, target, weight, ignore_index)
     if label_smoothing or input.ndim == 1:
+        coefficients = np.ones(index.shape, input.dtype) if coefficients is None else coefficients
         log_p = log_softmax(input, dim)
         losses = pick_classes(log_p, index, -coefficients)
         uniform = (log_p * _stand_at(_class_weights(name, input, weight), input.ndim, dim)).sum(dim)
         uniform = uniform.masked_fill(ignored, 0.0)
         losses = losses * (1 - label_smoothing) - uniform * (label_smoothing / input.shape[dim])
-        return _reduce_weighted(losses, np.broadcast_to(coefficients, index.shape), reduction)
-    number = index.size if coefficients.ndim == 0 else float(coefficients.sum())
+        return _reduce_weighted(losses, coefficients, reduction)
+    number = index.size if coefficients is None else float(coefficients.sum())
     total = {"none": None, "sum": 1.0, "mean": number or float("nan")}[reduction]  # no target left: PyTorch's 0 / 0
     return class_entropy(input, index, coefficients, total)
 

@@ -46,21 +46,22 @@ def class_entropy_rule(g: Any, input: Any, index: Array, weights: Array, total: 
         return class_entropy_input(g, shares, index, weights, total, input.shape)
     chosen = np.zeros(input.shape, input.dtype)
     chosen[class_places(index)] = 1
-    scale = reshape(expand(g / (total or 1) * weights, index.shape), (index.shape[0], 1, *index.shape[1:]))
-    slope = (softmax(input, 1) - chosen) * scale
-    return where(np.expand_dims(np.broadcast_to(weights != 0, index.shape), 1), slope, 0.0)
+    scale = expand(g if total is None else g / total, index.shape)
+    slope = (softmax(input, 1) - chosen) * reshape(scale, (index.shape[0], 1, *index.shape[1:]))
+    return slope if weights is None else where(np.expand_dims(weights != 0, 1), slope * np.expand_dims(weights, 1), 0.0)
 
 
 @primitive(input=class_entropy_rule, keeps="shares")
 def class_entropy(input: Array, index: Array, weights: Array, total: float | None) -> Any:
     """-weights · log softmax(input) at each place's class, and 0 where the weight is 0; or their sum over `total`.
 
-    input: (N, C, *). index: (N, *). weights: of the same shape, or a number. One node, and one pass over the scores.
+    input: (N, C, *). index: (N, *). weights: of the same shape, or None for 1. One node, and one pass over the scores.
     """
     rows, place = np.moveaxis(input, 1, -1), index.reshape(-1)
     losses, shares = kernels.class_entropy(np.ascontiguousarray(rows).reshape(len(place), rows.shape[-1]), place)
     losses = losses.reshape(index.shape)
-    losses = losses * weights if weights.all() else weigh(losses, weights)
+    if weights is not None:
+        losses = weigh(losses, weights)
     return (losses if total is None else add_up(losses) / input.dtype.type(total)), shares
 
 
@@ -69,9 +70,10 @@ def class_entropy_input(
     g: Array, shares: Array, index: Array, weights: Array, total: float | None, shape: tuple[int, ...]
 ) -> Array:
     """What g, through `class_entropy`, becomes at the scores, of this shape."""
-    scale = np.asarray((g if total is None else g / g.dtype.type(total)) * weights)
+    scale = np.asarray(g if total is None else g / g.dtype.type(total))
+    scale = scale if weights is None else scale * weights
     grad = kernels.class_entropy_input(scale.reshape(-1) if scale.ndim else scale, shares, index.reshape(-1))
-    if not weights.all():
+    if weights is not None:
         grad[weights.reshape(-1) == 0] = 0
     return np.moveaxis(grad.reshape(shape[0], *shape[2:], shape[1]), -1, 1)
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
+import inspect
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -163,18 +165,31 @@ def tile(x: Any, dims: Shape) -> Tensor:
     return repeat(x, (1,) * (x.ndim - len(dims)) + tuple(dims))
 
 
-@primitive(
-    x=lambda g, x_shape, dim: subscript(g, between(dim, 0, x_shape[dim])),
-    y=lambda g, x_shape, dim: subscript(g, between(dim, x_shape[dim], None)),
-)
-def join(x: Array, y: Array, dim: int) -> Array:
-    """x and then y along `dim`, which counts from the front."""
-    return np.concatenate((x, y), axis=dim)
-
-
 def between(dim: int, start: int, stop: int | None) -> tuple[slice, ...]:
     """The index of start ≤ i < stop along `dim`."""
     return (slice(None),) * dim + (slice(start, stop),)
+
+
+@functools.cache
+def joining(name: str, count: int) -> Callable[..., Tensor]:
+    """The operation `cat` or `stack` of so many tensors: one node, with an argument and a rule for each of them.
+
+    It takes the tensors, the dimension counted from the front, and what each of them is of the result along it.
+    """
+
+    def forward(*args: Any) -> Array:
+        return (np.concatenate if name == "cat" else np.stack)(args[:count], axis=args[count])
+
+    def part(i: int, g: Any, dim: int, parts: Sequence[int | slice]) -> Any:
+        return subscript(g, (slice(None),) * dim + (parts[i],))
+
+    names = [f"x{i}" for i in range(count)]
+    forward.__name__ = forward.__qualname__ = name
+    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    taken = [inspect.Parameter(n, kind) for n in (*names, "dim", "parts")]
+    forward.__signature__ = inspect.Signature(taken)  # type: ignore[attr-defined]
+    rules: dict[str, Any] = {n: functools.partial(part, i) for i, n in enumerate(names)}
+    return primitive(**rules)(forward)
 
 
 @allow_spellings
@@ -197,10 +212,9 @@ def cat(tensors: Sequence[Any], dim: int = 0) -> Tensor:
         raise ValueError(f"cat: expected shapes that differ in dimension {dim} only, got {shapes}")
     if len(parts) == 1:
         return clone(parts[0])
-    while len(parts) > 1:  # in pairs, so that no element is copied more than log₂ n times
-        pairs = [parts[i : i + 2] for i in range(0, len(parts), 2)]
-        parts = [join(pair[0], pair[1], dim) if len(pair) == 2 else pair[0] for pair in pairs]
-    return parts[0]
+    ends = np.cumsum([s[dim] for s in shapes]).tolist()
+    spans = tuple(slice(start, end) for start, end in zip([0, *ends], ends, strict=False))
+    return joining("cat", len(parts))(*parts, dim, spans)
 
 
 @allow_spellings
@@ -208,7 +222,8 @@ def stack(tensors: Sequence[Any], dim: int = 0) -> Tensor:
     """The tensors, all of one shape, along a new dimension."""
     if len({tuple(t.shape) for t in tensors}) != 1:
         raise ValueError(f"stack: expected tensors of one shape, got {[tuple(t.shape) for t in tensors]}")
-    return cat([unsqueeze(t, dim) for t in tensors], dim)
+    place = position(dim, tensors[0].ndim + 1, "stack")
+    return joining("stack", len(tensors))(*tensors, place, range(len(tensors)))
 
 
 @allow_spellings

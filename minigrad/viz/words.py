@@ -15,10 +15,11 @@ NEUTRAL = {"stride": "1", "dilation": "1", "groups": "1", "padding": "0", "order
 ROLES = {  # what the operands of an operation are to it, where their order matters
     "sub": ("left", "right"), "div": ("left", "right"), "remainder": ("left", "right"), "matmul": ("left", "right"),
     "pow": ("base", "exponent"), "where": ("if", "then", "else"), "floor_divide": ("left", "right"),
-    "atan2": ("left", "right"), "fmod": ("left", "right"), "outer": ("left", "right"), "join": ("first", "second"),
+    "atan2": ("left", "right"), "fmod": ("left", "right"), "outer": ("left", "right"),
+    **dict.fromkeys(("cat", "stack"), ("first", "second", "third", "fourth")),
     **dict.fromkeys(("lt", "le", "gt", "ge"), ("left", "right")),
 }  # fmt: skip
-PYTORCH = {"join": "cat", "convolution": "conv2d", "convolution_input": "conv_transpose2d", "contract": "einsum",
+PYTORCH = {"convolution": "conv2d", "convolution_input": "conv_transpose2d", "contract": "einsum",
            "absolute": "abs", "subscript": "getitem"}  # fmt: skip
 
 
@@ -78,7 +79,7 @@ def spell_settings(settings: dict[str, Any], convolution: bool = False) -> list[
             del settings["kernel"]
     for name, value in settings.items():
         words = spell(value)
-        if words and name != "shape" and NEUTRAL.get(name) != words:
+        if words and name not in ("shape", "parts") and NEUTRAL.get(name) != words:
             found.append(words if isinstance(value, Index) else f"{name} {words}")
     return found
 
