@@ -27,7 +27,8 @@ def as_dtype(dtype: Any) -> np.dtype[Any]:
     try:
         found: np.dtype[Any] = np.dtype(dtype)
     except TypeError:
-        raise TypeError(f"expected a dtype such as mg.float32, got {dtype!r}") from None
+        device = " (the only device is 'cpu')" if isinstance(dtype, str) else ""
+        raise TypeError(f"expected a dtype such as mg.float32, got {dtype!r}{device}") from None
     if found.kind not in "fiub":
         raise TypeError(f"expected a floating, integer or boolean dtype, got {found}")
     return found

@@ -56,7 +56,7 @@ REFUSED = {
     "minus of booleans": (lambda: mg.ones(2).bool() - mg.ones(2).bool(), "booleans have no subtract; say x \\^ y"),
     "negative of booleans": (lambda: -mg.ones(2).bool(), "booleans have no negative"),
     "the maximum of nothing": (lambda: mg.zeros(0).max(), "no element to choose from"),
-    "exp of text": (lambda: mg.less(mg.ones(2), "abc"), "expected tensors or numbers"),
+    "exp of text": (lambda: mg.less(mg.ones(2), "abc"), "expected a Tensor or a number, got str"),
     "several of different shapes": (lambda: mg.relu([mg.ones(2), mg.ones(3)]), "of different shapes"),
     "integers in place of booleans": (lambda: (mg.ones(2) > 0).clamp_(2, 3), "cannot hold|does not go into"),
     "a list to nan_to_num": (lambda: mg.nan_to_num([1.0]), "nan_to_num: expected a Tensor, got list"),

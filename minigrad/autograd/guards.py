@@ -6,6 +6,7 @@ Nothing in here is needed to understand the idea; all of it is needed to rely on
 from __future__ import annotations
 
 import inspect
+import warnings
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
 FLOAT32, FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 NO_ARRAY = np.empty(0, object)  # in place of the array of what is no tensor: it fits nowhere
 REQUIRED = inspect.Parameter.empty
-MISTAKES = (ValueError, TypeError, IndexError, NotImplementedError, AttributeError)  # at a bad argument
+MISTAKES = (ValueError, TypeError, IndexError, NotImplementedError, AttributeError)  # raised at a bad argument
+STUMBLES = ("ufunc", "unsupported operand", "not supported between")  # at what is no number
 
 
 def is_tensor(value: Any) -> bool:
@@ -83,10 +85,20 @@ def error_of_call(
 def explain(error: Exception, name: str, args: Sequence[Any]) -> Exception:
     """The same kind of error, at the same place, with the operation and what it was given."""
     given = ", ".join(describe(a) for a in args)
-    words = reword(str(error))
+    words = name_stranger(error, args) or reword(str(error).strip())
     kinds = IndexError, TypeError, NotImplementedError, ValueError
     kind = next((k for k in kinds if isinstance(error, k)), AttributeError if words == str(error) else TypeError)
     return kind(f"{name}({given}): {words}").with_traceback(error.__traceback__)
+
+
+def name_stranger(error: Exception, args: Sequence[Any]) -> str:
+    """What was expected in place of the argument at which NumPy or Python stumbled; nothing if it was none of them."""
+    stumbled = isinstance(error, AttributeError) or any(words in str(error) for words in STUMBLES)
+    for stranger in args if stumbled else ():
+        if stranger is None or isinstance(stranger, str | list | tuple | dict | set):
+            hint = "; does the model's forward() end with a return?" if stranger is None else ""
+            return f"expected a Tensor or a number, got {type(stranger).__name__}{hint}"
+    return ""
 
 
 def describe(argument: Any) -> str:
@@ -217,6 +229,17 @@ def match(given: Any, output: Any) -> Any:
             f"backward: upstream gradient of shape {given.array.shape} for a tensor of shape {output.array.shape}"
         )
     return given.to(output.array.dtype)
+
+
+def warn_of_missing_grad(tensor: Value) -> None:
+    """Say why a tensor that an operation made has no gradient, unless it is to get one."""
+    if not tensor.retains_grad:
+        warnings.warn(
+            f"grad: this tensor was made by {tensor.node}, and backward leaves gradients at leaves only; say "
+            "retain_grad() before backward if you want this one. A weight stays a leaf if it is changed in place, "
+            "w -= rate * w.grad, under no_grad()",
+            stacklevel=3,
+        )
 
 
 def find_nodes(name: str, tensors: Sequence[Any]) -> dict[Node, Any]:

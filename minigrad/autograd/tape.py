@@ -161,6 +161,8 @@ class Value:
     @property
     def grad(self) -> Tensor | None:
         """The gradient that backward left here; None before. It has this tensor's shape and dtype."""
+        if self._grad is None and self.node is not None and not isinstance(self.node, Leaf):
+            guards.warn_of_missing_grad(self)
         return self._grad
 
     @grad.setter

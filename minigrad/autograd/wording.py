@@ -10,8 +10,6 @@ WORDS = tuple(
     for pattern, ours in (
         (r"(operands|shape mismatch: objects) (could not|cannot) be broadcast.*",
          "the shapes do not broadcast: counted from the last, dimensions must be equal, or one of them 1"),
-        (r"matmul: Input operand 1 has a mismatch in its core dimension.*size (\d+) is different from (\d+).*",
-         r"the rows on the left have \2 elements, the columns on the right \1"),
         (r".*numpy boolean (subtract|negative), the `.` operator.*",
          r"booleans have no \1; say x ^ y or ~x, or bring them .to() a dtype of numbers"),
         (r"(Cannot cast ufunc '\w+' output|.*Cannot cast ufunc.*) from dtype\('(\w+)'\) to dtype\('(\w+)'\).*",

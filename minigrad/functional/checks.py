@@ -54,6 +54,10 @@ def check_same(name: str, input: Tensor, target: ArrayLike) -> None:
 
 def choose_reduction(name: str, reduction: str, size_average: bool | None = None, reduce: bool | None = None) -> str:
     """The reduction, checked; PyTorch's older options decide where they are given, with a warning."""
+    for option, value in (("size_average", size_average), ("reduce", reduce)):
+        if value is not None and not isinstance(value, bool):
+            hint = f"; make the loss first and call it then, {name}()(input, target)" if name[0].isupper() else ""
+            raise TypeError(f"{name}: {option} must be a boolean, got {type(value).__name__}{hint}")
     if size_average is not None or reduce is not None:
         mean, some = size_average is not False, reduce is not False
         reduction = "none" if not some else "mean" if mean else "sum"

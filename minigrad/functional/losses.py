@@ -45,6 +45,8 @@ def _check_targets(
         hint = "; for one-hot vectors say target.argmax(1), or in cross_entropy target.float()"
     elif target.ndim == input.ndim and target.ndim > 1 and target.shape[1] == 1:
         hint = "; say target.squeeze(1)"
+    if input.dtype.kind != "f" and array_of(target).dtype.kind == "f":
+        raise TypeError(f"{name}: the input is {input.dtype} and the target {target.dtype}; are they exchanged?")
     index = whole_numbers(name, "target", target)
     if input.ndim == 0 or index.shape != input.shape[:dim] + input.shape[dim + 1 :]:
         raise ValueError(

@@ -7,7 +7,7 @@ named to `register_buffer`, or are a Module. All that visits them goes through `
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from types import MappingProxyType
+from types import FunctionType, MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, Protocol, Self, TypeVar
 
 import numpy as np
@@ -52,6 +52,15 @@ class Module:
     training: bool = True
     _buffers: Mapping[str, bool] = MappingProxyType({})  # name -> whether it belongs to the state_dict
     _hooks: Mapping[str, dict[int, hooks.Hook]] = MappingProxyType({})
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        made: Any = cls.__init__
+        if isinstance(made, FunctionType) and made.__qualname__.startswith("_"):  # errors are to name the class itself
+            own = FunctionType(made.__code__, made.__globals__, "__init__", made.__defaults__, made.__closure__)
+            own.__kwdefaults__, own.__annotations__ = made.__kwdefaults__, made.__annotations__
+            own.__qualname__, own.__doc__ = f"{cls.__name__}.__init__", made.__doc__
+            cls.__init__ = own  # type: ignore[method-assign]
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """What calling the module computes; for subclasses to define."""
@@ -114,6 +123,8 @@ class Module:
         self._check_name(method, name)
         if hasattr(self, name) and not isinstance(self.__dict__.get(name), kind):
             raise KeyError(f"{method}: {type(self).__name__} already has an attribute {name!r}")
+        if isinstance(value, type) and issubclass(value, kind):
+            raise TypeError(f"{method}: {name!r} is the class {value.__name__}; say {value.__name__}(...) to make one")
         if value is not None and not isinstance(value, kind):
             raise TypeError(f"{method}: {name!r} must be a {kind.__name__} or None, got {type(value).__name__}")
         setattr(self, name, value)

@@ -19,6 +19,8 @@ from typing import Any, ClassVar, NamedTuple, TypeVar, dataclass_transform
 from minigrad.nn.module import Module
 from minigrad.tensor import Tensor
 
+TENSORS = ("weight", "pos_weight", "size_average", "reduce")  # options that are one, or are refused later
+
 
 class Option(NamedTuple):
     """An option that is not simply shown: its default, and how it is given and shown."""
@@ -92,6 +94,9 @@ def make_constructor(found: dict[str, Option]) -> Any:
             given = signature.bind(*args, **kwargs)
         except TypeError as error:
             raise TypeError(f"{type(self).__name__}{signature}: {error}") from None
+        if any(isinstance(value, Tensor) for name, value in given.arguments.items() if name not in TENSORS):
+            name = type(self).__name__
+            raise TypeError(f"{name}{signature}: got a Tensor as an option; make the layer first, then call it")
         given.apply_defaults()
         for name, value in given.arguments.items():
             setattr(self, name, value)

@@ -20,6 +20,8 @@ def _gradients(parameters: Tensor | Iterable[Tensor]) -> list[Tensor]:
 
 
 def _as_list(tensors: Tensor | Iterable[Tensor]) -> list[Tensor]:
+    if hasattr(tensors, "parameters") or callable(tensors):
+        raise TypeError(f"expected tensors, got {type(tensors).__name__}; say model.parameters()")
     return [tensors] if isinstance(tensors, Tensor) else list(tensors)
 
 

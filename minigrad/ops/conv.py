@@ -252,10 +252,11 @@ def check_channels(
         raise ValueError(f"{name}: groups must divide the channels, {shapes}")
     expected, outputs = (w[0], w[1] * groups) if transposed else (w[1] * groups, w[0])
     if x[1] != expected:
-        hint = "; the channels come second: say .permute(0, 3, 1, 2)" if x[3] == expected else ""
+        hint = "; the channels come second: say .permute(0, 3, 1, 2)" if x[3] == expected < x[1] else ""
         raise ValueError(f"{name}: the weight asks for {expected} input channels, {shapes}{hint}")
     if bias is not None and bias != (outputs,):
         raise ValueError(f"{name}: expected a bias of shape ({outputs},), got {bias}")
     for what, dtype in zip(("weight", "bias"), dtypes[1:], strict=True):
         if dtype != dtypes[0]:
-            raise TypeError(f"{name}: input is {dtypes[0]} but {what} is {dtype}; bring one .to() the other")
+            hint = "say input.float() / 255 of images" if dtypes[0] == "uint8" else "bring one .to() the other"
+            raise TypeError(f"{name}: input is {dtypes[0]} but {what} is {dtype}; {hint}")

@@ -60,6 +60,10 @@ def matmul(x: Array, y: Array) -> Array:
     x, y = np.asarray(x), np.asarray(y)
     if not (x.ndim and y.ndim):
         raise ValueError("expected at least one dimension on either side")
+    row, column = x.shape[-1], y.shape[-min(y.ndim, 2)]
+    if row != column:
+        hint = "; .mT of the second would fit" if y.ndim > 1 and row == y.shape[-1] else ""
+        raise ValueError(f"the rows on the left have {row} elements, the columns on the right {column}{hint}")
     return kernels.matmul(x, y)
 
 
@@ -77,7 +81,7 @@ def linear(input: Array, weight: Array, bias: Array = None) -> Array:
     A primitive of its own so that it is one node, adds the bias in place, and gives the weight a contiguous gradient.
     """
     if weight.ndim != 2 or input.ndim == 0 or input.shape[-1] != weight.shape[1]:
-        raise ValueError("expected an input (*, in_features) and a weight (out_features, in_features)")
+        raise ValueError(explain_features(input.shape, weight.shape))
     if bias is not None and bias.shape != weight.shape[:1]:
         raise ValueError(f"expected a bias of shape {weight.shape[:1]}")
     rows = input.reshape(-1, input.shape[-1])  # a single product, however many leading dimensions
@@ -85,6 +89,18 @@ def linear(input: Array, weight: Array, bias: Array = None) -> Array:
     if bias is not None:
         out += bias
     return out
+
+
+def explain_features(x: tuple[int, ...], w: tuple[int, ...]) -> str:
+    """What is wrong with an input of shape x beside a weight of shape w."""
+    if len(w) != 2 or not x:
+        return "expected an input (*, in_features) and a weight (out_features, in_features)"
+    wanted, hint = w[1], ""
+    if math.prod(x[1:]) == wanted:
+        hint = "; say .flatten(1) first"
+    elif math.prod(x) == wanted:
+        hint = "; is this one example without a batch dimension? Then say .unsqueeze(0) to the image"
+    return f"the weight asks for {wanted} features, the input's last dimension is {x[-1]}{hint}"
 
 
 @allow_spellings

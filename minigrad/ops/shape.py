@@ -39,6 +39,8 @@ def reshape(x: Array, shape: Shape) -> Array:
 @primitive(x=lambda g, dims: permute(g, tuple(int(i) for i in np.argsort([d % len(dims) for d in dims]))))
 def permute(x: Array, dims: Sequence[int]) -> Array:
     """The dimensions in another order: dimension i of the result is dimension dims[i] of x."""
+    if len(dims) != x.ndim:
+        raise ValueError(f"expected each of the {x.ndim} dimensions once, got {len(dims)} of them")
     return np.transpose(x, [whole_number(d, "a dimension") for d in dims])
 
 
@@ -48,6 +50,9 @@ def expand(x: Array, shape: Shape) -> Array:
     lead = len(shape) - np.ndim(x)
     if lead < 0 or -1 in shape[:lead]:
         raise ValueError(f"expected a length for each new dimension, then one or -1 for each of the {np.ndim(x)}")
+    for i, (old, new) in enumerate(zip(x.shape, shape[lead:], strict=True)):
+        if new not in (old, -1) and old != 1:
+            raise ValueError(f"dimension {i} of length {old} cannot become {new}; only a length of 1 is repeated")
     return np.broadcast_to(x, tuple(x.shape[i - lead] if n == -1 and i >= lead else n for i, n in enumerate(shape)))
 
 

@@ -55,9 +55,13 @@ class Optimizer:
                 f"{self.name}: params argument given to the optimizer should be an iterable of Tensors or dicts, "
                 "got a single Tensor"
             )
+        if hasattr(params, "parameters") or callable(params):
+            given = "a module" if hasattr(params, "parameters") else "a method that was not called"
+            raise TypeError(f"{self.name}: expected parameters, got {given}; say model.parameters()")
         groups: list[Any] = list(params)
         if not groups:
-            raise ValueError(f"{self.name}: optimizer got an empty parameter list")
+            hint = "layers in a plain list are not found, use nn.ModuleList; a generator is empty once it was used"
+            raise ValueError(f"{self.name}: optimizer got an empty parameter list; {hint}")
         if not isinstance(groups[0], Mapping):
             groups = [{"params": groups}]
         for group in groups:

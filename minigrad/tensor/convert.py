@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Sequence
+from numbers import Number
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,9 @@ def as_array(data: Any, dtype: Any = None) -> np.ndarray:
         array = np.array(data, None if dtype is None else as_dtype(dtype))
     except ValueError as error:
         raise ValueError(f"tensor: expected numbers or nested lists of equal lengths: {error}") from None
+    if array.dtype.kind in "OUS":
+        stranger = next((v for v in np.ravel(np.array(data, object)) if not isinstance(v, Number)), array)
+        raise TypeError(f"tensor: expected numbers, got {stranger!r}")
     if dtype is None and array.dtype == np.float64 and not isinstance(data, np.ndarray | np.generic):
         array = array.astype(as_dtype(None))
     as_dtype(array.dtype)

@@ -143,6 +143,10 @@ def randint(
     check_device(device, "randint")
     if size is None:
         low, high, size = 0, low, high
+    if isinstance(size, int) or size is None:
+        raise TypeError(f"randint: the size is a row of lengths, such as ({size or 3},), not {size}")
+    if not low < high:
+        raise ValueError(f"randint: expected low below high, got {low} and {high}")
     source = random.default_generator if generator is None else generator
     return box(np.asarray(source.integers(low, high, tuple(size))).astype(as_dtype(dtype)))
 

@@ -265,6 +265,9 @@ class Tensor(inplace.InPlace, results=True):
     def __setitem__(self, index: Any, value: Any) -> None:
         inplace.set_elements(self, index, value)
 
+    def __delitem__(self, index: Any) -> None:
+        raise TypeError("the elements of a tensor cannot be deleted; select the others, as x[keep]")
+
     # ---- to and from NumPy and Python --------------------------------------------------------------
 
     def size(self, dim: int | None = None) -> Any:

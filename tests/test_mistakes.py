@@ -1,0 +1,218 @@
+"""Mistakes of a first week, and what is said to each: what was given, what was expected, and what to say instead."""
+
+import re
+
+import numpy as np
+import pytest
+
+import minigrad as mg
+from minigrad import nn, optim
+from minigrad.nn import functional as F
+
+
+def images(n=4, channels=3, size=8):
+    return mg.zeros(n, channels, size, size)
+
+
+class WithPlainList(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layers = [nn.Linear(2, 2)]
+
+
+class WithoutReturn(nn.Module):
+    def forward(self, x):
+        x.relu()
+
+
+def step_to_a_new_tensor():
+    w = mg.ones(3, requires_grad=True)
+    (w * w).sum().backward()
+    w = w - 0.1 * w.grad
+    (w * w).sum().backward()
+    return w.grad * 0.1
+
+
+def two_steps_on_one_graph():
+    x = mg.ones(3, requires_grad=True)
+    loss = (x * x).sum()
+    loss.backward()
+    loss.backward()
+
+
+def change_what_was_saved():
+    y = mg.ones(3, requires_grad=True).exp()
+    y += 1
+    y.sum().backward()
+
+
+def change_a_leaf():
+    w = mg.ones(3, requires_grad=True)
+    w += 1
+
+
+SCORES, LABELS = mg.zeros(4, 10), mg.tensor([1, 2, 3, 4])
+MISTAKES = {  # what was done: the call, the error, and words that must be in it
+    # shapes
+    "a linear layer of other features": (
+        lambda: nn.Linear(10, 2)(mg.zeros(4, 9)),
+        ValueError,
+        "asks for 10 features, the input's last dimension is 9",
+    ),
+    "no Flatten before Linear": (
+        lambda: nn.Linear(192, 10)(images()),
+        ValueError,
+        "last dimension is 8; say .flatten(1)",
+    ),
+    "an image without a batch": (
+        lambda: nn.Linear(192, 10)(images()[0].flatten(1)),
+        ValueError,
+        "without a batch dimension? Then say .unsqueeze(0)",
+    ),
+    "channels that come last": (
+        lambda: nn.Conv2d(3, 8, 3)(mg.zeros(4, 32, 32, 3)),
+        ValueError,
+        "channels come second: say .permute(0, 3, 1, 2)",
+    ),
+    "other channels": (lambda: nn.Conv2d(3, 8, 3)(images(channels=1)), ValueError, "asks for 3 input channels"),
+    "images of bytes": (
+        lambda: nn.Conv2d(3, 8, 3)(mg.tensor(np.zeros((1, 3, 8, 8), np.uint8))),
+        TypeError,
+        "say input.float() / 255",
+    ),
+    "a product that wants a transpose": (
+        lambda: mg.zeros(2, 3) @ mg.zeros(2, 3),
+        ValueError,
+        "have 3 elements, the columns on the right 2; .mT of the second would fit",
+    ),
+    "a matrix and a vector": (
+        lambda: mg.zeros(2, 3) @ mg.zeros(2),
+        ValueError,
+        "have 3 elements, the columns on the right 2",
+    ),
+    "batches of matrices": (
+        lambda: mg.zeros(4, 2, 3) @ mg.zeros(5, 3, 2),
+        ValueError,
+        "the shapes do not broadcast",
+    ),
+    "an expansion of a length": (
+        lambda: mg.zeros(2, 3).expand(4, 3),
+        ValueError,
+        "of length 2 cannot become 4; only a",
+    ),
+    "a permutation of too many": (lambda: mg.zeros(2, 3).permute(0, 1, 2), ValueError, "the 2 dimensions once, got 3"),
+    # labels
+    "float labels": (lambda: F.cross_entropy(SCORES, LABELS.float()), TypeError, "say .long()"),
+    "one-hot integers": (
+        lambda: F.cross_entropy(SCORES, F.one_hot(LABELS, 10)),
+        ValueError,
+        "for one-hot vectors say target.argmax(1)",
+    ),
+    "labels as a column": (lambda: F.cross_entropy(SCORES, LABELS.unsqueeze(1)), ValueError, "say target.squeeze(1)"),
+    "labels out of range": (
+        lambda: F.cross_entropy(SCORES, LABELS + 6),
+        IndexError,
+        "target 10 is out of bounds for 10",
+    ),
+    "labels before scores": (lambda: F.cross_entropy(LABELS, SCORES), TypeError, "are they exchanged?"),
+    "a loss that is called as it is made": (
+        lambda: nn.CrossEntropyLoss(SCORES, LABELS),
+        TypeError,
+        "make the loss first and call it then",
+    ),
+    "probabilities that are scores": (
+        lambda: F.binary_cross_entropy(mg.tensor([3.0]), mg.ones(1)),
+        ValueError,
+        "for scores there is",
+    ),
+    # gradients
+    "backward twice": (two_steps_on_one_graph, RuntimeError, "say retain_graph=True"),
+    "backward of many": (
+        lambda: mg.ones(3, requires_grad=True).backward(),
+        RuntimeError,
+        "an upstream gradient is needed",
+    ),
+    "backward of what has none": (lambda: mg.ones(3).sum().backward(), RuntimeError, "or it was made under no_grad"),
+    "a leaf in place": (change_a_leaf, RuntimeError, "do it under no_grad()"),
+    "what was saved in place": (change_what_was_saved, RuntimeError, "change a clone() or change it after backward"),
+    "a step to a new tensor": (step_to_a_new_tensor, UserWarning, "A weight stays a leaf if it is changed in place"),
+    "integers with gradients": (
+        lambda: mg.tensor([1], requires_grad=True),
+        TypeError,
+        "only floating dtypes have gradients",
+    ),
+    "NumPy of a gradient": (lambda: mg.ones(1, requires_grad=True).numpy(), RuntimeError, "use .detach().numpy()"),
+    # modules and optimizers
+    "modules in a plain list": (lambda: optim.SGD(WithPlainList().parameters(), 0.1), ValueError, "use nn.ModuleList"),
+    "a module for its parameters": (lambda: optim.SGD(nn.Linear(2, 2), 0.1), TypeError, "say model.parameters()"),
+    "parameters without a call": (
+        lambda: optim.Adam(nn.Linear(2, 2).parameters),
+        TypeError,
+        "a method that was not called",
+    ),
+    "a module to be clipped": (lambda: nn.utils.clip_grad_norm_(nn.Linear(2, 2), 1.0), TypeError, "model.parameters()"),
+    "no return": (
+        lambda: nn.Linear(2, 2)(WithoutReturn()(mg.ones(2))),
+        TypeError,
+        "forward() before it end with a return?",
+    ),
+    "nothing in a function": (
+        lambda: mg.relu(None),
+        TypeError,
+        "got NoneType; does the model's forward() end with a return?",
+    ),
+    "a class for a layer": (
+        lambda: nn.Sequential(nn.Linear(2, 2), nn.ReLU),
+        TypeError,
+        "'1' is the class ReLU; say ReLU(",
+    ),
+    "a tensor for an option": (lambda: nn.ReLU(mg.ones(2)), TypeError, "make the layer first, then call it"),
+    "a list for a tensor": (
+        lambda: nn.Linear(2, 2)([[1.0, 2.0]]),
+        TypeError,
+        "the input is list; say tensor(...) first",
+    ),
+    "an unknown option": (lambda: nn.Conv2d(3, 8, kernel=3), TypeError, "Conv2d.__init__() got an unexpected keyword"),
+    "a missing option": (lambda: nn.BatchNorm2d(), TypeError, "BatchNorm2d.__init__() missing 1 required"),
+    "a list of modules": (lambda: nn.Sequential([nn.ReLU()]), TypeError, "say Sequential(*modules)"),
+    "a misspelt layer": (lambda: nn.Conv2D(3, 8, 3), AttributeError, "did you mean 'Conv2d'?"),
+    "another network's weights": (
+        lambda: nn.Sequential(nn.Linear(2, 2)).load_state_dict(nn.Linear(2, 2).state_dict()),
+        RuntimeError,
+        "nothing changed",
+    ),
+    # values
+    "item of many": (lambda: mg.ones(3).item(), ValueError, "expected a tensor of one element, got shape (3,)"),
+    "the truth of many": (lambda: bool(mg.ones(3) > 0), ValueError, "use .any() or .all()"),
+    "words for numbers": (lambda: mg.tensor(["cat", "dog"]), TypeError, "expected numbers, got 'cat'"),
+    "None among numbers": (lambda: mg.tensor([[1.0, None]]), TypeError, "expected numbers, got None"),
+    "a word in a sum": (lambda: mg.ones(2) + "a", TypeError, "expected a Tensor or a number, got str"),
+    "another device": (lambda: mg.ones(2).to("cuda"), RuntimeError, "there is one device, the CPU"),
+    "a misspelt device": (lambda: mg.ones(2).to("cdua"), TypeError, "got 'cdua' (the only device is 'cpu')"),
+    "an empty range": (lambda: mg.randint(10, 0, (3,)), ValueError, "expected low below high, got 10 and 0"),
+    "a size that is a number": (lambda: mg.randint(0, 10, 3), TypeError, "such as (3,), not 3"),
+    "an element deleted": (lambda: mg.ones(3).__delitem__(0), TypeError, "select the others"),
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_mistake_is_named_with_what_to_do(mistake):
+    call, kind, words = MISTAKES[mistake]
+    with pytest.raises(kind, match=re.escape(words)) as caught:
+        call()
+    shown = caught.value.__cause__ or (None if caught.value.__suppress_context__ else caught.value.__context__)
+    assert shown is None  # one traceback, not two
+
+
+def test_a_channel_last_layer_is_not_guessed_where_it_cannot_be():
+    with pytest.raises(ValueError) as caught:
+        F.conv2d(images(), mg.zeros(3, 8, 3, 3))  # eight channels, and eight pixels to the right
+    assert "permute" not in str(caught.value)
+
+
+def test_a_gradient_that_was_asked_for_is_no_mistake():
+    y = mg.ones(3, requires_grad=True) * 2
+    y.retain_grad()
+    assert y.grad is None  # and no warning, which would be an error here
+    y.sum().backward()
+    assert y.grad.tolist() == [1, 1, 1]
