@@ -113,7 +113,7 @@ def run_study(options: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         interrupted = True
     except OSError as error:
-        return complain(f"--out {options.out}: {error}")
+        return cannot_write(options.out, error)
     status = report_of(options, path)
     for key, reason in failed.items():
         complain(f"failed: {key}: {type(reason).__name__}: {reason}")
@@ -139,7 +139,7 @@ def report_of(options: argparse.Namespace, path: Path) -> int:
     try:
         report.replace(page, text)
     except OSError as error:
-        return complain(f"--out {options.out}: {error}")
+        return cannot_write(options.out, error)
     console.say(f"{said}\n\n{page}: {len(results)} records of {path}")
     return 0
 
@@ -155,7 +155,7 @@ def own_network(options: argparse.Namespace) -> int:
     except NetworkError as error:
         return complain(str(error))
     except OSError as error:
-        return complain(f"--out {options.out}: {error}")
+        return cannot_write(options.out, error)
     console.say(said)
     return 0
 
@@ -166,9 +166,14 @@ def complain(words: str) -> int:
     return 2
 
 
-def go_on() -> int:
+def cannot_write(out: Path, error: OSError) -> int:
+    """Name the folder that cannot be written, and what stands in the way."""
+    return complain(f"--out {out} cannot be written: {error.strerror}" if error.strerror else str(error))
+
+
+def go_on(network: bool = False) -> int:
     """Say after Ctrl-C how to go on; returns the exit status for it."""
-    complain("interrupted: the same command goes on from here")
+    complain("interrupted: " + ("no page was written" if network else "the same command goes on from here"))
     return 130
 
 
@@ -186,10 +191,10 @@ def main(argv: list[str] | None = None) -> int:
             import_module(package)
         return run_study(options)
     except ModuleNotFoundError as error:
-        name = error.name or str(error)
+        name = error.name.partition(".")[0] if error.name else str(error)
         return complain(f"{name} is not installed; this does it: pip install 'minigrad-whysum[{extra}]'")
     except KeyboardInterrupt:
-        return go_on()
+        return go_on(bool(options.network))
 
 
 if __name__ == "__main__":

@@ -233,8 +233,9 @@ def _filters(survey: Survey) -> str:
         "<p>A filter that cancels most is a detector of differences: look at its slices side by side, they have "
         "opposite signs. One that cancels least adds up channels that agree.</p>"
         f'<div class="wide">{tables}</div><p class=small>Filters are numbered from 0, as in the weight array. '
-        f"These are the extremes of {len(found):,} filters, so some small p are there by chance. Of a layer with very "
-        "many filters a random part was measured.</p>"
+        f"These are the extremes of {len(found):,} filters, so some small p are there by chance. With three channels "
+        "there are only four patterns of signs: no single filter can be told from chance. Of a layer with very many "
+        "filters a random part was measured.</p>"
     )
 
 

@@ -1,0 +1,112 @@
+"""The study's console: lines that fit, characters that can be shown, and what is wrong in a sentence."""
+
+from __future__ import annotations
+
+import io
+import sys
+
+import pytest
+from study_sample import sample
+
+from minigrad.study import __main__ as command
+from minigrad.study import console
+from minigrad.study.records import Results
+
+
+def test_progress_in_a_log_is_lines_with_the_time_left():
+    now, log = [0.0], io.StringIO()
+    tell = console.lines("study", 30, log, lambda: now[0])
+    for now[0], done in ((1, 10), (20, 20), (31, 30), (40, 45), (70, 60), (100, 100), (101, 100)):
+        tell(done, 100)
+    assert log.getvalue().splitlines() == [
+        "study: 30 %, 0:31 so far, about 1:48 left",  # what was done before the first word does not count as fast
+        "study: 60 %, 1:10 so far, about 0:56 left",
+        "study: 100 %, 1:40 so far",
+    ]
+
+
+def test_a_study_that_has_nothing_left_to_do_says_so_once():
+    log = io.StringIO()
+    tell = console.lines("study", 30, log, lambda: 0.0)
+    tell(5, 5), tell(5, 5)
+    assert log.getvalue() == "study: 100 %, 0:00 so far\n"
+
+
+@pytest.mark.parametrize("columns", [40, 80])
+def test_the_table_fits_the_console_and_has_every_accuracy(columns):
+    results = Results(sample())
+    text = console.table(results, columns)
+    wide = [line for line in text.splitlines() if len(line) > columns]
+    assert not [line for line in wide if " " in line.strip()]  # a word may be longer than a line
+    for task in results.values("run", "task"):
+        assert task[: console.CELL - 2] in text
+    for run in results.where("run", F=8, init="he"):
+        assert f"{sum(run['accuracy']) / len(run['accuracy']):.3f}" in text
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp1252"])
+def test_a_character_that_cannot_be_shown_becomes_a_question_mark(encoding):
+    raw = io.BytesIO()
+    stream = io.TextIOWrapper(raw, encoding=encoding, errors="strict")
+    console.say("Σ|r| ≥ 0", stream)
+    stream.flush()
+    assert raw.getvalue().decode(encoding).strip() == "?|r| ? 0"
+
+
+def test_a_long_line_is_folded_and_a_short_one_left_as_it_is(monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "40")
+    console.say("a  b\n" + "word " * 20)
+    first, *rest = capsys.readouterr().out.splitlines()
+    assert first == "a  b" and len(rest) == 3 and all(len(line) <= 40 for line in rest)
+
+
+@pytest.mark.parametrize("line", ["", "--report-only", "--network nothing.onnx"])
+def test_a_folder_that_cannot_be_written_is_named(line, tmp_path, capsys):
+    taken = tmp_path / "taken"
+    taken.write_text("a file")
+    assert command.main([*line.split(), "--out", str(taken)]) == 2
+    said = capsys.readouterr().err.replace("\n", " ")
+    assert f"--out {taken} cannot be written: " in said and "records that" not in said
+
+
+@pytest.mark.parametrize("package", command.NEEDED)
+def test_a_package_that_is_missing_comes_with_the_command_that_installs_it(package, tmp_path, capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, package, None)
+    assert command.main(["--out", str(tmp_path)]) == 2
+    said = " ".join(capsys.readouterr().err.split())
+    assert f"{package} is not installed" in said and "pip install 'minigrad-whysum[study]'" in said
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("line", "where", "said"),
+    [
+        ("--report-only", "page", "the same command goes on from here"),
+        ("--network nothing.onnx", "network", "no page was written"),
+    ],
+)
+def test_ctrl_c_says_how_to_go_on_wherever_it_comes(line, where, said, tmp_path, capsys, monkeypatch):
+    def interrupt(*args: object) -> None:
+        raise KeyboardInterrupt
+
+    if where == "page":
+        monkeypatch.setattr(command.report, "page", interrupt)
+    else:
+        monkeypatch.setattr("minigrad.study.foreign.command.run", interrupt)
+    assert command.main([*line.split(), "--out", str(tmp_path)]) == 130
+    assert said in capsys.readouterr().err
+
+
+def test_a_record_that_cannot_be_read_is_an_alarm_and_a_character_is_none(tmp_path, capsys, monkeypatch):
+    def broken(results: Results) -> str:
+        raise KeyError("accuracy")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(command.report, "page", broken)
+        assert command.main(["--report-only", "--out", str(tmp_path)]) == 2
+    assert "holds records that this version cannot read" in " ".join(capsys.readouterr().err.split())
+    raw = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(raw, encoding="ascii", errors="strict"))
+    assert command.main(["--report-only", "--out", str(tmp_path)]) == 0
+    sys.stdout.flush()
+    assert b"? random's" in raw.getvalue() and (tmp_path / "why_sum.html").exists()
