@@ -64,6 +64,7 @@ def sample(arms: list[str] = ARMS, tasks: list[str] = TASKS, seeds: int = 4) -> 
                 "amplitude",
                 "lr",
                 "dtype",
+                "decay",
             )
             if k in fields
         )
@@ -77,7 +78,7 @@ def sample(arms: list[str] = ARMS, tasks: list[str] = TASKS, seeds: int = 4) -> 
         return out
 
     names = ("loss", "accuracy", "gradient", "cancellation", "null", "participation", "participation_batch")
-    add("study", profile="full", version="0", seeds=list(range(seeds)), tasks=tasks, arms=arms)
+    add("study", profile="full", protocol=2, version="0", seeds=list(range(seeds)), tasks=tasks, arms=arms)
     for arm in arms:
         for task in tasks:
             for init in ("he", "unit"):
@@ -100,7 +101,7 @@ def sample(arms: list[str] = ARMS, tasks: list[str] = TASKS, seeds: int = 4) -> 
                         }
                     per_seed = {
                         name: rng.uniform(0.5, 1, seeds)
-                        for name in ("accuracy", "loss", "near_zero", "pruned", "probe_one", "probe_all", "excess")
+                        for name in ("accuracy", "loss", "late", "probe_one", "probe_all", "excess")
                     }
                     add(
                         "run",
@@ -270,14 +271,20 @@ def sample(arms: list[str] = ARMS, tasks: list[str] = TASKS, seeds: int = 4) -> 
             layer=layer,
             d=size,
             task="distractors",
-            share=0.4,
-            share_centred=0.45,
-            expected=0.39,
+            share=rng.uniform(0.3, 0.5, seeds),
+            share_centred=rng.uniform(0.3, 0.5, seeds),
             histogram={
                 "edges": cosines,
                 **dict.fromkeys(("unrelated", "matching", "anti")[: 3 if layer == 1 else 1], counts),
             },
         )
+    for task in ("and", "distractors", "correlated", "common"):
+        for decay in (0.0, 1e-4, 1e-3):
+            names = ("accuracy", "near_start", "near_own", "norm", "pruned", "pruned_filter")
+            add("decay", task=task, decay=decay, **{name: rng.uniform(0, 1, seeds) for name in names})
+    for task in ("random", "common", "correlated"):
+        for F in (1, 2, 4, 8, 16):
+            add("kept", task=task, F=F, **{n: rng.uniform(0, 1, seeds) for n in ("whole", "grey", "difference")})
     add("negative", arm="abs", task="polarity", F=8, accuracy=[0.5] * seeds)
     add("statement", name="copy", claim="Backward of the sum is a copy.", value=0.0, bound=1e-12, holds=True)
     for filters in ("random", "trained"):

@@ -14,11 +14,15 @@ from minigrad.study.records import Store
 TINY = dataclasses.replace(
     QUICK,
     name="tiny",
-    tasks=("polarity",),
-    arms=("sum", "max"),
+    tasks=("distractors", "presence"),
+    arms=("sum", "mean", "max"),
     seeds=(0, 1),
-    widths={"he": (1, 8), "unit": (1,)},
+    inits=("he", "unit"),
+    banks=(1, 8),
+    decays=(0.0,),
+    kept=(1,),
     lrs=(0.003, 0.01),
+    tuning_seeds=(1000,),
     points=2,
     depth_channels=(3,),
     depth_seeds=1,
@@ -28,7 +32,7 @@ TINY = dataclasses.replace(
     disguises=(("mean", "sgd"),),
     filters=1000,
     cost_channels=(),  # a clock never says the same twice
-    shorten=0.03,
+    shorten=0.002,
 )
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from minigrad.autograd import grad
 from minigrad.channels import REDUCTIONS, ChannelConv2d
 from minigrad.study import probes
 from minigrad.study.arms import ARMS
+from minigrad.study.stats import share_of_directions
 
 pytest.importorskip("scipy")
 
@@ -124,8 +125,8 @@ def test_the_window_is_a_convolution_in_whole_numbers():
 def test_random_directions_are_nowhere_near_orthogonal_at_27_dimensions():
     rng = np.random.default_rng(0)
     record = probes.unmatched(rng.normal(size=(8, 27)), rng.normal(size=(3000, 27)), anti=True)
-    assert record["share"] == pytest.approx(record["expected"], abs=0.02)
-    assert 0.35 < record["expected"] < 0.45  # P(|t| < 0.1) of a cosine in d = 27: far from 0.95
+    expected = share_of_directions(27, 0.1)
+    assert record["share"] == pytest.approx(expected, abs=0.02) and 0.35 < expected < 0.45  # far from 0.95
     edges = np.array(record["histogram"]["edges"])
     centre = (edges[1:] + edges[:-1]) / 2
     assert np.average(centre, weights=record["histogram"]["matching"]) > 0.8
@@ -137,3 +138,14 @@ def test_responses_to_photographs():
     record = probes.photo("random")
     assert 0 < record["cancellation"] < 1 and record["kurtosis"] > 3  # natural images: heavier tails than a Gaussian
     np.testing.assert_allclose(np.diag(record["correlation"]), 1)
+
+
+def test_a_linear_reader_finds_all_in_27_sums_and_a_difference_in_filters_that_take_one():
+    pytest.importorskip("sklearn")
+    rng = np.random.default_rng(0)
+    record = probes.kept(rng.standard_normal((2, 27, 27)))
+    assert min(record["whole"].min(), record["grey"].min(), record["difference"].min()) > 0.999
+    taken = np.zeros((9, 27))
+    taken[np.arange(9), np.arange(9)], taken[np.arange(9), 18 + np.arange(9)] = 1, -1  # R − B at nine places
+    record = probes.kept(taken[None])
+    assert record["difference"][0] > 0.999 and record["whole"][0] < 0.9

@@ -62,3 +62,12 @@ def test_same_law_tells_a_shift():
     a, b = rng.normal(size=(2, 4000))
     assert stats.same_law(a, b) > 0.01
     assert stats.same_law(a, b + 0.2) < 1e-6
+
+
+def test_directions_near_orthogonal_are_as_many_as_drawn_ones():
+    rng = np.random.default_rng(3)
+    for d in (3, 27):
+        unit = rng.normal(size=(20_000, d))
+        unit /= np.linalg.norm(unit, axis=1, keepdims=True)
+        assert np.mean(np.abs(unit[:, 0]) < 0.1) == pytest.approx(stats.share_of_directions(d, 0.1), abs=0.01)
+    assert stats.share_of_directions(3, 0.1) == pytest.approx(0.1)  # Archimedes: a zone's area is its height

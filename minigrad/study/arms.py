@@ -58,6 +58,12 @@ class Arm:
         return self.linear is not None
 
     @property
+    def renames_sum(self) -> bool:
+        """Whether another arm is the sum once its slices are scaled and its bias is moved: |a_c| is one number."""
+        other = self.linear is not None and not self.control and self.name != "sum"
+        return other and len({abs(a) for a in self.linear(12)}) == 1  # type: ignore[misc]
+
+    @property
     def reduces(self) -> bool:
         """Whether C responses become one: all but concatenation."""
         return self.reduce != "concat"

@@ -7,7 +7,9 @@ from typing import Any
 
 from minigrad.study.arms import ARMS
 from minigrad.study.records import Record
-from minigrad.study.tasks import TASKS
+from minigrad.study.tasks import SHORT, TASKS
+
+PROTOCOL = 2  # edition of what is measured and how; claims judge no records of another
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,10 @@ class Profile:
     tasks: tuple[str, ...]
     arms: tuple[str, ...]
     seeds: tuple[int, ...]
-    widths: dict[str, tuple[int, ...]]  # initialisation -> the F of its runs
+    inits: tuple[str, ...]  # starts of every arm on the tasks that are not saturated
+    banks: tuple[int, ...]  # numbers of filters of the sum on presence and relation
+    decays: tuple[float, ...]
+    kept: tuple[int, ...]  # numbers of sums from which a linear reader reads a photograph
     lrs: tuple[float, ...]
     tuning_seeds: tuple[int, ...]
     points: int  # moments of measurement
@@ -61,19 +66,22 @@ class Profile:
         return max(2, round(TASKS[task].steps * self.shorten))
 
     def small(self) -> dict[str, Any]:
-        """Settings of the short trainings whose filters are looked at."""
-        return {"lr": 0.01, "steps": max(2, round(150 * self.shorten)), "seeds": list(self.seeds[:3])}
+        """Settings of the short trainings whose filters are drawn."""
+        return {"lr": 0.01, "steps": max(2, round(SHORT * self.shorten)), "seeds": list(self.seeds[:3])}
 
 
 QUICK = Profile(
     name="quick",
-    tasks=("polarity", "distractors"),
+    tasks=("distractors", "polarity"),
     arms=("sum", "mean", "sum+17", "max", "product"),
     seeds=(0, 1, 2),
-    widths={"he": (8,)},
+    inits=("he",),
+    banks=(1, 8),
+    decays=(0.0,),
+    kept=(1, 8),
     lrs=(0.003, 0.01, 0.03),
     tuning_seeds=(1000, 1001),
-    points=9,
+    points=10,
     depth_channels=(16,),
     depth_seeds=3,
     doses=(0, 3),
@@ -82,17 +90,21 @@ QUICK = Profile(
     disguises=(("mean", "adam"), ("sum+17", "sgd"), ("alternating", "sgd")),
     filters=400_000,
     cost_channels=(16,),
+    shorten=0.1,
 )
 
 FULL = Profile(
     name="full",
     tasks=tuple(TASKS),
-    arms=tuple(ARMS),
+    arms=tuple(name for name in ARMS if name != "concat-matched"),
     seeds=tuple(range(10)),
-    widths={"he": (1, 2, 4, 8), "unit": (8,)},
-    lrs=(0.001, 0.003, 0.01, 0.03, 0.1),
-    tuning_seeds=(1000, 1001),
-    points=7,
+    inits=("he", "unit"),
+    banks=(1, 2, 4, 8),
+    decays=(0.0, 1e-4, 1e-3),
+    kept=(1, 2, 4, 8, 16, 27),
+    lrs=(0.0003, 0.001, 0.003, 0.01, 0.03),
+    tuning_seeds=(1000, 1001, 1002),
+    points=10,
     depth_channels=(3, 16, 64),
     depth_seeds=10,
     doses=(0, 0.5, 1, 2, 3),

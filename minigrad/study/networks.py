@@ -84,8 +84,29 @@ def begin(network: Network, arm: Arm, seeds: Sequence[int], init: str, x: Tensor
             drawn = [w[:, :1] for w in drawn]
         layer.weight.array[:] = np.concatenate(drawn)
         layer.bias.array[:] = 0  # type: ignore[union-attr]
+    if arm.renames_sum:
+        rename(network, arm)
     if init == "unit":
         unit_start(network.conv, x)
+
+
+def rename(network: Network, arm: Arm) -> None:
+    """Let the network of an affine arm Σ a_c r_c + b begin as the sum's: slices w_c / a_c, bias lowered by b."""
+    assert arm.linear is not None and network.conv.bias is not None
+    coefficients = np.array(arm.linear(network.conv.weight.shape[1]))
+    network.conv.weight.array /= coefficients.astype(network.conv.weight.array.dtype)[:, None, None]
+    network.conv.bias.array -= arm.offset
+
+
+def adam(network: Network, arm: Arm, lr: float, decay: float = 0.0) -> optim.Adam:
+    """Adam for all parameters; an arm that is the sum renamed takes the sum's steps: lr / |a_c|, and ε·|a_c|."""
+    if not arm.renames_sum:
+        return optim.Adam(list(network.parameters()), lr=lr, weight_decay=decay)
+    assert arm.linear is not None
+    size = abs(arm.linear(network.conv.weight.shape[1])[0])
+    under_test: dict[str, Any] = {"params": [network.conv.weight], "lr": lr / size, "eps": 1e-8 * size}
+    rest: dict[str, Any] = {"params": [p for p in network.parameters() if p is not network.conv.weight]}
+    return optim.Adam([under_test, rest], lr=lr, weight_decay=decay)
 
 
 @dataclass
@@ -233,15 +254,14 @@ class Curves:
 
 
 def trained(
-    task: str, arm: str, F: int, init: str, lr: float, steps: int, seeds: Sequence[int], points: int
+    task: str, arm: str, F: int, init: str, lr: float, steps: int, seeds: Sequence[int], points: int, decay: float = 0.0
 ) -> tuple[Network, Data, Data, Curves]:
-    """Networks of one cell, one a seed, after training with Adam."""
+    """Networks of one cell, one a seed, after training with Adam; decay · w is added to the gradient."""
     data, test = draw(task, tuple(seeds))
     network = Network(ARMS[arm], F, task, len(seeds))
     begin(network, ARMS[arm], seeds, init, data[:WATCHED][0])
     curves = Curves(network, data, test, steps, points)
-    optimizer = optim.Adam(list(network.parameters()), lr=lr)
-    train(network, optimizer, data, batches(seeds, TRAIN, steps, BATCH), curves)
+    train(network, adam(network, ARMS[arm], lr, decay), data, batches(seeds, TRAIN, steps, BATCH), curves)
     return network, data, test, curves
 
 

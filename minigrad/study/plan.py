@@ -9,8 +9,8 @@ study is of the kind "study": profile, version, seeds, tasks, arms.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
-from itertools import chain
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -19,30 +19,31 @@ from minigrad.study import additions, dose, escape, mirror, probes, split, state
 from minigrad.study.arms import ARMS
 from minigrad.study.claims import CLAIMS
 from minigrad.study.executors import Launcher, serial
-from minigrad.study.jobs import Job, Profile
+from minigrad.study.jobs import PROTOCOL, Job, Profile
 from minigrad.study.records import Record, Store, plain
 from minigrad.study.tasks import TASKS
 
-DEVIATIONS = (  # from the protocol as it was first written, and why
+DEVIATIONS = (  # from the protocol, and why
     "Networks that differ in their seed alone train side by side, as the groups of one network: ten in the time of "
     "three. A test holds that each one becomes what it becomes alone, up to rounding.",
-    "Learning rates were searched once a family of tasks (edges and photographs on “and”, digits on “distractors”) for "
-    "each reduction and initialisation, at F = 8 and with two tuning seeds; the middle one of those within half a "
-    "point of the best was taken. For digits the search judged by images that are also among the test images.",
-    "Training is short (120 minibatches of 32 for edges and photographs, 200 for digits): differences are differences "
-    "after that, not at convergence.",
-    "The second initialisation was trained at F = 8 only; the photographs with five arms at F = 8, as a sanity check.",
-    "Escapes are plain descent with momentum 0.9 and one learning rate, 0.1, without a search, on 128 images, and stop "
-    "after 200 steps.",
-    "Gradient flow is judged at C = 16 and shown at 3, 16 and 64; the product’s blindness on two channels, where it is "
-    "even; unmatched filters by the better of plain cosines and those with each patch’s mean removed.",
-    "Unmatched filters, photographs and paired negatives were measured with three seeds, without intervals.",
+    "Tasks that every reduction learns (the saturated ones) have no search for a rate: all of them take 0.01, and they "
+    "are shown apart.",
+    "Mean, sum + 17 and alternating signs begin and step as the identity says. What is left between them and the sum "
+    "is rounding: it is the yardstick.",
+    "The second start, scaled to unit variance, was given to the sum, the maximum, and the reductions whose output "
+    "He’s start scales otherwise: product, L2, Σ|r| and geometric mean.",
+    "Weight decay is that of PyTorch’s Adam, added to the gradient. It takes the rate found without decay.",
+    "Gradient flow is judged at C = 16 and shown at 3, 16 and 64.",
 )
+SATURATED_RATE = 0.01
+SCALED = ("sum", "max", "product", "l2", "abs", "geomean")  # arms with a second start, of unit variance
 WITH_WEIGHTS = ("sum", "mean", "max", "abs", "product", "median")  # arms whose trained filters are recorded
 
 KINDS: dict[str, Callable[..., Record]] = {
     "tune": trainings.tune,
     "run": trainings.run,
+    "decay": trainings.decay,
+    "kept": trainings.kept,
     "equivalence": trainings.equivalence,
     "dose": dose.dose,
     "split": split.split,
@@ -87,12 +88,35 @@ def arms_on(profile: Profile, task: str) -> list[str]:
     return list(profile.arms)
 
 
-def widths_on(profile: Profile, task: str, init: str) -> list[int]:
-    """The F that a task is run with."""
-    widths = profile.widths.get(init, ())
-    if task == "photographs":
-        return [F for F in widths if F == 8 and init == "he"]
-    return [F for F in widths if F in (1, 8)] if task == "polarity-rb" else list(widths)
+class Cell(NamedTuple):
+    """What has a learning rate of its own: an arm on a task, from a start, with F filters."""
+
+    task: str
+    arm: str
+    init: str
+    F: int = 8
+
+
+def cells(profile: Profile, only: Sequence[str]) -> list[Cell]:
+    """The trainings whose accuracy counts: every arm on every task, from each start where rates are searched.
+
+    And banks of the sum on presence and relation, for what one filter loses.
+    """
+    wanted = [task for task in profile.tasks if not only or task in only]
+    found = [
+        Cell(task, arm, init)
+        for task in wanted
+        for arm in arms_on(profile, task)
+        for init in profile.inits
+        if init == "he" or (arm in SCALED and not TASKS[task].saturated)
+    ]
+    banks = [Cell(task, "sum", "he", F) for task in ("presence", "relation") if task in wanted for F in profile.banks]
+    return [*found, *(cell for cell in banks if cell.F != 8)]
+
+
+def has_search(cell: Cell) -> bool:
+    """Whether a cell's rate is searched: not on a task that eight filters saturate, nor for the sum renamed."""
+    return (cell.F != 8 or not TASKS[cell.task].saturated) and not ARMS[cell.arm].renames_sum
 
 
 def first_stage(profile: Profile, only: Sequence[str]) -> list[Job]:
@@ -125,62 +149,59 @@ def pictures(profile: Profile) -> list[Job]:
         *(Job("energy", {"arm": arm, "C": C}, 0.3) for arm in profile.reducing for C in (3, 16, 64)),
         Job("slider", {"lr": small["lr"], "steps": small["steps"], "seed": 0}, 1),
         *(Job("photo", {"filters": filters, **small}, 1) for filters in ("random", "trained")),
+        *(
+            Job("kept", {"task": "random", "F": F, "lr": 0, "steps": 0, "seeds": list(profile.seeds)}, 0.2)
+            for F in profile.kept
+        ),
     ]
 
 
 def searches(profile: Profile, only: Sequence[str]) -> list[Job]:
-    """The searches for learning rates, one for each arm and initialisation on each task that rates are taken from."""
-    wanted = dict.fromkeys(TASKS[task].tuned_on or task for task in profile.tasks if not only or task in only)
+    """The searches for learning rates, one a cell."""
+    shared = {"grid": list(profile.lrs), "seeds": list(profile.tuning_seeds)}
     return [
-        Job(
-            "tune",
-            {
-                "task": task,
-                "arm": arm,
-                "init": init,
-                "F": 8,
-                "grid": list(profile.lrs),
-                "steps": profile.steps(task),
-                "seeds": list(profile.tuning_seeds),
-            },
-            2,
-        )
-        for task in wanted
-        for init in profile.widths
-        for arm in profile.arms
+        Job("tune", {**cell._asdict(), "steps": profile.steps(cell.task), **shared}, weight(cell, profile))
+        for cell in cells(profile, only)
+        if has_search(cell)
     ]
+
+
+def weight(cell: Cell, profile: Profile) -> float:
+    """How long ten networks of a cell train, beside others."""
+    return profile.steps(cell.task) / 1000 * (4 if cell.arm == "median" else 1)
 
 
 def second_stage(profile: Profile, only: Sequence[str], done: Iterable[Record]) -> list[Job]:
-    """The trainings, each with the learning rate found for its arm and initialisation on its family of tasks, F = 8."""
-    best = {(r["task"], r["arm"], r["init"]): r["best"] for r in done if r["kind"] == "tune"}
-    cells = [
-        (task, arm, F, init, best[found])
-        for F in (8, 1, 4, 2)  # the widths that most is asked about come first
-        for init in profile.widths
-        for task in profile.tasks
-        for arm in arms_on(profile, task)
-        if F in widths_on(profile, task, init) and (found := (TASKS[task].tuned_on or task, arm, init)) in best
-    ]
-    jobs = [
-        Job(
-            "run",
-            {
-                "task": task,
-                "arm": arm,
-                "F": F,
-                "init": init,
-                "lr": lr,
-                "steps": profile.steps(task),
-                "seeds": list(profile.seeds),
-                "points": profile.points,
-                "keep": F == 8 and init == "he" and arm in WITH_WEIGHTS,
-            },
-            1 + F / 2,
-        )
-        for task, arm, F, init, lr in cells
-    ]
+    """The trainings, each with the learning rate found for its cell, and what else is measured on the sum's."""
+    best = {Cell(r["task"], r["arm"], r["init"], r["F"]): r["best"] for r in done if r["kind"] == "tune"}
+    jobs = []
+    for cell in cells(profile, only):
+        searched = Cell(cell.task, "sum", "he") if ARMS[cell.arm].renames_sum else cell
+        if has_search(searched) and searched not in best:
+            continue  # its search failed
+        settings = {
+            "lr": best.get(searched, SATURATED_RATE),
+            "steps": profile.steps(cell.task),
+            "seeds": list(profile.seeds),
+            "points": profile.points,
+            "keep": cell.F == 8 and cell.init == "he" and cell.arm in WITH_WEIGHTS,
+        }
+        jobs.append(Job("run", {**cell._asdict(), **settings}, weight(cell, profile)))
+    jobs += on_sums(profile, {cell.task: lr for cell, lr in best.items() if cell[1:] == ("sum", "he", 8)})
     return [job for job in jobs if _wanted(job, only)]
+
+
+def on_sums(profile: Profile, rates: Mapping[str, float]) -> list[Job]:
+    """What is measured on trained sums alone, each with its rate: decay, unmatched answers, what a bank keeps."""
+    jobs = []
+    for task, lr in rates.items():
+        settings = {"lr": lr, "steps": profile.steps(task), "seeds": list(profile.seeds)}
+        jobs += [Job("decay", {"task": task, "decay": decay, **settings}, 4) for decay in profile.decays]
+        if task == "distractors":
+            jobs += [Job("unmatched", {"layer": layer, "task": task, **settings}, 4) for layer in (1, 2)]
+        if task in ("common", "correlated"):
+            jobs += [Job("kept", {"task": task, "F": F, **settings}, 4) for F in profile.kept if F <= 16]
+    return jobs
 
 
 def third_stage(profile: Profile) -> list[Job]:
@@ -217,9 +238,8 @@ def study(
         (lambda: second_stage(profile, only, store.done.values()), launch),
         (lambda: last, serial),
     ]
-    # before the learning rates are known, the number of trainings is that of the searches times the widths
-    widths = list(chain.from_iterable(profile.widths.values()))
-    guess = sum(1 + F / 2 for F in widths) * sum(job.kind == "tune" for job in first) / len(profile.widths)
+    found = [{"kind": "tune", **job.settings, "best": 0.0} for job in first if job.kind == "tune"]
+    guess = effort(second_stage(profile, only, found))  # before the rates are known
     sizes = [effort(first), guess, effort(last)]
     for index, (plan, start) in enumerate(stages):
         jobs = [Job(job.kind, job.settings, job.effort, profile.files) for job in plan()]
@@ -244,6 +264,7 @@ def head_record(profile: Profile, only: Sequence[str]) -> Record:
         "key": "study",
         "seconds": 0,
         "profile": profile.name,
+        "protocol": PROTOCOL,
         "version": version(),
         "seeds": list(profile.seeds),
         "tasks": [task for task in profile.tasks if not only or task in only],

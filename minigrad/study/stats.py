@@ -80,3 +80,10 @@ def same_law(a: NDArray[Any], b: NDArray[Any]) -> float:
     from scipy import stats
 
     return float(stats.ks_2samp(a, b).pvalue)
+
+
+def share_of_directions(d: int, bound: float) -> float:
+    """P(|cos| < bound) of a fixed direction and a random one in d dimensions: cos² is of law Beta(½, (d − 1)/2)."""
+    from scipy import stats
+
+    return float(stats.beta.cdf(bound**2, 0.5, (d - 1) / 2))

@@ -25,6 +25,7 @@ from minigrad.study.networks import (
     Data,
     Floats,
     Network,
+    adam,
     batches,
     begin,
     draw,
@@ -39,7 +40,7 @@ from minigrad.study.tasks import BLUE, RED, TASKS, crops, photographs
 from minigrad.tensor import tensor
 
 
-def tune(task: str, arm: str, init: str, F: int, grid: Sequence[float], steps: int, seeds: Sequence[int]) -> Record:
+def tune(task: str, arm: str, init: str, F: int, steps: int, grid: Sequence[float], seeds: Sequence[int]) -> Record:
     """Choose a rate by images and seeds that judge nothing: the middle one of those within half a point of the best.
 
     Where an edge of the grid wins alone, the grid is extended beyond it, twice at most. lrs [L] (all that were tried),
@@ -57,45 +58,78 @@ def tune(task: str, arm: str, init: str, F: int, grid: Sequence[float], steps: i
             grid = [rates[-1] * 3]
         else:
             break
-    return {"lrs": rates, "accuracy": [found[lr] for lr in rates], "best": good[(len(good) - 1) // 2]}
+    return {"lrs": rates, "accuracy": [found[lr] for lr in rates], "best": good[len(good) // 2]}
 
 
 def run(
-    task: str, arm: str, F: int, init: str, lr: float, steps: int, seeds: Sequence[int], points: int, keep: bool
+    task: str, arm: str, init: str, F: int, lr: float, steps: int, seeds: Sequence[int], points: int, keep: bool
 ) -> Record:
     """Train one network a seed, and measure; with `keep`, keep the filters of the first.
 
-    batch, chance (accuracy of guessing); on held-out images accuracy, loss [S]; near_zero [S] (share of |w| < 0.1 sigma
-    of the start, in the layer under test), pruned [S] (accuracy without the smaller half of that layer's weights);
-    probe_one, probe_all [S] (linear probe on one of its channels, mean over channels, and on all); excess [S]
-    (cancellation minus its null); curves {step [T], and loss, accuracy, gradient, cancellation, null, participation,
-    participation_batch: mean over seeds [T], with "_sd" the standard deviation; channels [C][T] (norm of dL/dW_c)};
-    weights {start, end [F][C][3][3]} of the first seed.
+    batch, chance (accuracy of guessing); on held-out images accuracy, loss [S], and late [S] (accuracy gained over the
+    last third of the steps); probe_one, probe_all [S] (linear probe on one of its channels, mean over channels, and on
+    all); excess [S] (cancellation minus its null); curves {step [T], and loss, accuracy, gradient, cancellation, null,
+    participation, participation_batch: mean over seeds [T], with "_sd" the standard deviation; channels [C][T] (norm of
+    dL/dW_c)}; weights {start, end [F][C][3][3]} of the first seed.
     """
     network, data, test, curves = trained(task, arm, F, init, lr, steps, seeds, points)
-    conv, copies = network.conv, len(seeds)
-    end = conv.weight.array.reshape(copies, F, -1, 3, 3).copy()
+    end = network.conv.weight.array.reshape(len(seeds), F, -1, 3, 3).copy()
     accuracy, loss = evaluate(network, test)
     one, every = probed(network, data, test)
-    near_zero = (np.abs(end) < 0.1 * he_sigma(TASKS[task].channels)).mean((1, 2, 3, 4))
-    medians = np.median(np.abs(end), axis=(1, 2, 3, 4), keepdims=True)
-    conv.weight.array[:] = np.where(np.abs(end) > medians, end, 0).reshape(conv.weight.shape)
-    conv.weight.bump_version()
-    pruned = evaluate(network, test)[0]
+    two_thirds = np.abs(np.array(curves.moments) - 2 * steps / 3).argmin()
     kept = {"start": curves.start[0], "end": end[0]} if keep else None
     return {
         "batch": BATCH,
         "chance": TASKS[task].chance,
         "accuracy": accuracy,
         "loss": loss,
-        "near_zero": near_zero,
-        "pruned": pruned,
+        "late": accuracy - curves.rows[two_thirds]["accuracy"],
         "probe_one": one,
         "probe_all": every,
         "excess": curves.rows[-1]["cancellation"] - curves.rows[-1]["null"],
         "curves": curves.record(),
         **({"weights": plain(kept, 3)} if kept else {}),
     }
+
+
+def decay(task: str, decay: float, lr: float, steps: int, seeds: Sequence[int]) -> Record:
+    """Train the sum with weight decay (Adam's gradient plus `decay` times the weights) and count weights near zero.
+
+    accuracy [S]; near_start, near_own [S]: shares of weights of the layer under test with |w| < σ / 10, by the σ of the
+    start and by each filter's own root mean square; norm [S]: that layer's σ over the start's; pruned, pruned_filter
+    [S]: accuracy without the smaller half of its weights, over the layer and over each filter.
+    """
+    network, _, test, _ = trained(task, "sum", 8, "he", lr, steps, seeds, points=0, decay=decay)
+    conv, copies = network.conv, len(seeds)
+    end = conv.weight.array.reshape(copies, 8, -1).copy()
+    size, own = np.abs(end), np.sqrt((end**2).mean(2, keepdims=True))
+    sigma = he_sigma(TASKS[task].channels)
+    found: Record = {
+        "accuracy": evaluate(network, test)[0],
+        "near_start": (size < 0.1 * sigma).mean((1, 2)),
+        "near_own": (size < 0.1 * own).mean((1, 2)),
+        "norm": np.sqrt((end**2).mean((1, 2))) / sigma,
+    }
+    for name, axes in (("pruned", (1, 2)), ("pruned_filter", 2)):
+        halves = np.where(size > np.median(size, axes, keepdims=True), end, 0)
+        conv.weight.array[:] = halves.reshape(conv.weight.shape)
+        conv.weight.bump_version()
+        found[name] = evaluate(network, test)[0]
+    return found
+
+
+def kept(task: str, F: int, lr: float, steps: int, seeds: Sequence[int]) -> Record:
+    """How much of a photograph's patches a linear reader finds in F sums: of random filters, or trained on a task.
+
+    task: "random" for filters that are not trained. whole, grey, difference [S]: share of variance (R²) of all 27
+    numbers of a patch, of the 9 sums R + G + B and of the 9 differences R − B, on pixels that the reader has not seen.
+    """
+    if task == "random":
+        filters = np.stack([np.random.default_rng([seed, 0]).standard_normal((F, 27)) for seed in seeds])
+    else:
+        network, *_ = trained(task, "sum", F, "he", lr, steps, seeds, points=0)
+        filters = network.conv.weight.array.reshape(len(seeds), F, 27).astype(float)
+    return probes.kept(filters)
 
 
 def probed(network: Network, data: Data, test: Data) -> tuple[Floats, Floats]:
@@ -139,21 +173,18 @@ def _losses_in_disguise(name: str, optimizer: str, steps: int) -> list[float]:
     arm, (data, _) = ARMS[name], draw("polarity", (0,))
     assert arm.linear is not None
     network = Network(arm, 4, "polarity", 1)
-    begin(network, arm, [0], "he", data[:WATCHED][0])
     network.to(np.float64)
-    coefficients = np.array(arm.linear(3))
-    network.conv.weight.array /= coefficients[:, None, None]
-    network.conv.bias.array -= arm.offset  # type: ignore[union-attr]
-    scale = float(abs(1 / coefficients[0]))
-    rest = {"params": [p for p in network.parameters() if p is not network.conv.weight]}
-    under_test: dict[str, Any] = {"params": [network.conv.weight]}
-    stepper: optim.Optimizer
+    begin(network, arm, [0], "he", data[:WATCHED][0])
+    stepper: optim.Optimizer = adam(network, arm, 0.003)
     if optimizer == "sgd":  # decay for the weights under test alone: towards 0 is no place for a bias of -17
-        under_test |= {"lr": 0.05 * scale**2, "weight_decay": 1e-3 / scale**2}
+        size = abs(arm.linear(3)[0])
+        rest: dict[str, Any] = {"params": [p for p in network.parameters() if p is not network.conv.weight]}
+        under_test: dict[str, Any] = {
+            "params": [network.conv.weight],
+            "lr": 0.05 / size**2,
+            "weight_decay": 1e-3 * size**2,
+        }
         stepper = optim.SGD([under_test, rest], lr=0.05, momentum=0.9)
-    else:
-        under_test |= {"lr": 0.003 * scale, "eps": 1e-8 / scale}
-        stepper = optim.Adam([under_test, rest], lr=0.003)
     seen, images = [], Data(data.x.astype(np.float64), data.y)
     for index in batches([0], TRAIN, steps, BATCH):
         x, y = images[index]
@@ -168,7 +199,7 @@ def _losses_in_disguise(name: str, optimizer: str, steps: int) -> list[float]:
 def unmatched(layer: int, task: str, lr: float, steps: int, seeds: Sequence[int]) -> Record:
     """Cosines of the sum's trained filters with patches of photographs, at the first or the second convolution.
 
-    d (inputs of a filter), and the means over seeds of what `probes.unmatched` returns.
+    d (inputs of a filter), share, share_centred [S] and the histogram of all seeds, as `probes.unmatched` states them.
     """
     network, *_ = trained(task, "sum", 8, "he", lr, steps, seeds, points=0)
     rng = np.random.default_rng(10)
@@ -186,9 +217,10 @@ def unmatched(layer: int, task: str, lr: float, steps: int, seeds: Sequence[int]
         windows = np.lib.stride_tricks.sliding_window_view(images, (3, 3), axis=(2, 3))[:, :, ::3, ::3]
         patches = windows.transpose(0, 2, 3, 1, 4, 5).reshape(-1, weights[0].size)
         entries.append(probes.unmatched(weights.reshape(len(weights), -1), patches, anti=layer == 1))
-    merged = {name: np.mean([e[name] for e in entries]) for name in ("share", "share_centred", "expected")}
+    shares = {name: [e[name] for e in entries] for name in ("share", "share_centred")}
     histogram = {name: np.sum([e["histogram"][name] for e in entries], axis=0) for name in entries[0]["histogram"]}
-    return {"d": entries[0]["d"], **merged, "histogram": histogram | {"edges": entries[0]["histogram"]["edges"]}}
+    edges = entries[0]["histogram"]["edges"]
+    return {"d": entries[0]["d"], **shares, "histogram": histogram | {"edges": edges}}
 
 
 def slider(lr: float, steps: int, seed: int) -> Record:

@@ -12,6 +12,7 @@ from minigrad.study.claims import (
     escape,
     escape_start,
     flow,
+    lost,
     mirror,
     near_zero,
     split,
@@ -25,7 +26,8 @@ from minigrad.study.records import Results
 CLAIMS = [
     module.CLAIM
     for module in (
-        dose, split, bank, crafted, escape_start, escape, arrive, mirror, accuracy, flow, unmatched, near_zero, cost,
+        dose, split, lost, bank, crafted, escape_start, escape, arrive, mirror, accuracy, flow, unmatched, near_zero,
+        cost,
     )
 ]  # fmt: skip
 

@@ -12,7 +12,7 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from minigrad.study.jobs import Job, Profile
+from minigrad.study.jobs import PROTOCOL, Job, Profile
 from minigrad.study.records import Record, Results
 from minigrad.study.stats import Interval, bootstrap
 
@@ -25,7 +25,7 @@ class Comparison(NamedTuple):
 
     what: str
     value: Interval
-    sense: Literal["<=", ">=", "<", ">"]
+    sense: Literal["<=", ">=", "<", ">", "within"]  # within: between −limit and limit
     limit: float
 
     @property
@@ -36,6 +36,8 @@ class Comparison(NamedTuple):
     @property
     def fails(self) -> bool:
         """Whether the whole interval is on the wrong side, or there is none: what diverged has not passed."""
+        if self.sense == "within":
+            return not (self.value.low < self.limit and self.value.high > -self.limit)
         return not any(_side(self.sense, end, self.limit) for end in (self.value.low, self.value.high))
 
     def __str__(self) -> str:
@@ -46,7 +48,8 @@ class Comparison(NamedTuple):
 
 
 def _side(sense: str, value: float, limit: float) -> bool:
-    return {"<=": value <= limit, ">=": value >= limit, "<": value < limit, ">": value > limit}[sense]
+    sides = {"<=": value <= limit, ">=": value >= limit, "<": value < limit, ">": value > limit}
+    return sides[sense] if sense != "within" else -limit < value < limit
 
 
 def short(value: float) -> str:
@@ -103,6 +106,8 @@ class Missing(LookupError):
 def judge(claim: Claim, results: Results) -> Verdict:
     """The verdict on a claim, from the records of its cohort alone."""
     study = results.one("study")
+    if study is not None and study.get("protocol") != PROTOCOL:
+        return Verdict(claim, "these records are of another protocol", "not run")
     try:
         comparisons = claim.compare(results, claim.limits)
     except Missing as error:

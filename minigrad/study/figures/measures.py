@@ -11,6 +11,7 @@ from minigrad.study.arms import ARMS
 from minigrad.study.figures import markup, svg
 from minigrad.study.figures.depth import INITS
 from minigrad.study.records import Record, Results
+from minigrad.study.stats import share_of_directions
 
 
 def cancellation(results: Results, arm: str = "sum") -> str:
@@ -132,38 +133,48 @@ def unmatched(results: Results) -> str:
             str(r["layer"]),
             str(r["d"]),
             markup.escape(r["task"]),
-            *(markup.percent(r[name]) + " %" for name in ("share", "share_centred", "expected")),
+            *(with_interval(r[name], 100) for name in ("share", "share_centred")),
+            markup.percent(share_of_directions(r["d"], 0.1)),
         ]
         for r in records
     ]
     see = "The grey curve is what filters answer to patches that they do not match; beside it, random directions."
-    table = markup.table("Share of unrelated patches with |cos| < 0.1, three seeds", head, rows, numbers_from=3)
+    table = markup.table(
+        "Share of unrelated patches with |cos| < 0.1, in percent: mean over seeds [95 % interval]",
+        head,
+        rows,
+        numbers_from=3,
+    )
     return (
         markup.figure("unmatched", f'<div class="grid cards">{charts}</div>', see) + f'<div class="wide">{table}</div>'
     )
 
 
 def weights(results: Results) -> str:
-    """Near-zero weights after training, and what pruning the smaller half costs."""
-    runs = results.where("run", arm="sum", init="he")
-    if not runs:
+    """Near-zero weights after training, and what pruning the smaller half costs, by decay."""
+    records = results.where("decay")
+    if not records:
         return markup.missing("near-zero weights and pruning")
     rows = []
-    for run in runs:
-        cost = [a - p for a, p in zip(run["accuracy"], run["pruned"], strict=True) if a is not None and p is not None]
-        rows.append(
-            [
-                markup.escape(run["task"]),
-                str(run["F"]),
-                with_interval(run["near_zero"], 100),
-                with_interval(cost, 100),
-            ]
-        )
-    head = ["task", "F", "|w| < 0.1 σ of the start, %", "accuracy lost to pruning, points"]
+    for record in records:
+        pairs = zip(record["accuracy"], record["pruned"], strict=True)
+        cost = [a - p for a, p in pairs if a is not None and p is not None]
+        shares = [with_interval(record[name], 100) for name in ("near_start", "near_own")]
+        size = with_interval(record["norm"], digits=2)
+        rows.append([markup.escape(record["task"]), f"{record['decay']:g}", *shares, size, with_interval(cost, 100)])
+    head = [
+        "task",
+        "decay",
+        "by the start’s σ, %",
+        "by each filter’s own, %",
+        "size ÷ start’s σ",
+        "pruning costs, points",
+    ]
     caption = (
-        "The sum’s layer after training: mean over seeds [95 % interval]; a Gaussian has 8.0 % of its weights there"
+        "Weights of the sum’s layer below a tenth of σ after training: mean over seeds [95 % interval]; of a "
+        "Gaussian’s weights 8.0 % are"
     )
-    return markup.table(caption, head, rows)
+    return markup.table(caption, head, rows, numbers_from=2)
 
 
 def probes(results: Results, arms: Sequence[str] = ("sum", "mean", "max", "tied", "concat")) -> str:

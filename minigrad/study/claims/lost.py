@@ -1,0 +1,57 @@
+"""What sums of channels keep of a picture: by their number, and by what they were trained for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from minigrad.study.claims.claim import Claim, Comparison, need, per_seed, percent
+from minigrad.study.figures import lost
+from minigrad.study.records import Results
+from minigrad.study.stats import Interval, bootstrap, paired
+
+
+def read(results: Results, bank: str, F: int, what: str) -> Interval:
+    """Share of variance of `what` that a linear reader finds in F sums of a bank."""
+    return bootstrap(per_seed(need(results, "kept", task=bank, F=F)[0], what))
+
+
+def gain(results: Results, bank: str, F: int, what: str) -> Interval:
+    """The same beyond random filters from the same seeds."""
+    trained, random = (need(results, "kept", task=name, F=F)[0] for name in (bank, "random"))
+    return paired(per_seed(trained, what), per_seed(random, what))
+
+
+def compare(results: Results, limits: Mapping[str, float]) -> list[Comparison]:
+    """What random banks keep with 1 and with 27 sums, and what training keeps and drops with 4."""
+    found = [
+        Comparison("R − B from 1 random sum", read(results, "random", 1, "difference"), "<=", limits["one"]),
+        Comparison("R − B from 16 random sums", read(results, "random", 16, "difference"), ">=", limits["many"]),
+    ]
+    for bank, kept, dropped in (("common", "difference", "grey"), ("correlated", "grey", "difference")):
+        what = f"from 4 sums trained on {bank}, minus random"
+        found.append(Comparison(f"{kept} {what}", gain(results, bank, 4, kept), ">", 0.0))
+        found.append(Comparison(f"{dropped} {what}", gain(results, bank, 4, dropped), "<", 0.0))
+    return found
+
+
+def numbers(results: Results) -> dict[str, str]:
+    """Shares in percent: random_1_difference, common_4_grey and so on."""
+    return {
+        f"{bank}_{F}_{what}": percent(read(results, bank, F, what))
+        for bank, counts in (("random", (1, 4, 8, 16)), ("common", (1, 4, 8)), ("correlated", (1, 4, 8)))
+        for F in counts
+        for what in ("whole", "grey", "difference")
+    }
+
+
+CLAIM = Claim(
+    name="lost",
+    claim="A bank of sums keeps what the label needs",
+    prediction="",
+    limits={"one": 0.5, "many": 0.95},
+    compare=compare,
+    numbers=numbers,
+    prose="",
+    written_for="holds",
+    draw=lost.draw,
+)
