@@ -152,6 +152,7 @@ def sample(arms: list[str] = ARMS, tasks: list[str] = TASKS, seeds: int = 4) -> 
                     forward_ratio=2.0,
                     both_ratio=rng.uniform(1, 9),
                     both_ratio_low=1.0,
+                    both_ratio_high=9.0,
                     memory=4.0,
                     memory_ratio=rng.uniform(1, channels),
                 )

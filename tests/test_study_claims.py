@@ -16,6 +16,7 @@ from minigrad.study import answer, claims, report
 from minigrad.study.__main__ import PUBLISHED
 from minigrad.study.claims import CLAIMS
 from minigrad.study.claims.claim import Claim, Comparison, Interval, exact, judge
+from minigrad.study.jobs import PROTOCOL
 from minigrad.study.records import Results
 
 
@@ -63,7 +64,7 @@ def test_one_comparison_that_fails_decides_and_one_that_is_open_leaves_open():
 def test_an_open_claim_is_not_decided_by_its_limits_and_few_seeds_decide_nothing():
     good = Comparison("x", exact(0.1), "<=", 0.5)
     assert judge(claim_of([good], open="too short"), Results([])).verdict == "open"
-    few = Results([{"kind": "study", "key": "study", "seeds": [0, 1, 2]}])
+    few = Results([{"kind": "study", "key": "study", "protocol": PROTOCOL, "seeds": [0, 1, 2]}])
     assert judge(claim_of([good]), few).verdict == "too few seeds"
 
 
@@ -176,7 +177,12 @@ def test_other_records_give_other_verdicts(published):
     def put(**values):
         return lambda record: record.update(values)
 
-    assert verdicts(change(published, "cost", put(both_ratio=1.1, both_ratio_low=1), arm="max"))["cost"] == "fails"
+    assert (
+        verdicts(change(published, "cost", put(both_ratio=1.1, both_ratio_low=1, both_ratio_high=1.2), arm="max"))[
+            "cost"
+        ]
+        == "fails"
+    )
     slow = change(published, "depth", put(ratio=[1e-5] * 10), C=16)
     fast = change(slow, "depth", put(ratio=[1.0] * 10), arm="sum")
     assert verdicts(slow)["flow"] == "fails" and verdicts(fast)["flow"] == "holds"

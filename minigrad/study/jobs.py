@@ -99,7 +99,7 @@ FULL = Profile(
     arms=tuple(name for name in ARMS if name != "concat-matched"),
     seeds=tuple(range(10)),
     inits=("he", "unit"),
-    banks=(1, 2, 4, 8),
+    banks=(1, 2, 8),
     decays=(0.0, 1e-4, 1e-3),
     kept=(1, 2, 4, 8, 16, 27),
     lrs=(0.0003, 0.001, 0.003, 0.01, 0.03),

@@ -35,7 +35,7 @@ DEVIATIONS = (  # from the protocol, and why
     "Weight decay is that of PyTorch’s Adam, added to the gradient. It takes the rate found without decay.",
     "Gradient flow is judged at C = 16 and shown at 3, 16 and 64.",
 )
-SATURATED_RATE = 0.01
+SATURATED_RATE, BANK_STEPS = 0.01, 6000
 SCALED = ("sum", "max", "product", "l2", "abs", "geomean")  # arms with a second start, of unit variance
 WITH_WEIGHTS = ("sum", "mean", "max", "abs", "product", "median")  # arms whose trained filters are recorded
 
@@ -160,15 +160,20 @@ def searches(profile: Profile, only: Sequence[str]) -> list[Job]:
     """The searches for learning rates, one a cell."""
     shared = {"grid": list(profile.lrs), "seeds": list(profile.tuning_seeds)}
     return [
-        Job("tune", {**cell._asdict(), "steps": profile.steps(cell.task), **shared}, weight(cell, profile))
+        Job("tune", {**cell._asdict(), "steps": steps_of(cell, profile), **shared}, weight(cell, profile))
         for cell in cells(profile, only)
         if has_search(cell)
     ]
 
 
+def steps_of(cell: Cell, profile: Profile) -> int:
+    """Minibatches of training; a single filter learns later than eight."""
+    return profile.steps(cell.task) if cell.F == 8 else max(2, round(BANK_STEPS * profile.shorten))
+
+
 def weight(cell: Cell, profile: Profile) -> float:
     """How long ten networks of a cell train, beside others."""
-    return profile.steps(cell.task) / 1000 * (4 if cell.arm == "median" else 1)
+    return steps_of(cell, profile) / 1000 * (4 if cell.arm == "median" else 1)
 
 
 def second_stage(profile: Profile, only: Sequence[str], done: Iterable[Record]) -> list[Job]:
@@ -181,7 +186,7 @@ def second_stage(profile: Profile, only: Sequence[str], done: Iterable[Record]) 
             continue  # its search failed
         settings = {
             "lr": best.get(searched, SATURATED_RATE),
-            "steps": profile.steps(cell.task),
+            "steps": steps_of(cell, profile),
             "seeds": list(profile.seeds),
             "points": profile.points,
             "keep": cell.F == 8 and cell.init == "he" and cell.arm in WITH_WEIGHTS,

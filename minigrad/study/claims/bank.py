@@ -1,4 +1,4 @@
-"""What one filter loses and what a bank of filters keeps."""
+"""Is one filter enough for a relation of channels, and is a bank?"""
 
 from __future__ import annotations
 
@@ -14,27 +14,28 @@ TASKS = ("presence", "relation")
 def compare(results: Results, limits: Mapping[str, float]) -> list[Comparison]:
     """Accuracy of the sum with one filter and with eight, at convergence."""
     return [
-        Comparison(f"{task} F={F}", mean(run(results, task, "sum", F), "accuracy"), sense, limits[name])  # type: ignore[arg-type]
+        Comparison(f"{task} F={F}", mean(run(results, task, "sum", F), "accuracy"), ">=", limits[name])
         for task in TASKS
-        for F, sense, name in ((1, "<=", "one"), (8, ">=", "bank"))
+        for F, name in ((1, "one"), (8, "bank"))
     ]
 
 
 def numbers(results: Results) -> dict[str, str]:
     """The accuracies in the prose."""
-    return {
-        f"{task}_{F}": percent(mean(run(results, task, "sum", F), "accuracy")) for task in TASKS for F in (1, 2, 4, 8)
-    }
+    return {f"{task}_{F}": percent(mean(run(results, task, "sum", F), "accuracy")) for task in TASKS for F in (1, 2, 8)}
 
 
 CLAIM = Claim(
     name="bank",
-    claim="One filter can lose information, a bank does not",
-    prediction="",
-    limits={"one": 0.90, "bank": 0.98},
+    claim="One filter is enough for a relation of channels, once it is trained",
+    prediction="at convergence the sum is right in ≥ 95 % with one filter and in ≥ 98 % with eight, on presence and "
+    "on relation",
+    limits={"one": 0.95, "bank": 0.98},
     compare=compare,
     numbers=numbers,
-    prose="",
+    prose="Is there an opponent edge of either polarity? Trained until nothing changed any more, one filter was right "
+    "in {presence_1}, two in {presence_2} and eight in {presence_8}. Do red’s and blue’s edges oppose each other? One "
+    "filter: {relation_1}, eight: {relation_8}.",
     written_for="holds",
     draw=lambda results: (
         slider.draw(results) + markup.details("Linear probes on one channel and on all", measures.probes(results))
