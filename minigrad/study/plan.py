@@ -179,7 +179,8 @@ def weight(cell: Cell, profile: Profile) -> float:
 def second_stage(profile: Profile, only: Sequence[str], done: Iterable[Record]) -> list[Job]:
     """The trainings, each with the learning rate found for its cell, and what else is measured on the sum's."""
     best = {Cell(r["task"], r["arm"], r["init"], r["F"]): r["best"] for r in done if r["kind"] == "tune"}
-    jobs = []
+    first: list[Job] = []
+    later: list[Job] = []
     for cell in cells(profile, only):
         searched = Cell(cell.task, "sum", "he") if ARMS[cell.arm].renames_sum else cell
         if has_search(searched) and searched not in best:
@@ -191,9 +192,10 @@ def second_stage(profile: Profile, only: Sequence[str], done: Iterable[Record]) 
             "points": profile.points,
             "keep": cell.F == 8 and cell.init == "he" and cell.arm in WITH_WEIGHTS,
         }
-        jobs.append(Job("run", {**cell._asdict(), **settings}, weight(cell, profile)))
-    jobs += on_sums(profile, {cell.task: lr for cell, lr in best.items() if cell[1:] == ("sum", "he", 8)})
-    return [job for job in jobs if _wanted(job, only)]
+        job = Job("run", {**cell._asdict(), **settings}, weight(cell, profile))
+        (first if cell.arm in ("sum", "max") else later).append(job)  # what most is asked about comes first
+    sums = on_sums(profile, {cell.task: lr for cell, lr in best.items() if cell[1:] == ("sum", "he", 8)})
+    return [job for job in (*first, *sums, *later) if _wanted(job, only)]
 
 
 def on_sums(profile: Profile, rates: Mapping[str, float]) -> list[Job]:
