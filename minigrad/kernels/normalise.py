@@ -14,6 +14,8 @@ import numpy as np
 from minigrad.kernels.memory import Array, borrow, order_axes, repeat_along
 from minigrad.kernels.threads import BLOCK, WORTH, one_blas_thread, share_slices
 
+SHORT = 16  # numbers of a channel side by side from which products with ones are faster than sums of long rows
+
 
 def view_by_channel(x: Array, order: Sequence[int]) -> Array:
     """An (N, C, *) array as (outer, C, inner): a view if it lies in memory in that order of axes, else a copy."""
@@ -37,6 +39,8 @@ def repeat_channels(values: Array, x: Array) -> Array:
 def channel_sum(x: Array) -> Array:
     """Sum of each channel of (N, C, *): (C,). As products with ones, which BLAS adds up faster than NumPy does."""
     rows = view_by_channel(x, order_axes(x.strides)[0])
+    if rows.shape[2] < SHORT:
+        return sum_short_products(rows, rows, None)[0].astype(x.dtype)  # type: ignore[no-any-return]
     partial, ones = np.empty(rows.shape[:2], x.dtype), np.ones(rows.shape[2], x.dtype)
     share_slabs(lambda s: np.matmul(rows[s], ones, out=partial[s]), rows)
     total: Array = partial.sum(0, np.float64).astype(x.dtype)
@@ -45,6 +49,8 @@ def channel_sum(x: Array) -> Array:
 
 def sum_channel_products(x: Array, y: Array, mean: Array | None) -> Array:
     """For (outer, C, inner), the sums of each channel of x - mean and of (x - mean) y: (2, C), in float64."""
+    if x.shape[2] < SHORT:
+        return sum_short_products(x, y, mean)
     partial, ones = np.empty((2, *x.shape[:2]), x.dtype), np.ones(x.shape[2], x.dtype)
     centre = None if mean is None else repeat_channels(mean, x)
 
@@ -58,6 +64,20 @@ def sum_channel_products(x: Array, y: Array, mean: Array | None) -> Array:
     share_slabs(slab, x)
     sums: Array = partial.sum(1, np.float64)
     return sums
+
+
+def sum_short_products(x: Array, y: Array, mean: Array | None) -> Array:
+    """`sum_channel_products` where channels are short in memory: down the outer axis, in long rows of all channels."""
+    outer, channels, inner = x.shape
+    sums = np.zeros((2, channels * inner))
+    step = max(1, min(256, BLOCK // max(1, channels * inner)))  # that few float32 numbers lose no digits
+    for i in range(0, outer, step):
+        a = x[i : i + step] if mean is None else x[i : i + step] - mean[:, None]
+        b = a if x is y else y[i : i + step]
+        a, b = a.reshape(len(a), -1), b.reshape(len(a), -1)
+        sums += np.add.reduce(a, axis=0), np.einsum("ij,ij->j", a, b)
+    total: Array = sums.reshape(2, channels, inner).sum(2)
+    return total
 
 
 def channel_moments(x: Array) -> tuple[Array, Array]:
