@@ -107,8 +107,8 @@ def table(results: Results, columns: int = WIDEST) -> str:
     found: list[str] = []
     for first in range(0, len(tasks), fit):
         found += [*_accuracies(results, tasks[first : first + fit]), ""]
-    found += [textwrap.fill("Same start and batches for all: sum+17 starts 17 too high. With its bias moved it is the "
-                            "sum.", columns), ""]  # fmt: skip
+    same = "mean, sum+17 and alternating are the sum with other weights: what differs there is rounding."
+    found += [textwrap.fill(same, columns), ""]
     for v in verdicts(results):
         found.append(textwrap.fill(f"{v.claim.claim}: {v.verdict}", columns))
         if v.verdict != "not run":

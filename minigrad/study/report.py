@@ -12,12 +12,11 @@ from collections.abc import Iterable
 from importlib.resources import files
 from pathlib import Path
 
-from minigrad.study import answer, statements
+from minigrad.study import answer, methods, statements
 from minigrad.study.arms import ARMS
 from minigrad.study.claims import Verdict, verdicts
 from minigrad.study.figures import broadcast, markup, measures, window
 from minigrad.study.jobs import FULL
-from minigrad.study.plan import DEVIATIONS
 from minigrad.study.records import Record, Results
 from minigrad.study.relatives import RELATIVES
 from minigrad.study.tasks import TASKS
@@ -66,7 +65,7 @@ def page(results: Results) -> str:
         *((_place(v.claim.name), v.claim.claim, _claim(v, results)) for v in found),
         ("gradient", "What of a gradient comes back", _gradient(results)),
         ("proved", "What can be proved", _proved(results)),
-        ("methods", "How it was measured", _methods(results)),
+        ("methods", "How it was measured", methods.describe(results)),
         ("relatives", "Relatives", _relatives()),
     ]
     links = " · ".join(f'<a href="#{name}">{markup.escape(title)}</a>' for name, title, _ in parts)
@@ -249,43 +248,6 @@ def _proved(results: Results) -> str:
         + _wide(measures.equivalence(results), measures.negatives(results))
         + measures.start(results)
     )
-
-
-def _methods(results: Results) -> str:
-    study = results.one("study") or {}
-    runs = results.where("run")
-    networks = sum(len(run["seeds"]) for run in runs)
-    hours = sum(record.get("seconds") or 0.0 for record in results.records) / 3600
-    facts = [
-        f"Profile {markup.escape(study.get('profile', 'unknown'))}: {len(results)} records, {networks} networks "
-        f"trained for the accuracies, {hours:.2f} hours of computing in all.",
-        "Network: Conv 3 × 3 (3 → F, under test), ReLU, Conv 3 × 3 with stride 2, ReLU, mean over positions, "
-        "linear; float32, and float64 for identities.",
-        "Optimizer: Adam; for the starts that cancel, gradient descent with momentum 0.9.",
-        "Fairness: the same batches and the same draws of weights per seed for all reductions; He initialisation, "
-        "and one that centres each reduction’s output and scales it to unit variance. Under He’s, sum + 17 starts 17 "
-        "too high and the mean learns at the sum’s rate: not as their disguise would have it.",
-    ]
-    if runs:
-        facts.append(
-            f"Test seeds per run: {_span(len(run['seeds']) for run in runs)}. Steps: "
-            f"{_span(run['steps'] for run in runs)}; batch: {_span(run['batch'] for run in runs)}."
-        )
-    facts.append("Intervals are 95 % percentile bootstrap intervals over seeds; with few seeds they are too narrow.")
-    facts.append("A verdict keeps to the reductions, tasks and ten seeds that its claim names; others are only shown.")
-    if runs:
-        facts += [f"Other than planned: {markup.escape(deviation)}" for deviation in DEVIATIONS]
-    items = "".join(f"<li>{fact}</li>" for fact in facts)
-    tables = markup.details("Learning rates tried and chosen", measures.tuning(results))
-    return (
-        f"<ul>{items}</ul>{tables}<p>Networks this small, on tasks this small, say what can happen and why; they do "
-        "not say how often it happens in large networks on large data.</p>"
-    )
-
-
-def _span(values: Iterable[int]) -> str:
-    found = sorted(set(values))
-    return str(found[0]) if len(found) == 1 else f"{found[0]} to {found[-1]}"
 
 
 def _relatives() -> str:
