@@ -106,7 +106,14 @@ CONVOLUTIONS = [
     (0, 3, 5, 5, 2, window(3, stride=2, padding=1)),
     (2, 0, 5, 5, 2, window(3, padding=1)),  # no channels
     (1100, 2, 4, 4, 2, window(3, padding=1)),  # a batch cut into chunks
-    (64, 8, 16, 16, 8, window(3, padding=1)),  # rows and columns cut into chunks
+    (64, 8, 16, 16, 8, window(3, padding=1)),  # rows cut into parts
+    (300, 2, 8, 16, 2, window(5, padding=2)),  # and columns
+    (5, 32, 6, 5, 16, window(3, padding=1)),  # by the rows of pixels as they lie
+    (5, 32, 6, 5, 48, window(3, padding=(3, 0))),  # and with windows that see no pixel
+    (2, 16, 5, 12, 16, window((3, 7), padding=(0, 3), dilation=(1, 2))),
+    (2, 2, 9, 9, 3, window(9)),  # windows as large as the image: the input's gradient by the output's size
+    (2, 3, 1, 12, 4, window((1, 12), padding=(0, 2))),
+    (2, 6, 9, 6, 4, window((8, 3), 2, stride=(2, 1), dilation=(1, 2))),
 ]
 
 
@@ -146,10 +153,43 @@ def test_convolution_and_its_gradients_match_the_definition_for_any_geometry(geo
 def test_bias_is_added_to_every_pixel_of_its_channel():
     rng = np.random.default_rng(0)
     how = window(3, 2, stride=(2, 1), padding=1)
-    for n, c in ((2, 4), (700, 4), (2, 0)):  # in one chunk and in several, and to nothing
+    for n, c in ((2, 4), (700, 4), (2, 0)):  # in one part and in several, and to nothing
         x, w, bias = rng.standard_normal((n, c, 5, 5)), rng.standard_normal((6, c // 2, 3, 3)), rng.standard_normal(6)
         expected = definition.conv2d(x, w, bias, how)
         np.testing.assert_allclose(convolution.conv2d(x, w, bias, how), expected, atol=1e-13)
+    x, w, bias = rng.standard_normal((3, 32, 5, 6)), rng.standard_normal((16, 32, 3, 3)), rng.standard_normal(16)
+    for how in (window(3, padding=1), window(3, padding=(1, 4))):  # by rows, and where some windows see nothing
+        expected = definition.conv2d(x, w, bias, how)
+        np.testing.assert_allclose(convolution.conv2d(in_memory(x, "HCWN"), w, bias, how), expected, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    "c, o, how",
+    [
+        (3, 4, window(3, padding=1)),
+        (32, 16, window(3, padding=1)),
+        (3, 4, window(3, stride=2, padding=1)),
+        (4, 4, window(3, 4, padding=1)),
+        (2, 3, window(7, padding=1)),
+    ],
+    ids=["columns", "rows", "strided", "depthwise", "large"],
+)
+def test_nan_and_infinity_reach_those_results_that_depend_on_them_and_no_others(c, o, how):
+    rng = np.random.default_rng(0)
+    x, w = rng.standard_normal((2, c, 7, 7), "f4"), rng.standard_normal((o, c // how.groups, *how.kernel), "f4")
+    x[0, 0, 2, 3], x[1, 1, 6, 6] = np.inf, np.nan
+    x = in_memory(x, "HCWN")
+    out = convolution.conv2d(x, w, None, how)
+    g = rng.standard_normal(out.shape, "f4")
+    g[0, 0, 0, 0], g[1, 1, -1, 0] = -np.inf, np.nan
+    g = in_memory(g, "HCWN")
+    with np.errstate(invalid="ignore"):
+        for found, expected in (
+            (out, definition.conv2d(x, w, None, how)),
+            (convolution.conv2d_weight(g, x, how), definition.conv2d_weight(g, x, how)),
+            (convolution.conv2d_input(g, w, (7, 7), how), definition.conv2d_input(g, w, (7, 7), how)),
+        ):
+            np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-3)
 
 
 def test_expanded_arrays_are_accepted():
@@ -348,9 +388,11 @@ def test_normalising_a_batch_matches_its_definition(shape, layout):
     assert np.abs(narrow - standard).max() <= 1e-4  # x itself was rounded at 100
 
 
-def test_results_are_the_same_bits_for_any_number_of_threads_and_every_time():
+@pytest.mark.parametrize("c, o", [(8, 16), (32, 32)], ids=["columns", "rows"])
+def test_results_are_the_same_bits_for_any_number_of_threads_and_every_time(c, o):
     rng = np.random.default_rng(0)
-    x, w = rng.standard_normal((64, 8, 16, 16), "f4"), rng.standard_normal((16, 8, 3, 3), "f4")
+    x = in_memory(rng.standard_normal((64, c, 16, 16), "f4"), "HCWN")
+    w = rng.standard_normal((o, c, 3, 3), "f4")
 
     def everything(stride):
         how, pool = window(3, stride=stride, padding=1), window(2, stride=2)

@@ -1,9 +1,7 @@
 """Convolution and its two transposes by matrix products over im2col columns, a chunk at a time.
 
-What the three are stands in `definition.py`. The columns of a chunk stay in a core's cache, in buffers that live on.
-A chunk is few NumPy calls, each as long as can be: threads that come back from short ones wait for the interpreter's
-lock more than they work. Neither the cut nor the order of any sum depends on the number of threads, so the results do
-not.
+What the three are stands in `definition.py`; how columns are made and few filters multiplied, in `columns.py`. Each
+number is summed in the same order however many threads there are, so the results are the same bits.
 
 This is step 6 of the ladder (examples/learn/step6_fast.py), plus all options of windows (windows.py), layouts and
 buffers (memory.py) and threads (threads.py).
@@ -11,183 +9,248 @@ buffers (memory.py) and threads (threads.py).
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Iterable
-from typing import Any
+from functools import partial
+from math import gcd
 
 import numpy as np
-from numpy.lib.stride_tricks import as_strided
 
-from minigrad.kernels.memory import BATCH_LAST, Array, borrow, copy_rows, put_batch_innermost
-from minigrad.kernels.threads import PRODUCTS, SMALL, run
-from minigrad.kernels.windows import Chunk, Pair, Window, cut_chunks, find_overlap, lay_windows
+from minigrad.kernels.columns import as_matrices, frame, gather_columns, multiply
+from minigrad.kernels.memory import BATCH_LAST, Array, borrow, put_batch_innermost
+from minigrad.kernels.pixel_rows import fits, plan_rows
+from minigrad.kernels.threads import PRODUCTS, SMALL, get_num_threads, run
+from minigrad.kernels.windows import CHUNK, Pair, Part, Window, count_windows, cut_pieces, find_overlap
 
-TILE = 10**6  # multiplications of a product that OpenBLAS does as it lies
-FEW = 32  # filters, up to which that is faster
-PARTIALS = 16  # partial sums of a weight gradient, added up in order: as many threads can share its work
+Task = Callable[[], object]
+Look = tuple[Array, Array, Window]  # filters, where their results go, and how they look at an image
+
+PARTIALS = 16  # partial sums of large weight gradients, added up in order: as many threads can share the work
+COPY = 16  # products in the time that an element of the columns takes
+SPARSE = 2.0  # how many times as many products of pixels as of windows are worth more than the sums of those
 
 
 def conv2d(x: Array, w: Array, bias: Array | None, how: Window) -> Array:
     """Cross-correlation: (N, C, H, W), (O, C/groups, kh, kw), (O) or None -> (N, O, P, Q)."""
-    (o, c, kh, kw), groups = w.shape, how.groups
-    rows, columns = lay_windows(x.shape[2:], how)
-    out = np.empty_like(BATCH_LAST, np.result_type(x, w), shape=(len(x), o, rows.count, columns.count))
-    image, places = x.transpose(2, 1, 3, 0), out.transpose(2, 1, 3, 0)  # as (H, C, W, N)
-    filters = w.reshape(groups, o // groups, c, kh, kw).transpose(0, 1, 3, 2, 4)
-    filters = np.ascontiguousarray(filters).reshape(groups, 1, o // groups, kh * c * kw)
-    chunks = cut_chunks(x.shape, how, x.itemsize)
-    lines = repeat_bias(bias, chunks[0], groups) if bias is not None and chunks else None
-
-    def fill(chunk: Chunk) -> None:
-        target = as_matrices(places[chunk.windows], groups)
-        # This is where the sum over c happens: a row of `filters` meets a column, and both run over i, c and j.
-        multiply(filters, gather_columns(image, chunk, how), target)
-        if lines is not None:
-            target += lines[..., : target.shape[3]]  # while the chunk is in cache
-
-    share_products(fill, chunks, out.size * c * kh * kw)
+    p, q = (count_windows(n, *axis) for n, axis in zip(x.shape[2:], how.axes(), strict=True))
+    out = np.empty_like(BATCH_LAST, np.result_type(x, w), shape=(len(x), len(w), p, q))
+    convolve(x.transpose(2, 1, 3, 0), [(w, out.transpose(2, 1, 3, 0), how)], bias)
     return out
+
+
+def convolve(image: Array, looks: list[Look], bias: Array | None = None) -> None:
+    """Convolve an image (H, C, W, N) with filters (O, C/groups, kh, kw), into results (P, O, Q, N) that are given."""
+    work = sum(count_work(image, places.size * w[:1].size, how) for w, places, how in looks)
+    threads = count_threads(work)
+    if len(looks) == 1 and fits(image, looks[0][0], looks[0][2]):
+        share_products(plan_rows(image, *looks[0], bias, threads), work)
+        return
+    (height, channels, width, n), groups = image.shape, looks[0][2].groups
+    geometry = tuple((how, (places.shape[0], places.shape[2])) for _, places, how in looks)
+    pieces = cut_pieces((n, channels, height, width), geometry, image.itemsize, threads)
+    filters = [lay_filters(w, groups) for w, _, _ in looks]
+    lines = repeat_bias(bias, pieces[0].parts[0], groups) if bias is not None and pieces else None
+
+    def fill(pixels: Array, part: Part) -> None:
+        _, places, how = looks[part.look]
+        target = places[part.windows]
+        adjacent = places.strides[2] == n * places.itemsize
+        whole = target if adjacent else borrow("results", target.shape, places.dtype)
+        results = as_matrices(whole, groups)
+        # This is where the sum over c happens: a row of the filters meets a column, and both run over i, c and j.
+        multiply(filters[part.look], gather_columns(pixels, part, how), results)
+        if lines is not None:
+            results += lines[..., : results.shape[3]]  # while the part is in cache
+        if not adjacent:
+            target[...] = whole
+
+    for piece in pieces:
+        pixels = frame(image, piece)
+        share_products([partial(fill, pixels, part) for part in piece.parts], work // len(pieces))
+
+
+def lay_filters(w: Array, groups: int) -> Array:
+    """(O, C/groups, kh, kw) -> (groups, 1, O/groups, kh·C/groups·kw): rows in the order of the columns."""
+    o, c, kh, kw = w.shape
+    filters = w.reshape(groups, o // groups, c, kh, kw).transpose(0, 1, 3, 2, 4)
+    return np.ascontiguousarray(filters).reshape(groups, 1, o // groups, kh * c * kw)
+
+
+def repeat_bias(bias: Array, part: Part, groups: int) -> Array:
+    """(O) -> (groups, 1, O/groups, q·n): NumPy adds whole arrays in half the time that a column takes (measured)."""
+    return np.repeat(bias, part.shape[1] * part.shape[2]).reshape(groups, 1, len(bias) // groups, -1)
+
+
+# ------------------------------------------------------------------------------------- the gradient of the weights
 
 
 def conv2d_weight(g: Array, x: Array, how: Window) -> Array:
     """Gradient of the weights: (N, O, P, Q), (N, C, H, W) -> (O, C/groups, kh, kw)."""
     groups, (kh, kw), o, c = how.groups, how.kernel, g.shape[1], x.shape[1] // how.groups
     image, upstream = x.transpose(2, 1, 3, 0), put_batch_innermost(g)
-    chunks = cut_chunks(x.shape, how, x.itemsize)
-    parts = range(min(PARTIALS, len(chunks)))
-    sums = np.zeros((len(parts), groups, kh * c * kw, o // groups), np.result_type(g, x))
+    small = o * c * kh * kw * g.shape[2] <= 2 * (x.size + g.size)
+    sums = (sum_rows if small else sum_parts)(image, upstream, how)
+    return sums.reshape(groups, kh, c, kw, o // groups).transpose(0, 4, 2, 1, 3).reshape(o, c, kh, kw)
 
-    def add_up(part: int) -> None:
-        for chunk in chunks[part :: len(parts)]:
-            columns, rows = gather_columns(image, chunk, how), as_matrices(upstream[chunk.windows], groups)
-            products = borrow("products", (*columns.shape[:3], o // groups), sums.dtype)
-            # No sum over c: each row of `columns` is one (i, c, j), and meets each o. The sum is over q and n.
-            np.matmul(columns, rows.transpose(0, 1, 3, 2), out=products)
-            sums[part] += products.sum(1)
 
-    share_products(add_up, parts, g.size * c * kh * kw)
-    whole: Array = sums.sum(0)
-    return whole.reshape(groups, kh, c, kw, o // groups).transpose(0, 4, 2, 1, 3).reshape(o, c, kh, kw)
+def sum_rows(image: Array, upstream: Array, how: Window) -> Array:
+    """(H, C, W, N), (P, O, Q, N) -> (groups, kh·C/groups·kw, O/groups): a sum for each row of windows, then theirs."""
+    (height, channels, width, n), (p, o, q, _), groups = image.shape, upstream.shape, how.groups
+    k = channels // groups * how.kernel[0] * how.kernel[1]
+    work = count_work(image, upstream.size * k, how)
+    pieces = cut_pieces((n, channels, height, width), ((how, (p, q)),), image.itemsize, count_threads(work))
+    strips = pieces[0].parts[-1].strip + 1 if pieces else 0
+    sums = np.empty((strips, groups, p, k, o // groups), np.result_type(image, upstream))
+
+    def add_up(pixels: Array, part: Part) -> None:
+        rows = as_matrices(upstream[part.windows], groups).swapaxes(2, 3)
+        # No sum over c: each row of the columns is one (i, c, j), and meets each o. The sum is over q and n.
+        np.matmul(gather_columns(pixels, part, how), rows, out=sums[part.strip, :, part.windows[0]])
+
+    for piece in pieces:
+        pixels = frame(image, piece)
+        share_products([partial(add_up, pixels, part) for part in piece.parts], work // len(pieces))
+    return sums.sum((0, 2))  # type: ignore[no-any-return]
+
+
+def sum_parts(image: Array, upstream: Array, how: Window) -> Array:
+    """The same for filters that are large beside the image: a sum for each of a few parts, and then of those."""
+    (height, channels, width, n), (p, o, q, _), groups = image.shape, upstream.shape, how.groups
+    k, dtype = channels // groups * how.kernel[0] * how.kernel[1], np.result_type(image, upstream)
+    count = max(1, min(PARTIALS, PARTIALS * image.size // (k * o + 1)))
+    pieces = cut_pieces((n, channels, height, width), ((how, (p, q)),), image.itemsize, count)
+    sums = np.zeros((count, groups, k, o // groups), dtype)
+
+    def add_up(pixels: Array, parts: tuple[Part, ...], i: int) -> None:
+        for part in parts[i::count]:
+            columns, rows = gather_columns(pixels, part, how), as_matrices(upstream[part.windows], groups)
+            for row in range(part.shape[0]):
+                products = borrow("products", sums.shape[1:], dtype)
+                np.matmul(columns[:, row], rows[:, row].swapaxes(1, 2), out=products)
+                sums[i] += products
+
+    for piece in pieces:
+        pixels, tasks = frame(image, piece), range(min(count, len(piece.parts)))
+        share_products([partial(add_up, pixels, piece.parts, i) for i in tasks], upstream.size * k // len(pieces))
+    return sums.sum(0)  # type: ignore[no-any-return]
+
+
+# --------------------------------------------------------------------------------------- the gradient of the input
 
 
 def conv2d_input(g: Array, w: Array, size: Pair, how: Window) -> Array:
-    """Gradient of the input: (N, O, P, Q), (O, C/groups, kh, kw) -> (N, C, *size)."""
-    (o, c, kh, kw), (ph, pw), (dh, dw), groups = w.shape, how.padding, how.dilation, how.groups
-    filters = w.reshape(groups, o // groups, c, kh, kw)
-    if how.stride == (1, 1):
-        # gather: this is itself a convolution, of g with the filters turned around and their channels exchanged
-        turned = filters.transpose(0, 2, 1, 3, 4)[..., ::-1, ::-1].reshape(groups * c, o // groups, kh, kw)
-        return conv2d(g, turned, None, how._replace(padding=(dh * (kh - 1) - ph, dw * (kw - 1) - pw)))
-    return scatter(g, filters, size, how)
+    """Gradient of the input: (N, O, P, Q), (O, C/groups, kh, kw) -> (N, C, *size).
 
-
-def scatter(g: Array, w: Array, size: Pair, how: Window) -> Array:
-    """The input gradient as matrix products added onto the pixels that each window saw (col2im).
-
-    w: (groups, O/groups, C/groups, kh, kw). A task owns some rows of the result and takes the windows that touch them.
+    It is summed for each pixel over the windows that may have seen it, which are a convolution of g, if there are not
+    many more pixels than the windows see. Otherwise most of those are outside of g, and what each window gives is
+    added to the pixels that it saw: products by the size of g, though sums that BLAS does not do.
     """
-    groups, o, c, kh, kw = w.shape
-    (n, _, p, q), (height, width) = g.shape, size
-    (sh, sw), (ph, pw), (dh, dw) = how.stride, how.padding, how.dilation
-    out = np.empty_like(BATCH_LAST, np.result_type(g, w), shape=(n, groups * c, height, width))
-    out[...] = 0
-    rows = out.transpose(2, 1, 3, 0).reshape(height, groups, c, width, n)
-    filters = np.ascontiguousarray(w.transpose(0, 3, 4, 2, 1)).reshape(groups, kh, kw * c, o)
-    upstream = put_batch_innermost(g).reshape(p, groups, o, q * n)
-    columns = [find_overlap(j * dw - pw, sw, q, width) for j in range(kw)]
-
-    def add_rows(top: int) -> None:
-        for h in range(top, min(top + tall, height)):
-            for i in range(kh):
-                k, rest = divmod(h + ph - i * dh, sh)
-                if rest == 0 and 0 <= k < p:
-                    products = borrow("products", (groups, kw, c, q, n), out.dtype)
-                    np.matmul(filters[:, i], upstream[k], out=products.reshape(groups, kw * c, q * n))
-                    for j, (seeing, seen) in enumerate(columns):
-                        rows[h, :, :, seen] += products[:, j, :, seeing]
-
-    tall = max(1, height // PARTIALS)
-    if g.size and w.size:
-        share_products(add_rows, range(0, height, tall), g.size * c * kh * kw)
+    out = np.empty_like(BATCH_LAST, np.result_type(g, w), shape=(len(g), w.shape[1] * how.groups, *size))
+    rows, upstream = out.transpose(2, 1, 3, 0), g.transpose(2, 1, 3, 0)
+    (p, q), (sh, sw) = g.shape[2:], how.stride
+    if not (g.size and w.size):
+        out[...] = 0
+    elif size[0] * size[1] > SPARSE * (p * sh) * (q * sw):
+        scatter(put_batch_innermost(g), w, rows, how)
+    else:
+        gather(upstream if how.stride == (1, 1) else put_batch_innermost(g), w, rows, how)
     return out
 
 
-def gather_columns(image: Array, chunk: Chunk, how: Window) -> Array:
-    """What the windows of a chunk see of an image (H, C, W, N): im2col, a matrix for each row of windows.
+def gather(upstream: Array, w: Array, rows: Array, how: Window) -> None:
+    """Into `rows` (H, C, W, N), what all windows give a pixel: convolutions of g (P, O, Q, N) with the filters turned
+    around and their channels exchanged.
 
-    The matrices are (groups, p, kh·C/groups·kw, q·n). Those of windows above one another share rows: the image is held
-    kw times instead of kh·kw (Cho & Brand 2017, "MEC", arXiv 1706.06873).
+    Every `stride`-th pixel is seen by the same places of the filter, so there are stride·stride convolutions without
+    a stride (for 2·2: a quarter of the products that one among zeros would have).
     """
-    (kh, kw), (sh, sw), _, (dh, dw), groups, _ = how
-    pixels, (tall, wide, deep) = image[chunk.pixels], chunk.shape
-    if chunk.borders or pixels.strides[3] != pixels.itemsize:
-        pixels = frame(pixels, chunk)
-    c, (down, channel, right, item) = pixels.shape[1] // groups, pixels.strides
-    matrices = (groups, tall, kh * c * kw, wide * deep)
-    if kw == sw == 1 and right == deep * item and (kh == 1 or dh * down == c * channel):
-        # a kernel of one column: the rows of pixels are the columns already
-        return as_strided(pixels, matrices, (c * channel, sh * down, channel, item))
-    if dh == 1 and sh < kh:  # windows above one another share rows, so each row of pixels is copied once
-        step, height, rows, (by, within) = sh, (tall - 1) * sh + kh, 1, (down, down)
-    else:
-        step, height, rows, (by, within) = kh, tall, kh, (sh * down, dh * down)
-    columns = borrow("columns", (groups, height, rows, c, kw, wide, deep), pixels.dtype)
-    seen = (c * channel, by, within, channel, dw * right, sw * right, item)
-    np.copyto(columns, as_strided(pixels, columns.shape, seen))
-    line = wide * deep * item
-    return np.ndarray(matrices, columns.dtype, columns, strides=(columns.strides[0], step * c * kw * line, line, item))
+    (o, c, kh, kw), groups, (sh, sw) = w.shape, how.groups, how.stride
+    turned = w.reshape(groups, o // groups, c, kh, kw).swapaxes(1, 2).reshape(groups * c, o // groups, kh, kw)
+    down, across = ([meet(i, *axis) for i in range(axis[1])] for axis in how.axes())
+    looks: list[Look] = []
+    for i, (taken, top, dh) in enumerate(down):
+        for j, (taken_across, left, dw) in enumerate(across):
+            places, filters = rows[i::sh, :, j::sw], turned[:, :, taken, taken_across]
+            if filters.size and places.size:
+                looks.append((filters, places, Window(filters.shape[2:], (1, 1), (top, left), (dh, dw), groups)))
+            else:
+                places[...] = 0
+    if looks:
+        convolve(upstream, looks)
 
 
-def frame(pixels: Array, chunk: Chunk) -> Array:
-    """The pixels that a chunk sees, (h, C, w, n) with the zeros around the image and the batch innermost in memory."""
-    (h, w), (_, c, _, n) = chunk.span, pixels.shape
-    framed = borrow("frame", (h, c, w, n), pixels.dtype)
-    for border in chunk.borders:
-        framed[border] = 0
-    copy_rows(framed[chunk.place], pixels)
-    return framed
+def meet(remainder: int, kernel: int, stride: int, padding: int, dilation: int) -> tuple[slice, int, int]:
+    """Which places of a kernel see pixels `remainder`, `remainder` + stride, … and how those see the windows.
 
-
-def multiply(filters: Array, columns: Array, out: Array) -> None:
-    """filters (groups, 1, O, K) @ columns (groups, p, K, q·n) -> out (groups, p, O, q·n), in tiles of columns.
-
-    With few filters, BLAS libraries take longer to rearrange the columns than to multiply them. OpenBLAS leaves that
-    out of products of at most `TILE` multiplications (measured with 16 filters: twice as fast).
+    The places as a slice, the last first; the padding before the first window that the first pixel would see; and the
+    distance of the windows that a pixel sees.
     """
-    o, k, length = *filters.shape[2:], columns.shape[3]
-    if o <= FEW and (width := find_tile(length, TILE // max(1, o * k))):
-        columns, out = (a.reshape(*a.shape[:3], -1, width).swapaxes(2, 3) for a in (columns, out))  # views
-        np.matmul(filters[:, :, None], columns, out=out)
+    common = gcd(stride, dilation)
+    step, apart = stride // common, dilation // common
+    first = next((i for i in range(min(step, kernel)) if (remainder + padding - i * dilation) % stride == 0), None)
+    if first is None:
+        return slice(0, 0), 0, 1
+    count = len(range(first, kernel, step))
+    nearest = (remainder + padding - first * dilation) // stride
+    last = first + (count - 1) * step
+    return slice(last, first - step if first >= step else None, -step), (count - 1) * apart - nearest, apart
+
+
+def scatter(upstream: Array, w: Array, rows: Array, how: Window) -> None:
+    """Into `rows` (H, C, W, N), what each window gives the pixels that it saw: products of g (P, O, Q, N) with the
+    filters, added window by window or place by place of the kernel, whichever are fewer (col2im).
+
+    A task owns some rows of the result and takes the windows that touch them.
+    """
+    (o, c, kh, kw), groups, (height, _, width, n), (p, _, q, _) = w.shape, how.groups, rows.shape, upstream.shape
+    (sh, sw), (ph, pw), (dh, dw) = how.stride, how.padding, how.dilation
+    filters = w.reshape(groups, o // groups, c, kh, kw).transpose(0, 3, 2, 4, 1)  # (groups, kh, C/groups, kw, O/groups)
+    filters = np.ascontiguousarray(filters)
+    upstream = upstream.reshape(p, groups, o // groups, q * n)
+    pixels = rows.reshape(height, groups, c, width, n).swapaxes(0, 1)
+    tall = max(1, min(-(-height // PARTIALS), CHUNK // (groups * c * kw * q * n * rows.itemsize)))
+
+    def add_rows(top: int) -> None:
+        bottom = min(top + tall, height)
+        rows[top:bottom] = 0
+        for k in range(p):
+            touching, touched = find_overlap(k * sh - ph - top, dh, kh, bottom - top)
+            if touching.start < touching.stop:
+                given = borrow("products", (groups, touching.stop - touching.start, c, kw, q, n), rows.dtype)
+                bank = filters[:, touching].reshape(groups, -1, o // groups)
+                np.matmul(bank, upstream[k], out=given.reshape(groups, len(bank[0]), q * n))
+                target = pixels[:, top:bottom][:, touched]
+                add_columns(given, target)
+
+    def add_columns(given: Array, target: Array) -> None:
+        for k in range(min(q, kw)):
+            if q < kw:
+                seeing, seen = find_overlap(k * sw - pw, dw, kw, width)
+                target[:, :, :, seen] += given[:, :, :, seeing, k]
+            else:
+                seeing, seen = find_overlap(k * dw - pw, sw, q, width)
+                target[:, :, :, seen] += given[:, :, :, k, seeing]
+
+    share_products([partial(add_rows, top) for top in range(0, height, tall)], upstream.size * w[0].size)
+
+
+# ------------------------------------------------------------------------------------------------------- threads
+
+
+def count_work(image: Array, products: int, how: Window) -> int:
+    """What so many products and the columns for them cost, in products: an element of the columns as much as `COPY`."""
+    return products + COPY * (image.size * how.kernel[1] // how.stride[1])
+
+
+def count_threads(work: int) -> int:
+    """The threads that so much work is worth."""
+    return get_num_threads() if work >= PRODUCTS else 1
+
+
+def share_products(tasks: Iterable[Task], work: int) -> None:
+    """Do all tasks: on the threads if they are much work, and here if they are so little that BLAS, too, stays in one
+    thread."""
+    if work > SMALL:
+        run(lambda task: task(), tasks, share=work >= PRODUCTS)
     else:
-        np.matmul(filters, columns, out=out)
-
-
-@functools.lru_cache(1024)
-def find_tile(length: int, most: int) -> int:
-    """The largest divisor of `length` up to `most` that is a multiple of 64, or if there is none, of 32; or 0."""
-    for step in (64, 32):
-        for width in range(min(most, length) // step * step, 0, -step):
-            if length % width == 0:
-                return width
-    return 0
-
-
-def as_matrices(part: Array, groups: int) -> Array:
-    """View a chunk (p, O, q, n) as matrices: (groups, p, O/groups, q·n)."""
-    tall, o, wide, deep = part.shape
-    return part.reshape(tall, groups, o // groups, wide * deep).transpose(1, 0, 2, 3)
-
-
-def repeat_bias(bias: Array, chunk: Chunk, groups: int) -> Array:
-    """(O) -> (groups, 1, O/groups, q·n): NumPy adds whole arrays in half the time that a column takes (measured)."""
-    return np.repeat(bias, chunk.shape[1] * chunk.shape[2]).reshape(groups, 1, len(bias) // groups, -1)
-
-
-def share_products(task: Callable[[Any], object], items: Iterable[Any], products: int) -> None:
-    """Call `task` for every item: on the threads if there are many products to be summed, and here if they are so few
-    that BLAS, too, stays in one thread."""
-    if products > SMALL:
-        run(task, items, share=products >= PRODUCTS)
-    else:
-        for item in items:
-            task(item)
+        for task in tasks:
+            task()
