@@ -129,6 +129,8 @@ def test_poster_is_an_svg_file_with_a_row_a_reduction(results):
     image = xml.etree.ElementTree.fromstring(broadcast.poster(results.where("maps")))
     words = {text.text for text in image.iter("{http://www.w3.org/2000/svg}text")}
     assert {"sum", "mean", "max", "tied"} <= words
+    painted = [element for element in image.iter() if element.tag.split("}")[1] in ("path", "rect")]
+    assert all(element.get("fill", "").startswith(("#", "none")) for element in painted)
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ import minigrad as mg
 from minigrad.viz import Graph, RenderError, graph, render
 
 FOLDER = Path(__file__).parents[1] / "examples" / "pictures"
-PICTURES = sorted(path for path in FOLDER.glob("*.svg") if path.stem != "broadcast")
+PICTURES = sorted(FOLDER.glob("*.svg"))
 NAMESPACE = "{http://www.w3.org/2000/svg}"
 needs_rsvg = pytest.mark.skipif(shutil.which("rsvg-convert") is None, reason="needs Debian's librsvg2-bin")
 Image = pytest.importorskip("PIL.Image")

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from importlib.resources import files
-
 import numpy as np
 
-from minigrad.study.figures import markup, svg
+from minigrad.study.figures import markup, portable, svg
 from minigrad.study.records import Record, Results
 
 CELLS = 48  # side of a map, user units
@@ -32,20 +30,11 @@ def draw(results: Results) -> str:
 
 
 def poster(records: list[Record]) -> str:
-    """Rows as a picture of its own: the text of an SVG file that follows the reader's light or dark."""
+    """Rows as a picture of its own: the text of an SVG file that any viewer draws."""
     limit = max(float(np.abs(record["responses"]).max()) for record in records)
-    style = files("minigrad.study").joinpath("page.css").read_text(encoding="utf-8")
     rows = [svg.group(*_row(record, limit), x=16, y=12 + 112 * place) for place, record in enumerate(records)]
-    height = 12 + 112 * len(records)
-    return svg.element(
-        "svg",
-        f"<style>{markup.escape(style)}</style>{svg.rect(0, 0, 462, height, fill='var(--paper)')}{''.join(rows)}",
-        xmlns="http://www.w3.org/2000/svg",
-        viewBox=f"0 0 462 {height}",
-        width=462,
-        role="img",
-        aria_label="; ".join(_title(record) for record in records),
-    )
+    label = markup.escape("; ".join(_title(record) for record in records))
+    return portable.document("".join(rows), 462, 12 + 112 * len(records), label)
 
 
 def received(record: Record) -> tuple[float, float]:
