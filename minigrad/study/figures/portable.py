@@ -26,8 +26,9 @@ def palette() -> dict[str, tuple[str, str]]:
     """The page's colours by name: on a light page, on a dark one."""
     style = files("minigrad.study").joinpath("page.css").read_text(encoding="utf-8")
     light, dark = re.findall(r":root \{(.*?)\}", style, re.DOTALL)[:2]
-    colours = [dict(re.findall(r"--(\w+): (#[0-9a-f]{6})", block)) for block in (light, dark)]
-    return {name: (colour, colours[1].get(name, colour)) for name, colour in colours[0].items()}
+    by_day: dict[str, str] = dict(re.findall(r"--(\w+): (#[0-9a-f]{6})", light))
+    by_night: dict[str, str] = dict(re.findall(r"--(\w+): (#[0-9a-f]{6})", dark))
+    return {name: (colour, by_night.get(name, colour)) for name, colour in by_day.items()}
 
 
 def spell_out(body: str) -> str:
