@@ -8,6 +8,7 @@ import numpy as _np
 
 from minigrad import autograd as autograd
 from minigrad import data as data
+from minigrad import distributions as distributions
 from minigrad import func as func
 from minigrad import functional as functional
 from minigrad import kernels as kernels
@@ -64,7 +65,8 @@ __version__ = "0.1.0"
 
 __all__ = sorted(
     [name for name, value in globals().items() if not (name.startswith("_") or isinstance(value, _ModuleType))]
-    + ["autograd", "data", "func", "functional", "kernels", "nn", "ops", "optim", "random", "utils", "graph", "viz"]
+    + ["autograd", "data", "distributions", "func", "functional", "kernels", "nn", "ops", "optim", "random", "utils"]
+    + ["graph", "viz"]
 )
 
 

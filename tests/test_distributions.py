@@ -73,3 +73,37 @@ def test_products_of_matrices_have_pytorchs_names_as_functions():
     a, b = mg.tensor([[1.0, 2.0], [3.0, 4.0]]), mg.tensor([1.0, 1.0])
     assert mg.mm(a, a).tolist() == mg.matmul(a, a).tolist() and mg.mv(a, b).tolist() == [3, 7]
     assert mg.dot(b, b).item() == 2 and mg.bmm(a[None], a[None]).shape == (1, 2, 2)
+
+
+def test_draws_of_distributions_follow_their_laws_and_pass_a_gradient():
+    mg.manual_seed(0)
+    loc = mg.tensor([1.0, -2.0], requires_grad=True)
+    normal = mg.distributions.Normal(loc, 0.5)
+    drawn = normal.rsample((4000,))
+    drawn.sum().backward()
+    assert drawn.shape == (4000, 2) and loc.grad.tolist() == [4000, 4000] and not normal.sample().requires_grad
+    np.testing.assert_allclose(drawn.mean(0).tolist(), [1, -2], atol=0.04)
+    classes = mg.distributions.Categorical(mg.tensor([[1.0, 3.0], [1.0, 0.0]])).sample((2000,))
+    assert classes.shape == (2000, 2) and classes.dtype == mg.int64
+    np.testing.assert_allclose(classes.double().mean(0).tolist(), [0.75, 0], atol=0.04)
+    assert mg.distributions.Categorical(logits=mg.zeros(3)).sample().shape == ()
+    assert mg.distributions.Bernoulli(mg.tensor(1.0)).sample((2, 3)).tolist() == [[1, 1, 1], [1, 1, 1]]
+    inside = mg.distributions.Uniform(2.0, 3.0).sample((50,))
+    assert ((inside >= 2) & (inside < 3)).all()
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda d: d.Normal(0.0, -1.0), "scale > 0, got -1.0"),
+        (lambda d: d.Uniform(1.0, 1.0), "low < high"),
+        (lambda d: d.Categorical(mg.tensor([-1.0, 2.0])), "probs ≥ 0"),
+        (lambda d: d.Categorical(), "either probs or logits"),
+        (lambda d: d.kl_divergence(d.Normal(0.0, 1.0), d.Uniform(0.0, 1.0)), "not of Normal and Uniform"),
+        (lambda d: d.Bernoulli(mg.tensor(0.5)).rsample(), "has no gradient"),
+        (lambda d: d.MultivariateNormal, "write its log_prob"),
+    ],
+)
+def test_a_distribution_that_cannot_be_is_refused(call, words):
+    with pytest.raises((ValueError, NotImplementedError, AttributeError), match=words):
+        call(mg.distributions)

@@ -12,7 +12,10 @@ OWNERS = {
     "minigrad": mg,
     "Tensor": mg.Tensor,
     "Module": nn.Module,
-    **{place.rpartition(".")[2]: import_module(f"minigrad.{place}") for place in (*PLACES, "torch.vision", "utils")},
+    **{
+        place.rpartition(".")[2]: import_module(f"minigrad.{place}")
+        for place in (*PLACES, "torch.vision", "utils", "distributions")
+    },
 }
 
 

@@ -83,7 +83,7 @@ ASKED = [call for call in CALLS if call.name in INDEX]
 WITHOUT_A_ROW = re.findall(
     r"\w+",
     """
-    bernoulli normal multinomial DataParallel new_empty
+    bernoulli normal multinomial DataParallel new_empty detach_ ndimension
     Generator Tensor Module Parameter Optimizer LRScheduler RemovableHandle primitive summary graph
     no_grad enable_grad set_grad_enabled inference_mode is_grad_enabled follow detect_anomaly gradcheck gradgradcheck
     manual_seed initial_seed seed get_rng_state set_rng_state

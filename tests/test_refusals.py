@@ -119,3 +119,13 @@ def test_whole_numbers_promote_to_the_default_dtype():
             assert {str(x.dtype) for x in made} == {str(np.dtype(dtype))}, dtype
     finally:
         mg.set_default_dtype(before)
+
+
+def test_a_tensor_leaves_the_graph_itself():
+    x = mg.ones(2, requires_grad=True)
+    y = x * 2
+    assert y.detach_() is y and y.is_leaf and not y.requires_grad
+    z = x * 2
+    with pytest.raises(RuntimeError, match="a view cannot be detached"):
+        z[0].detach_()
+    assert z[0].detach().detach_().item() == 2

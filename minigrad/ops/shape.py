@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "broadcast_to", "cat", "chunk", "flatten", "flip", "moveaxis", "movedim", "permute", "reshape", "roll", "split",
-    "squeeze", "stack", "swapaxes", "swapdims", "tile", "transpose", "tril", "triu", "unbind", "unflatten",
-    "unsqueeze",
+    "squeeze", "stack", "swapaxes", "swapdims", "t", "tile", "transpose", "tril", "triu", "unbind",
+    "unflatten", "unsqueeze",
 ]  # fmt: skip
 
 Shape = Sequence[int]
@@ -332,6 +332,13 @@ def unfold(x: Any, dimension: int, size: int, step: int) -> Tensor:
     starts = np.arange(0, x.shape[dim] - size + 1, step)
     windows = subscript(x, (slice(None),) * dim + (starts[:, None] + np.arange(size),))
     return movedim(windows, dim + 1, -1)
+
+
+def t(x: Any) -> Tensor:
+    """The transpose of a matrix; vectors and scalars stay as they are."""
+    if x.ndim > 2:
+        raise ValueError(f"t: expected at most 2 dimensions, got shape {tuple(x.shape)}; use transpose or permute")
+    return permute(x, tuple(range(x.ndim))[::-1])
 
 
 swapaxes = swapdims = transpose

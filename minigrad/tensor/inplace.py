@@ -245,6 +245,13 @@ class InPlace(Value):
             raise ValueError(f"t_: expected at most 2 dimensions, got shape {self.shape}; use transpose_")
         return self.transpose_(*((0, 1) if self.array.ndim > 1 else (0, 0)))
 
+    def detach_(self) -> Tensor:
+        """Take this tensor itself out of the graph. A view with a gradient is a RuntimeError: its source would stay."""
+        if self.view_of is not None and self.requires_grad:
+            raise RuntimeError("detach_: a view cannot be detached from its source in place; use detach()")
+        self.node = None
+        return self  # type: ignore[return-value]
+
     def resize_(self, *size: Any, **named: Any) -> Tensor:
         """Take another shape in memory of its own: the first elements stay, and what is new is 0.
 

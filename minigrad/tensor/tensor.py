@@ -180,7 +180,7 @@ class Tensor(inplace.InPlace, results=True):
     transpose, movedim, flatten, unflatten = shape.transpose, shape.movedim, shape.flatten, shape.unflatten
     squeeze, unsqueeze, broadcast_to, roll = shape.squeeze, shape.unsqueeze, shape.broadcast_to, shape.roll
     split, chunk, unbind, unfold = shape.split, shape.chunk, shape.unbind, shape.unfold
-    tril, triu, outer = shape.tril, shape.triu, linalg.outer
+    tril, triu, t, outer = shape.tril, shape.triu, shape.t, linalg.outer
 
     mm, bmm, mv, dot = linalg.mm, linalg.bmm, linalg.mv, linalg.dot
     addmm, addmv, baddbmm = linalg.addmm, linalg.addmv, linalg.baddbmm
@@ -237,12 +237,6 @@ class Tensor(inplace.InPlace, results=True):
         """The elements in reverse along `dims`."""
         return shape.flip(self, row(dims, "dims", named))
 
-    def t(self) -> Tensor:
-        """The transpose of a matrix; vectors and scalars stay as they are."""
-        if self.ndim > 2:
-            raise ValueError(f"t: expected at most 2 dimensions, got shape {self.shape}; use transpose or permute")
-        return self.T
-
     @property
     def T(self) -> Tensor:
         """The dimensions in reverse order."""
@@ -280,6 +274,8 @@ class Tensor(inplace.InPlace, results=True):
     def dim(self) -> int:
         """The number of dimensions."""
         return self.array.ndim
+
+    ndimension = dim
 
     def numel(self) -> int:
         """The number of elements."""

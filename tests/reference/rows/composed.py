@@ -172,3 +172,24 @@ for name in ("mul", "maximum", "add", "sub", "div", "max", "eq", "atan2"):
 add("pow", input=positive(3), exponent=x(3))
 add("where", condition=mask(3), input=x(3), other=x(3))
 add("squeeze", input=x(3, 1), axis=1)
+
+
+def distribution(library: Any, name: str, value: Any, *given: Any, **options: Any) -> Any:
+    """log_prob, entropy and the divergence from another of the kind."""
+    kind = getattr(library.distributions, name)
+    p = kind(*given, **options)
+    value = value.to(p.probs.dtype) if name == "Bernoulli" else value
+    if name == "Uniform":
+        return p.log_prob(value), p.entropy(), p.mean, p.variance
+    other = {key: 0.5 * v + 0.25 for key, v in options.items()}
+    q = kind(*[0.5 * v + 0.25 for v in given], **other)
+    return p.log_prob(value), p.entropy(), library.distributions.kl_divergence(p, q)
+
+
+add(distribution, "Normal", x(4, 3), x(3), positive(4, 1))
+add(distribution, "Uniform", unit(3), constant(x()), constant(positive(3)))
+add(distribution, "Categorical", index(3, 4), probs=positive(4, 3))
+add(distribution, "Categorical", index(3, 2, 4), logits=x(4, 3))
+add(distribution, "Categorical", index(3), logits=x(3))
+add(distribution, "Bernoulli", mask(4), probs=unit(4))
+add(distribution, "Bernoulli", mask(4), logits=x(4))

@@ -101,3 +101,5 @@ add("Tensor.sum_to_size", mask(2, 2), 2, 2)
 for mode in ("reflect", "replicate", "circular"):
     add(F + "pad", x(1, 2, 5), (-1, 2), mode)
     add(F + "pad", x(1, 2, 5), (2, -2), mode)
+add("t", x(2, 3))
+add("Tensor.new", constant(x(2)), [1.0, 2.0])
