@@ -14,7 +14,7 @@ pytest.importorskip("scipy")
 
 from minigrad.study import answer, claims, report
 from minigrad.study.__main__ import PUBLISHED
-from minigrad.study.claims import CLAIMS
+from minigrad.study.claims import CLAIMS, accuracy
 from minigrad.study.claims.claim import Claim, Comparison, Interval, exact, judge
 from minigrad.study.jobs import PROTOCOL
 from minigrad.study.records import Results
@@ -210,3 +210,60 @@ def test_more_seeds_than_the_cohort_change_no_verdict(published):
         {k: r[k] + [9.0] * 5 for k in ("accuracy", "start_loss", "start_gradient")} | {"seeds": list(range(15))}
     ))  # fmt: skip
     assert [v[1:] for v in claims.verdicts(more)] == [v[1:] for v in claims.verdicts(published)]
+
+
+# ------------------------------------------------------------------------------------- accuracies, by hand
+
+
+@pytest.mark.parametrize(
+    "low, high, holds, fails",
+    [(-0.005, 0.004, True, False), (-0.02, 0.02, False, False), (0.002, 0.02, False, False), (0.011, 0.02, False, True),
+     (-0.02, -0.01, False, True)],
+)  # fmt: skip
+def test_within_a_margin_holds_inside_it_and_fails_only_outside(low, high, holds, fails):
+    comparison = Comparison("x", Interval((low + high) / 2, low, high), "within", 0.01)
+    assert (comparison.holds, comparison.fails) == (holds, fails)
+
+
+def trainings(**gaps: float) -> Results:
+    """Trainings of the sum at 90 % on every open task; of each arm this much below, from both starts, unit better."""
+    seeds = np.arange(10)
+    records = []
+    for task in accuracy.OPEN:
+        for arm, gap in {"sum": 0.0, **gaps}.items():
+            for init, tuned in (("he", 0.5), ("unit", 0.6)):
+                name = f"{task} {arm} {init}"
+                below = gap if init == "unit" else 0.5
+                scores = 0.9 - below + 0.01 * np.sin(seeds) + 1e-3 * np.cos(7 * seeds + len(arm))
+                records += [
+                    {"kind": "tune", "key": f"t {name}", "task": task, "arm": arm, "init": init, "F": 8,
+                     "accuracy": [tuned]},
+                    {"kind": "run", "key": f"r {name}", "task": task, "arm": arm, "init": init, "F": 8,
+                     "accuracy": list(scores), "late": [0.002] * 10, "seeds": list(range(10))},
+                ]  # fmt: skip
+    return Results(records)
+
+
+def test_differences_are_paired_from_the_better_start_and_corrected_for_all_of_them():
+    found = {(d.task, d.arm): d for d in accuracy.differences(trainings(max=0.1, l2=0.0))}
+    assert len(found) == 2 * len(accuracy.OPEN)
+    far, near = found["and", "max"], found["and", "l2"]
+    assert far.value.mean == pytest.approx(0.1, abs=2e-3) and far.p_equivalent > 0.99
+    assert far.p_value == pytest.approx(8 * 2 / 2**10)  # the least that ten seeds can give, times eight comparisons
+    assert near.value.low < 0 < near.value.high and near.p_value > 0.05 > near.p_equivalent
+
+
+def test_the_yardstick_is_the_sum_under_another_name():
+    records = trainings(mean=0.0).records
+    he = [
+        r | {"accuracy": [a + 0.004 for a in r["accuracy"]]} if r["key"] == "r common mean he" else r for r in records
+    ]
+    shifted = Results([r for r in he if r["init"] == "he"])
+    assert accuracy.yardstick(shifted) == pytest.approx(0.004, abs=1e-3)
+    assert accuracy.yardstick(Results([])) == 0
+
+
+def test_a_maximum_that_is_as_accurate_turns_the_verdict():
+    claim = accuracy.CLAIM
+    assert judge(claim, trainings(max=0.1)).verdict == "fails"  # among distractors it should be within a point
+    assert judge(claim, trainings(max=0.0)).verdict in ("fails", "undecided")

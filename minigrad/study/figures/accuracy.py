@@ -57,6 +57,7 @@ def _panel(task: str, found: Sequence[Difference], yardstick: float) -> str:
             svg.line(x(tick), TOP, x(tick), bottom, class_="grid"),
             svg.text(x(tick), bottom + 14, svg.tick_label(tick), class_="tick mid"),
         ]
+    parts.append(svg.line(x(0), TOP, x(0), bottom, stroke="currentColor"))
     for row, d in enumerate(found):
         y = TOP + (row + 0.5) * ROW
         mean, low, high = (100 * value for value in d.value)

@@ -19,10 +19,11 @@ def draw(results: Results) -> str:
     if not records:
         return markup.missing("what a linear reader finds in sums")
     charts = "".join(_chart(records, what) for what in WHAT)
+    key = " · ".join(f'<span class="{family}">■</span> {words}' for words, family in BANKS.values())
     see = "Few sums keep what their training needed; many sums keep everything, whatever the filters are."
     more = (
         "Share of variance (R²) that a linear reader finds in F sums at one position of two photographs, on pixels "
-        "that it was not fitted on; mean over seeds with its 95 % interval."
+        "that it was not fitted on; mean over seeds with its 95 % interval. " + key
     )
     return markup.figure("lost", f'<div class="grid thirds">{charts}</div>', see, more + _numbers(records))
 
