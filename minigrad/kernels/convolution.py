@@ -17,7 +17,7 @@ import numpy as np
 
 from minigrad.kernels.columns import as_matrices, frame, gather_columns, multiply
 from minigrad.kernels.memory import BATCH_LAST, Array, borrow, put_batch_innermost
-from minigrad.kernels.pixel_rows import fits, plan_rows
+from minigrad.kernels.pixel_rows import fits, list_moves, plan_rows
 from minigrad.kernels.threads import PRODUCTS, SMALL, get_num_threads, run
 from minigrad.kernels.windows import CHUNK, Pair, Part, Window, count_windows, cut_pieces, find_overlap
 
@@ -42,7 +42,9 @@ def convolve(image: Array, looks: list[Look], bias: Array | None = None) -> None
     work = sum(count_work(image, places.size * w[:1].size, how) for w, places, how in looks)
     threads = count_threads(work)
     if len(looks) == 1 and fits(image, looks[0][0], looks[0][2]):
-        share_products(plan_rows(image, *looks[0], bias, threads), work)
+        w, places, how = looks[0]
+        moves = list_moves(how, places.shape[2], image.shape[2])
+        share_products(plan_rows(image, w, places, how.padding[0], moves, 1, bias, threads), work)
         return
     (height, channels, width, n), groups = image.shape, looks[0][2].groups
     geometry = tuple((how, (places.shape[0], places.shape[2])) for _, places, how in looks)
@@ -166,6 +168,9 @@ def gather(upstream: Array, w: Array, rows: Array, how: Window) -> None:
     (o, c, kh, kw), groups, (sh, sw) = w.shape, how.groups, how.stride
     turned = w.reshape(groups, o // groups, c, kh, kw).swapaxes(1, 2).reshape(groups * c, o // groups, kh, kw)
     down, across = ([meet(i, *axis) for i in range(axis[1])] for axis in how.axes())
+    if sw > 1 and groups == 1 and all(dh == 1 for _, _, dh in down):
+        gather_rows(np.ascontiguousarray(upstream), turned, rows, how, down)
+        return
     looks: list[Look] = []
     for i, (taken, top, dh) in enumerate(down):
         for j, (taken_across, left, dw) in enumerate(across):
@@ -176,6 +181,25 @@ def gather(upstream: Array, w: Array, rows: Array, how: Window) -> None:
                 places[...] = 0
     if looks:
         convolve(upstream, looks)
+
+
+def gather_rows(upstream: Array, turned: Array, rows: Array, how: Window, down: list[tuple[slice, int, int]]) -> None:
+    """The same with the columns of the kernel side by side: gathered by rows, and added by columns.
+
+    That is a product for every `stride`-th row instead of one for each pair of a row and a column. Measured for 4 x 4
+    places and stride 2: half to two thirds of the time.
+    """
+    moves = [(j, seen, seeing) for j, seeing, seen in list_moves(how, upstream.shape[2], rows.shape[2])]
+    work = count_work(upstream, upstream.size * turned[:, 0].size, how)
+    threads = -(-count_threads(work) // how.stride[0])
+    tasks: list[Task] = []
+    for i, (taken, top, _) in enumerate(down):
+        places, filters = rows[i :: how.stride[0]], turned[:, :, taken]
+        if filters.size and places.size:
+            tasks += plan_rows(upstream, filters, places, top, moves, how.stride[1], None, threads)
+        else:
+            places[...] = 0
+    share_products(tasks, work)
 
 
 def meet(remainder: int, kernel: int, stride: int, padding: int, dilation: int) -> tuple[slice, int, int]:
