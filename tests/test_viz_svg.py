@@ -1,5 +1,6 @@
 """The SVG writer: well-formed whatever the names, deterministic, nothing outside of the viewBox, text that fits."""
 
+import itertools
 import re
 import xml.etree.ElementTree as ElementTree
 
@@ -133,3 +134,15 @@ def test_long_names_keep_both_ends():
 def test_a_layout_without_vertices_is_drawn():
     ElementTree.fromstring(svg.draw(Picture(), Layout(32, 32, {}, {}, [], {}, "built-in")))
     assert Box(1, 2, 2, 2).left == 0
+
+
+def test_the_role_of_an_operand_is_inside_of_the_picture():
+    graph = mg.graph(lambda x: x.exp() + x**3 * mg.where(x > 1, x, 2.0), mg.tensor(2.0, requires_grad=True))
+    root = ElementTree.fromstring(graph.svg())
+    left, _, width, _ = map(float, root.get("viewBox").split())
+    roles = [text for text in root.iter(f"{NAMESPACE}text") if text.get("font-size") == "9.0"]
+    assert {text.text for text in roles} >= {"base", "exponent", "if", "then", "else"}
+    spans = [(float(t.get("x")), float(t.get("y")), float(t.get("textLength"))) for t in roles]
+    assert all(left <= x and x + length <= left + width for x, _, length in spans)
+    for (x, y, length), (x2, y2, _) in itertools.permutations(spans, 2):
+        assert not (x <= x2 < x + length and abs(y - y2) < 8)

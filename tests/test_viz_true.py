@@ -224,3 +224,28 @@ def test_a_double_backward_is_drawn_with_all_its_operands():
     graph = mg.graph(result, record=seen, names={"x": x})
     assert not any(v.lines[0] == "?" for v in graph.picture.vertices)
     assert evaluate(graph.dot.source) == pytest.approx(144)
+
+
+class Repeated(nn.Module):
+    """Four equal blocks in a box."""
+
+    def __init__(self):
+        self.features = nn.Sequential(*[nn.Sequential(nn.Linear(4, 4), nn.Tanh()) for _ in range(4)], nn.Linear(4, 2))
+
+    def forward(self, x):
+        return self.features(x)
+
+
+def test_a_closed_box_counts_what_is_folded_in_it():
+    graph = mg.graph(Repeated(), input_size=(3, 4), loss=lambda y: y.sum(), depth=1, fold=True)
+    (box,) = [v for v in graph.picture.vertices if v.kind == "module"]
+    assert box.lines[1:] == ["9 operations, 90 parameters", "3×4 → 3×2"]
+    assert not any("Repeated" in note for note in graph.picture.notes)  # nothing that is drawn is
+
+
+def test_operands_of_cat_are_numbered_from_three_on():
+    x, y = mg.ones(2, requires_grad=True), mg.zeros(2, requires_grad=True)
+    labels = [edge.label for edge in mg.graph(lambda x, y: mg.cat([x, y, x]), (x, y)).picture.edges]
+    assert labels[:3] == ["1", "2", "3"]
+    labels = [edge.label for edge in mg.graph(lambda x, y: mg.cat([x, y]), (x, y)).picture.edges]
+    assert labels[:2] == ["first", "second"]

@@ -55,7 +55,7 @@ class Interior(Painter):
         self.picture = Picture(clusters=[Cluster(FRAME, scope.label)], direction=around.picture.direction)
         self.keys: dict[Unit, str] = {}
         self.vertices: dict[Unit, Vertex] = {}
-        self.edges, self.carried, self.counts = {}, {}, {FRAME: 1}
+        self.edges, self.carried, self.counts, self.copies = {}, {}, {FRAME: 1}, around.copies
         self.view = copy.copy(around.view)
         self.view.options = dataclasses.replace(around.view.options, parameters=True, constants=True, operations=True)
         self.view.units = self.choose_units()

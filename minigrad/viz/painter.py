@@ -18,8 +18,8 @@ from minigrad.viz.sources import rule_source
 from minigrad.viz.tape import Scope, Tape
 from minigrad.viz.view import Middle, Part, Unit, View
 from minigrad.viz.words import (
-    ROLES,
     digits,
+    operand_role,
     operation_name,
     shape_text,
     shorten_settings,
@@ -46,6 +46,7 @@ class Painter:
         self.edges: dict[Hashable, Edge] = {}
         self.carried: dict[Hashable, dict[Any, None]] = {}  # by edge: the parts whose values it stands for
         self.counts: dict[str, int] = {}
+        self.copies: dict[Part, list[Part]] = {}  # of what is drawn once for several
         self.values = self.known_values(results)
         self.arrival_of: Callable[[Unit], Arrival | None] | None = None  # if gradients are drawn
         for unit in view.units:
@@ -185,7 +186,7 @@ class Painter:
 
     def closed_vertex(self, unit: Scope | Middle, around: Scope) -> Vertex:
         """A box for a call that is not opened, or for the middle of a long tape."""
-        parts = self.view.units[unit]
+        parts = self.all_copies(self.view.units[unit])
         operations = [part for part in parts if isinstance(part, Operation)]
         parameters = [part for part in parts if isinstance(part, Source) and self.view.kind(part) == "parameter"]
         into, out = self.shapes_in(operations), self.shapes_out(operations)
@@ -213,6 +214,16 @@ class Painter:
             facts["parameters"] = f"{size:,}"
         kind = "layer" if call.leaf else "module"
         return Vertex(self.key(call.label), [*lines, flow], kind, tip=call.label, facts=facts)
+
+    def all_copies(self, parts: list[Part]) -> list[Part]:
+        """The parts with all that is folded into them, in order."""
+        if not self.copies and self.folds.first:
+            for part in self.folds.first:
+                self.copies.setdefault(self.folds.original(part), []).append(part)
+        if not self.copies:
+            return parts
+        found = [copy for part in parts for copy in (part, *self.copies.get(part, ()))]
+        return sorted(dict.fromkeys(found), key=lambda part: part.order)
 
     def shapes_in(self, operations: list[Operation]) -> str:
         """The shapes of what comes in from outside, without parameters and constants."""
@@ -280,8 +291,7 @@ class Painter:
             return
         label = ""
         if isinstance(head, Operation):
-            roles = ROLES.get(head.name, ())
-            label = roles[position] if position < len(roles) and len(head.operands) > 1 else ""
+            label = operand_role(head.name, position, len(head.operands))
         edge = Edge(self.keys[tail], self.keys[head], 1.3 if gradient else 1.0, dashed=not gradient, label=label)
         edge.tip = "begins with" if isinstance(head, State) else label
         self.edges[name] = edge

@@ -267,8 +267,11 @@ class Watch:
             value = given.get(name)
             if isinstance(value, Value | np.ndarray) and getattr(value, "node", None) is None:
                 source = self.seen.find(value)
-                if isinstance(source, Source) and id(value) not in self.seen.names:
-                    source.fed = True
+                if isinstance(source, Source):
+                    if source.tensor is None and isinstance(value, Value):
+                        source.tensor = weakref.ref(value)  # the operation was given its array only
+                    if id(value) not in self.seen.names:
+                        source.fed = True
                 if id(source) not in known:
                     operation.operands.append(Operand(name, BESIDES + place, source))
 

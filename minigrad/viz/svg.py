@@ -73,11 +73,12 @@ def draw(picture: Picture, layout: Layout) -> str:
     parts = heading(picture)
     for cluster in picture.clusters:
         parts.append(cluster_shape(cluster, layout.clusters[cluster.key], *layout.labels[cluster.key]))
-    left = {min(roles)[1] for roles in labelled(picture, layout).values() if len(roles) > 1}
+    sides = label_sides(picture, layout)
     # Wide arrows first, so that a narrow one that they meet is still seen.
     for number in sorted(range(len(picture.edges)), key=lambda i: -picture.edges[i].strength):
         edge = picture.edges[number]
-        parts.append(arrow(number, edge, layout.edges[number], -1 if number in left else 1, picture.direction == "LR"))
+        side, lift = sides.get(number, (1, 0.0))
+        parts.append(arrow(number, edge, layout.edges[number], side, picture.direction == "LR", lift))
     parts += [vertex_shape(i, v, layout.vertices[v.key]) for i, v in enumerate(picture.vertices)]
     head = HEAD if picture.shown_title else 0.0
     width, height = layout.width, layout.height
@@ -86,7 +87,7 @@ def draw(picture: Picture, layout: Layout) -> str:
     foot, foot_width, foot_height = footer(picture, height, max(width, 440.0))
     width, height = max(width, foot_width), height + foot_height + head
     body = "\n".join([*parts, *(['<g class="foot">', *foot, "</g>"] if foot else [])])
-    return document(picture, body, width, height, head)
+    return document(picture, body, (label_end(picture, layout, sides), -head, width, height))
 
 
 def cluster_shape(cluster: Cluster, box: Box, x: float, y: float) -> str:
@@ -96,14 +97,35 @@ def cluster_shape(cluster: Cluster, box: Box, x: float, y: float) -> str:
     return f'<g class="cluster" data-cluster="{escape(cluster.key)}">{shape}{label}</g>'
 
 
-def labelled(picture: Picture, layout: Layout) -> dict[str, list[tuple[float, int]]]:
-    """For each vertex, where the edges with a role enter it, with their numbers."""
-    found: dict[str, list[tuple[float, int]]] = {}
+def label_sides(picture: Picture, layout: Layout) -> dict[int, tuple[int, float]]:
+    """For each edge with a role, on which side of its head the role stands, and how far it is lifted.
+
+    The first stands on the left, the others on the right; of three or more, each is lifted above the next one.
+    """
+    across = picture.direction == "LR"
+    roles: dict[str, list[tuple[float, int]]] = {}
     for number, edge in enumerate(picture.edges):
         if edge.label:
-            x, y = layout.edges[number][-1]
-            found.setdefault(edge.head, []).append((y if picture.direction == "LR" else x, number))
-    return found
+            roles.setdefault(edge.head, []).append((layout.edges[number][-1][0 if not across else 1], number))
+    sides: dict[int, tuple[int, float]] = {}
+    for entries in roles.values():
+        entries.sort()
+        for place, (_, number) in enumerate(entries):
+            first = place == 0 and len(entries) > 1
+            lifted = not first and not across and text_width(picture.edges[number].label, SMALL) > 11
+            sides[number] = (-1 if first else 1, 10.0 * (len(entries) - 1 - place) if lifted else 0.0)
+    return sides
+
+
+def label_end(picture: Picture, layout: Layout, sides: dict[int, tuple[int, float]]) -> float:
+    """The x at which the leftmost role begins, if that is left of the picture, else 0."""
+    least = 0.0
+    for number, (side, _) in sides.items():
+        if side < 0 and picture.direction != "LR":
+            edge = picture.edges[number]
+            width = text_width(edge.label, SMALL) + 5.8 + 0.55 * edge.strength
+            least = min(least, layout.edges[number][-1][0] - width - 4)
+    return least
 
 
 HEAD = 24.0  # room for a title
@@ -116,21 +138,23 @@ def heading(picture: Picture) -> list[str]:
     return [text(MARGIN, -HEAD + 22, picture.title, TITLE, "ink", bold=True)]
 
 
-def document(picture: Picture, body: str, width: float, height: float, head: float) -> str:
-    """The SVG element around the body; its names are made from what is in it, so that no two pictures share them."""
+def document(picture: Picture, body: str, box: tuple[float, float, float, float]) -> str:
+    """The SVG element around the body, from (left, top) on to the right and down; its names are made from what is in
+    it, so that no two pictures share them."""
+    left, top, right, height = box
     described = (
         f"{len(picture.vertices)} vertices, {len(picture.edges)} edges, {len(picture.clusters)} clusters; "
         f"data flows from {'left to right' if picture.direction == 'LR' else 'top to bottom'}. "
         f"{' '.join(picture.notes)}"
     )
     name = "mg" + hashlib.sha256(f"{picture.title}{described}{body}".encode(errors="replace")).hexdigest()[:10]
-    w, h, top = number_text(width), number_text(height), number_text(-head)
+    x, y, w, h = map(number_text, (left, top, right - left, height))
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" class="mg" width="{w}" height="{h}" viewBox="0 {top} {w} {h}" '
+        f'<svg xmlns="http://www.w3.org/2000/svg" class="mg" width="{w}" height="{h}" viewBox="{x} {y} {w} {h}" '
         f'font-family="{FONT}" font-size="{BODY}" role="img" aria-labelledby="{name}-t {name}-d">\n'
         f'<title id="{name}-t">{escape(picture.title)}</title><desc id="{name}-d">{escape(described)}</desc>\n'
         f"<style>{STYLE}</style>\n"
-        f'<rect class="paper f-paper" x="0" y="{top}" width="{w}" height="{h}" fill="{COLOURS["paper"][0]}"/>\n'
+        f'<rect class="paper f-paper" x="{x}" y="{y}" width="{w}" height="{h}" fill="{COLOURS["paper"][0]}"/>\n'
         f"{body}\n</svg>\n"
     )
 
@@ -186,10 +210,13 @@ def vertex_shape(number: int, vertex: Vertex, box: Box) -> str:
     return f'<g class="vertex {vertex.kind}{marked}" data-vertex="{number}">{tip}{outline}{"".join(lines)}{inside}</g>'
 
 
-def arrow(number: int, edge: Edge, points: list[tuple[float, float]], side: int = 1, across: bool = False) -> str:
+def arrow(
+    number: int, edge: Edge, points: list[tuple[float, float]], side: int = 1, across: bool = False, lift: float = 0.0
+) -> str:
     """An edge: curves, a head that ends where they end, and its label left (−1) or right (1) of the head.
 
-    across: the picture goes from left to right, and the label stands above or below. A back edge runs the other way.
+    across: the picture goes from left to right, and the label stands above or below. lift: how much higher the label
+    stands than beside the head. A back edge runs the other way.
     """
     if edge.back:
         points = points[::-1]
@@ -217,7 +244,7 @@ def arrow(number: int, edge: Edge, points: list[tuple[float, float]], side: int 
         if across:
             x, y = tip[0] - width - 4, tip[1] + (half + 9 if side > 0 else -half - 3)
         else:
-            x, y = tip[0] + side * (half + 3) - (width if side < 0 else 0), tip[1] - 4
+            x, y = tip[0] + side * (half + 3) - (width if side < 0 else 0), tip[1] - 4 - lift
         label = text(x, y, edge.label, SMALL, "dim")
     return (
         f'<g class="edge{" back" if edge.back else ""}" data-edge="{number}">{title}'

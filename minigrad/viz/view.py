@@ -63,8 +63,10 @@ class View:
 
     def say_what_is_closed(self) -> None:
         """The notes on what was folded and closed."""
-        if self.folds.count:
-            self.notes.append(f"Repeated blocks are drawn once ({self.folds.count} of them; fold=False draws each).")
+        around = [self.frame(unit) for unit in self.units]
+        folded = {scope for frame in dict.fromkeys(around) for scope in frame.lineage() if scope.folded > 1}
+        if folded:
+            self.notes.append(f"Repeated blocks are drawn once ({len(folded)} of them; fold=False draws each).")
         closed = [unit for unit in self.units if isinstance(unit, Scope) and unit.call.kind and not unit.call.leaf]
         if closed:
             names = ", ".join(s.call.path or s.call.kind for s in closed[:4]) + (", …" if len(closed) > 4 else "")

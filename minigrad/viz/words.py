@@ -12,15 +12,24 @@ from minigrad.kernels.windows import Window
 from minigrad.ops.indexing import Index
 
 NEUTRAL = {"stride": "1", "dilation": "1", "groups": "1", "padding": "0", "order": "'K'"}  # they go without saying
+UNTOLD = ("shape", "total")  # the result tells the one, the other is how many terms a mean has
 ROLES = {  # what the operands of an operation are to it, where their order matters
     "sub": ("left", "right"), "div": ("left", "right"), "remainder": ("left", "right"), "matmul": ("left", "right"),
     "pow": ("base", "exponent"), "where": ("if", "then", "else"), "floor_divide": ("left", "right"),
     "atan2": ("left", "right"), "fmod": ("left", "right"), "outer": ("left", "right"),
-    **dict.fromkeys(("cat", "stack"), ("first", "second", "third", "fourth")),
+    **dict.fromkeys(("cat", "stack"), ("first", "second")),
     **dict.fromkeys(("lt", "le", "gt", "ge"), ("left", "right")),
 }  # fmt: skip
 PYTORCH = {"convolution": "conv2d", "convolution_input": "conv_transpose2d", "contract": "einsum",
            "absolute": "abs", "subscript": "getitem"}  # fmt: skip
+
+
+def operand_role(name: str, position: int, count: int) -> str:
+    """What an operand is to an operation of so many; "" where it goes without saying."""
+    roles = ROLES.get(name, ())
+    if roles[:1] == ("first",) and count > 2:
+        return str(position + 1)
+    return roles[position] if position < len(roles) and count > 1 else ""
 
 
 def operation_name(name: str) -> str:
