@@ -129,11 +129,15 @@ class View(NamedTuple):
     forward: Callable[..., Any]
     args: tuple[Any, ...]
     recorded: bool  # whether it was made where operations are recorded
+    stage: int = 0  # how often the source's shape had been changed in place
 
     @property
     def source(self) -> Tensor:
-        """The tensor that is looked at, which may be a view in turn."""
-        return self.args[self.position]  # type: ignore[no-any-return]
+        """The tensor that is looked at, in the shape that it had then; it may be a view in turn."""
+        source = self.args[self.position]
+        while source.stage > self.stage:
+            source = source.former
+        return source  # type: ignore[no-any-return]
 
     def look(self, array: np.ndarray) -> np.ndarray:
         """The same view of another array of the source's shape."""
@@ -149,6 +153,8 @@ class Value:
     node: Node | None = None  # None where no gradient is asked for
     version: list[int]  # how often the memory was changed in place; views of one memory share the list
     view_of: View | None = None  # how this looks at another tensor's memory, if it does
+    stage: int = 0  # how often the shape was changed in place
+    former: Tensor | None = None  # what stands for this in the shape before the last change of it
     followed: int = 0  # the version at which `node` last agreed with that of the tensor that this is a view of
     _grad: Tensor | None = None
 
@@ -387,7 +393,7 @@ def share_memory(result: Value, operation: Primitive, args: tuple[Any, ...]) -> 
     for position, a in enumerate(args):
         if isinstance(a, Value) and np.may_share_memory(a.array, result.array):
             result.version, result.followed = a.version, a.version[0]
-            result.view_of = View(position, operation.forward, args, state.recording)
+            result.view_of = View(position, operation.forward, args, state.recording, a.stage)
             return
 
 

@@ -59,8 +59,12 @@ def in_shape(operation: Callable[..., Any]) -> Callable[..., Tensor]:
             refuse_leaf(self, name)
         before = box(self.array, self.node)
         before.version, before.view_of, before.followed = self.version, self.view_of, self.followed
+        before.stage, before.former = self.stage, self.former
         result = operation(before, *args, **kwargs)
         self.array, self.node, self.view_of, self.followed = result.array, result.node, result.view_of, result.followed
+        self.stage, self.former = self.stage + 1, before  # views that were made before go on with what stands for it
+        if isinstance(before.node, Leaf):
+            self.node, self.view_of = Leaf(self), None
         return self  # type: ignore[no-any-return]
 
     functools.update_wrapper(method, operation)

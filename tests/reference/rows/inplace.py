@@ -127,6 +127,24 @@ add(of_itself, x(3, 2))
 add(of_result, x(2, 3), "div_", positive(3), rounding_mode="floor")
 
 
+def below_reshaped(library: Any, a: Any, name: str, *args: Any) -> Any:
+    """A view from before its source changed its shape, read after a change of the source and written into it."""
+    y, z = a * 2, a * 2
+    row, other = y[0], z[0]
+    getattr(y, name)(*args)
+    y.mul_(3)
+    getattr(z, name)(*args)
+    z.add_(1)
+    other.mul_(5)
+    z.mul_(z.clone())
+    return row * row, y * 1, z * 1, other * other
+
+
+for name, args in (("unsqueeze_", (0,)), ("squeeze_", ()), ("t_", ()), ("transpose_", (0, 1))):
+    add(below_reshaped, x(2, 3), name, *args)
+add(below_reshaped, x(1, 3), "squeeze_")
+
+
 def resized(library: Any, a: Any) -> Any:
     """Memory of another shape, of which a part is kept, then filled."""
     y = a.detach().clone()
