@@ -171,3 +171,15 @@ def test_without_a_script_the_command_says_how_it_is_used(tmp_path):
         done = subprocess.run(command, capture_output=True, text=True)
         assert done.returncode == status
         assert "usage: python -m minigrad.torch" in done.stdout + done.stderr or "cannot read the script" in done.stderr
+
+
+def test_a_script_can_come_from_the_standard_input():
+    command = [sys.executable, "-m", "minigrad.torch", "-", "a"]
+    code = "import sys, torch\nprint(torch.ones(2).sum().item(), __name__, sys.argv)"
+    done = subprocess.run(command, input=code, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, "2.0 __main__ ['-', 'a']\n")
+
+
+def test_an_error_of_syntax_shows_the_script_only(run):
+    status, _, errors = run("import torch\ndef f(:\n")
+    assert status == 1 and "SyntaxError" in errors and "run.py" not in errors

@@ -12,7 +12,11 @@ from minigrad.torch.names import install
 
 def run_script(path: str, arguments: list[str]) -> int:
     """Run the script with these arguments as `__main__`; 0, or 1 if it ended with an error, which is printed."""
-    code = compile(read_source(path), path, "exec")
+    try:
+        code = compile(read_source(path), path, "exec")
+    except SyntaxError as error:
+        sys.excepthook(type(error), error, None)
+        return 1
     main = prepare(path, arguments)
     try:
         exec(code, main.__dict__)
@@ -27,7 +31,9 @@ def run_script(path: str, arguments: list[str]) -> int:
 
 
 def read_source(path: str) -> bytes:
-    """The script's bytes; an error that names it if there is none."""
+    """The script's bytes, from the standard input if it is "-"; an error that names it if there is none."""
+    if path == "-":
+        return sys.stdin.buffer.read()
     try:
         with open(path, "rb") as file:
             return file.read()
