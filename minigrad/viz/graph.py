@@ -251,9 +251,17 @@ def graph(
     opened = (expand,) if isinstance(expand, str) else tuple(expand)
     options = Options(most, depth, opened, fold, shown[0], shown[1], shown[2], frozenset(inputs))
     painter = Painter(tape, View(tape, options), inputs, results)
+    painter.picture.shown_title, painter.picture.direction = title is not None, direction
+    title = title or (type(root).__name__ if is_module else "computation graph")
+    return finish(painter, results, title, layout, gradients, summed)
+
+
+def finish(
+    painter: Painter, results: Mapping[str, Tensor], title: str, layout: str, gradients: bool, summed: bool
+) -> Graph:
+    """The graph of what is painted: its title, and what flows back if gradients are wanted."""
     picture = painter.picture
-    picture.title = clean(title or (type(root).__name__ if is_module else "computation graph"), 80)
-    picture.shown_title, picture.direction = title is not None, direction
+    picture.title = clean(title, 80)
     if summed:
         picture.notes.append("The gradients are those of the sum of the output; give loss= for those of a loss.")
     replay = FlowPainter(painter, next(iter(results.values()))).replay() if gradients else []

@@ -12,7 +12,7 @@ from minigrad.kernels.windows import Window
 from minigrad.ops.indexing import Index
 
 NEUTRAL = {"stride": "1", "dilation": "1", "groups": "1", "padding": "0", "order": "'K'"}  # they go without saying
-UNTOLD = ("shape", "total")  # the result tells the one, the other is how many terms a mean has
+UNTOLD = ("shape", "parts", "total")  # the result tells the first; how a kernel splits its work is no setting
 ROLES = {  # what the operands of an operation are to it, where their order matters
     "sub": ("left", "right"), "div": ("left", "right"), "remainder": ("left", "right"), "matmul": ("left", "right"),
     "pow": ("base", "exponent"), "where": ("if", "then", "else"), "floor_divide": ("left", "right"),
@@ -88,7 +88,7 @@ def spell_settings(settings: dict[str, Any], convolution: bool = False) -> list[
             del settings["kernel"]
     for name, value in settings.items():
         words = spell(value)
-        if words and name not in ("shape", "parts") and NEUTRAL.get(name) != words:
+        if words and name not in UNTOLD and NEUTRAL.get(name) != words:
             found.append(words if isinstance(value, Index) else f"{name} {words}")
     return found
 
