@@ -15,7 +15,7 @@ def run_script(path: str, arguments: list[str]) -> int:
     try:
         code = compile(read_source(path), path, "exec")
     except SyntaxError as error:
-        sys.excepthook(type(error), error, None)
+        sys.excepthook(type(error), error.with_traceback(None), None)
         return 1
     main = prepare(path, arguments)
     try:
