@@ -240,20 +240,28 @@ def graph(
     seen, output = (run.seen, run.output) if run else (record or Record(), root)
     results = name_outputs(output, "loss" if loss else "output" if is_module else "result")
     add_names(seen, names)
-    summed = gradients and needs_sum(results, run is not None)
-    if summed:
+    if summed := gradients and needs_sum(results, run is not None):
         results = {"sum of output": next(iter(results.values())).sum()}
     inputs = {id(tensor): name for name, tensor in (run.inputs if run else {}).items()}
     seen.given |= set(inputs)
     tape = Tape(list(results.values()), seen)
     shown = [not is_module if option is None else option for option in (parameters, constants, operations)]
-    most = (30 if is_module else 150) if budget is None else budget
-    opened = (expand,) if isinstance(expand, str) else tuple(expand)
-    options = Options(most, depth, opened, fold, shown[0], shown[1], shown[2], frozenset(inputs))
+    options = make_options(is_module, budget, depth, expand, fold, shown, inputs)
     painter = Painter(tape, View(tape, options), inputs, results)
     painter.picture.shown_title, painter.picture.direction = title is not None, direction
     title = title or (type(root).__name__ if is_module else "computation graph")
     return finish(painter, results, title, layout, gradients, summed)
+
+
+def make_options(
+    is_module: bool, budget: int | None, depth: int | None, expand: Iterable[str], fold: bool | None,
+    shown: Sequence[bool], inputs: Iterable[int],
+) -> Options:  # fmt: skip
+    """What is drawn of a module or of a tensor, with the usual budgets; `shown`: parameters, constants, operations."""
+    most = (30 if is_module else 150) if budget is None else budget
+    opened = (expand,) if isinstance(expand, str) else tuple(expand)
+    parameters, constants, operations = shown
+    return Options(most, depth, opened, fold, parameters, constants, operations, frozenset(inputs))
 
 
 def finish(
