@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 import pytest
+from browser import available, browser
 from onnx import TensorProto, helper, numpy_helper
 
 from minigrad.channels import survey_layers
@@ -251,6 +252,26 @@ def test_the_command_writes_a_page_of_its_own(network, tmp_path, capsys, monkeyp
     np.save(tmp_path / "x.npy", RNG.standard_normal((1, 3, 8, 10)))
     assert main(["--network", str(network), "--images", str(tmp_path / "x.npy"), "--out", str(tmp_path)]) == 0
     assert len(list(tmp_path.glob("network_net_*.html"))) == 2  # other images, another page
+
+
+@pytest.mark.skipif(not available, reason="needs chromium and chromedriver")
+def test_the_page_fits_a_phone_and_can_be_read_in_light_and_dark(tmp_path):
+    nodes, weights = chain()
+    model(nodes, weights, path=tmp_path / "a-network-with-rather-a-long-name-of-its-own.onnx")
+    assert main(["--network", str(next(tmp_path.glob("*.onnx"))), "--out", str(tmp_path)]) == 0
+    colours = """const light = (colour) =>
+            colour.match(/[\\d.]+/g).slice(0, 3).map(Number).reduce((a, b) => a + b) / 765;
+        const style = getComputedStyle(document.body), text = getComputedStyle(document.querySelector("svg text"));
+        return [light(style.backgroundColor), light(style.color), light(text.fill)]"""
+    with browser() as tab:
+        tab.open(next(tmp_path.glob("network_*.html")))
+        assert tab.console() == [] and tab.run("return performance.getEntriesByType('resource').length") == 0
+        for scheme, sign in (("light", 1), ("dark", -1)):
+            tab.media(prefers_color_scheme=scheme)
+            paper, ink, drawn = tab.run(colours)
+            assert sign * (paper - ink) > 0.6 and sign * (paper - drawn) > 0.4
+        tab.resize(390, 844)
+        assert tab.run("return document.documentElement.scrollWidth") <= 390
 
 
 @pytest.mark.parametrize(
