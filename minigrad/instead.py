@@ -62,6 +62,7 @@ INSTEAD = {
             "distributions.MultivariateNormal distributions.Independent distributions.Beta distributions.Dirichlet",
             "write its log_prob with Normal, or with the formula",
         ),
+        ("Module._parameters", "use named_parameters(), and delattr(module, name) to take one away"),
         ("Module.compile", "there is nothing to compile; call the module itself"),
         ("Module.bfloat16", "use .half() or .float()"),
         ("Module.share_memory", "send module.state_dict() to the other process"),
