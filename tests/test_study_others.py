@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from minigrad.study.claims import others
@@ -92,3 +94,29 @@ def test_the_section_shows_a_mark_a_layer_and_without_records_says_so(records):
 def test_the_recorder_names_every_network_of_the_cohort():
     source = (ROOT / "examples/networks/record.py").read_text(encoding="utf-8")
     assert re.findall(r'Known\(\s*"([^"]+)"', source) == list(others.COHORT)
+
+
+def test_the_recorder_prepares_inputs_as_the_packages_do(monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "examples/networks"))
+    inputs = importlib.import_module("inputs")
+    rng = np.random.default_rng(0)
+    photographs = {name: rng.integers(0, 256, (90, 120, 3), dtype=np.uint8) for name in ("a", "b")}
+    page = rng.integers(0, 256, (191, 384), dtype=np.uint8)
+    images = inputs.Images(photographs, page, ((8, 36), (44, 66)), (60, 64, 67, 72))
+    expected = {  # draw: how many inputs, the first one's shape, the least and largest value that may occur
+        inputs.mtcnn_whole: (6, (1, 72, 54, 3), -1, 1),
+        inputs.mtcnn_crops(24): (32, (1, 24, 24, 3), -1, 1),
+        inputs.letterboxed: (2, (1, 3, 416, 416), 0, 255),
+        inputs.grey_lines: (2, (1, 1, 64, 878), 0, 1),
+        inputs.page_for_detection: (1, (1, 3, 736, 1472), -1, 1),
+        inputs.lines_for_direction: (2, (1, 3, 48, 192), -1, 1),
+        inputs.lines_for_reading: (2, (1, 3, 48, 658), -1, 1),
+        inputs.notes: (2, (1, 43844, 1), -0.3, 0.3),
+    }
+    for draw, (count, shape, low, high) in expected.items():
+        found, again = draw(images), draw(images)
+        assert len(found) == count and found[0][1].shape == shape, draw
+        assert all(low - 1e-6 <= x.min() and x.max() <= high + 1e-6 for _, x in found), draw
+        assert all(np.array_equal(a, b) for (_, a), (_, b) in zip(found, again, strict=True))
+    box = inputs.letterboxed(images)[0][1][0]
+    assert (box[:, 313:] == 114).all() and box[:, 10, 10].tolist() != [114] * 3  # the photograph stands at the top

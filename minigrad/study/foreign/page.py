@@ -108,9 +108,9 @@ def _findings(survey: Survey) -> list[Finding]:
     return [
         (
             "Layers that take differences",
-            "They cancel more than chance: the answer is in what their channels do not share. A change that all of "
-            "their input channels have in common, such as brightness in a first layer, goes by them. Do not give "
-            "a first layer of this kind grey images, and do not exchange or rescale its channels.",
+            "They cancel more than chance: part of the answer is in what their channels do not share. What all input "
+            "channels have in common, such as brightness in a first layer, reaches the answer weakened. Such a layer "
+            "may go wrong if its channels are exchanged or rescaled, and a first layer also on grey images.",
             _told(survey, 1),
             excess,
         ),
@@ -132,7 +132,7 @@ def _findings(survey: Survey) -> list[Finding]:
         (
             "Layers with many weights near zero",
             f"At least {CROWDED:.0%} of the weights are within a tenth of their filter’s width of zero; a Gaussian has "
-            f"{GAUSSIAN:.0%}. They can be pruned before others.",
+            f"{GAUSSIAN:.0%}. Try here first if you prune.",
             sorted((row for row in survey.rows if row.near_zero >= CROWDED), key=lambda row: -row.near_zero),
             lambda row: f"{row.near_zero:.0%}",
         ),
