@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.kernels.memory import Array, borrow, integers_like, order_axes
+from minigrad.kernels.memory import BATCH_LAST, Array, borrow, integers_like, order_axes, put_batch_innermost
 from minigrad.kernels.threads import WORTH, share_slices
 from minigrad.kernels.windows import Axis, Pair, Window, lay_windows
 
@@ -223,9 +223,10 @@ def avg_pool2d(x: Array, how: Window, count_include_pad: bool = True, divisor: i
 def avg_pool2d_input(
     g: Array, size: Pair, how: Window, count_include_pad: bool = True, divisor: int | None = None
 ) -> Array:
-    """Gradient of the input: (N, C, P, Q) -> (N, C, *size)."""
+    """Gradient of the input: (N, C, P, Q) -> (N, C, *size), laid out in memory as a convolution's result."""
     rows, columns = lay_windows(size, how)
-    dx = make_like(g, *size)
+    dx = np.empty_like(BATCH_LAST, g.dtype, shape=(*g.shape[:2], *size))
+    g = put_batch_innermost(g).transpose(3, 1, 0, 2)
     divisors = divisor or count_elements(size, how, count_include_pad)
 
     def pool(index: Any) -> None:
