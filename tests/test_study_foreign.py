@@ -16,7 +16,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from minigrad.channels import survey_layers
 from minigrad.study.__main__ import main
-from minigrad.study.foreign.images import bundled, from_folder
+from minigrad.study.foreign.images import bundled, from_folder, pixels_for
 from minigrad.study.foreign.onnx_network import Network, NetworkError
 
 RNG = np.random.default_rng(0)
@@ -213,6 +213,16 @@ def test_bundled_photographs_fit_the_network(shape):
     wanted = tuple(224 if n == "h" or n == "w" else 1 if n == "n" else n for n in shape)
     assert all(x.shape == wanted and x.min() >= 0 and x.max() <= 1 for _, x in given)
     assert len(given) == (32 if shape[1] == 8 else 8) and network.survey(given[:2], draws=20)
+
+
+def test_a_network_of_integers_takes_pixels_as_they_are():
+    nodes = [helper.make_node("Cast", ["x"], ["f"], to=TensorProto.FLOAT), helper.make_node("Conv", ["f", "w"], ["y"])]
+    weights = {"w": RNG.standard_normal((2, 3, 3, 3))}
+    network = Network("net.onnx", model(nodes, weights, (1, 3, 16, 16), kind=TensorProto.UINT8))
+    given = bundled(network.input, pixels_for(network.input, None))
+    assert given[0][1].max() > 1 and network.survey(given[:2], draws=20)[0].index > 0
+    with pytest.raises(NetworkError, match="the network takes uint8, so --pixels signed"):
+        pixels_for(network.input, "signed")
 
 
 REFUSED = {

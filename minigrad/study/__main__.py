@@ -46,7 +46,6 @@ def arguments(argv: list[str] | None) -> argparse.Namespace:
         parser.error("--images and --pixels are for --network FILE")
     if options.network and (options.full or options.only or options.add or options.seeds or options.report_only):
         parser.error("--network takes --images, --pixels and --out, and no option of the study")
-    options.pixels = options.pixels or "unit"
     options.add = tuple(os.path.abspath(path) for path in options.add)
     try:
         options.added = [additions.load(path) for path in options.add]

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from minigrad.channels.survey import Survey
-from minigrad.study.foreign.images import PIXELS, bundled, from_folder
+from minigrad.study.foreign.images import PIXELS, bundled, from_folder, pixels_for
 from minigrad.study.foreign.onnx_network import Network
 from minigrad.study.foreign.page import About, headline, page
 from minigrad.study.report import replace
@@ -19,7 +19,9 @@ from minigrad.study.report import replace
 Progress = Callable[[float, float], None]
 
 
-def run(network: Path, images: Path | None, out: Path, pixels: str, progress: AbstractContextManager[Progress]) -> str:
+def run(
+    network: Path, images: Path | None, out: Path, pixels: str | None, progress: AbstractContextManager[Progress]
+) -> str:
     """Measure the network, write its page, and return what the console says of it.
 
     Raises NetworkError for a network or images that cannot be used, ModuleNotFoundError without the extra, and OSError
@@ -28,6 +30,7 @@ def run(network: Path, images: Path | None, out: Path, pixels: str, progress: Ab
     begun = time.perf_counter()
     out.mkdir(parents=True, exist_ok=True)
     found = Network(network)
+    pixels = pixels_for(found.input, pixels)
     given = from_folder(images, found.input, pixels) if images else bundled(found.input, pixels)
     with progress as tell:
         survey = found.survey(given, progress=tell)

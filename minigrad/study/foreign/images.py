@@ -24,6 +24,18 @@ PIXELS: dict[str, tuple[str, Callable[[Array], Array]]] = {  # what becomes of p
 }
 
 
+def pixels_for(given: Input, pixels: str | None) -> str:
+    """How pixels become numbers: as asked, else between 0 and 1; a network that takes integers takes them as they are.
+
+    NetworkError if it was asked for something else.
+    """
+    if not np.issubdtype(given.dtype, np.integer):
+        return pixels or "unit"
+    if pixels not in (None, "bytes"):
+        raise NetworkError(f"the network takes {given.dtype.name}, so --pixels {pixels} would lose what pixels say")
+    return "bytes"
+
+
 def from_folder(folder: Path, given: Input, pixels: str) -> list[tuple[str, Array]]:
     """Named inputs from the PNG, JPEG and .npy files of a folder, or from one such file; at most 32.
 
