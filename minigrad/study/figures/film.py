@@ -34,7 +34,7 @@ def draw(results: Results) -> str:
         "One seed of each; mirrored data are a full batch that swapping red and blue leaves as it is. Across: how "
         "much of the edge pattern e is in the red slice of a filter; up: in its blue slice. On the dashed line a "
         "filter answers an edge that rises in red and falls in blue with zero. The thin curves are the trained "
-        "network’s loss when one filter alone is moved in the plane."
+        "network’s loss, at the levels that they carry, when one filter alone is moved in the plane."
     )
     return markup.figure("film", markup.choice("film-of", "Film", options) + films, see, more, live="views")
 
@@ -72,12 +72,13 @@ def _plane(film: Record, name: str) -> tuple[str, list[dict[str, object]]]:
     reach = max(float(np.abs(path).max()), float(np.abs(xs).max()), float(np.abs(ys).max())) * 1.05
     x, y = svg.Scale(-reach, reach, 44, 44 + SIZE), svg.Scale(-reach, reach, SIZE + 24, 24)
     parts = [svg.axes(x, y, "red slice · edge", "blue slice · edge")]
-    for level in np.quantile(loss, np.linspace(0.08, 0.92, 8)):
-        d = "".join(
-            f"M{x(x1):.1f} {y(y1):.1f}L{x(x2):.1f} {y(y2):.1f}"
-            for x1, y1, x2, y2 in svg.contour(loss, xs, ys, float(level))
-        )
+    for place, level in enumerate(np.quantile(loss, np.linspace(0.08, 0.92, 6))):
+        segments = svg.contour(loss, xs, ys, float(level))
+        d = "".join(f"M{x(x1):.1f} {y(y1):.1f}L{x(x2):.1f} {y(y2):.1f}" for x1, y1, x2, y2 in segments)
         parts.append(svg.element("path", d=d or "M0 0", class_="contour"))
+        if segments:  # the level itself, at another place of each line
+            at = segments[(2 * place + 1) * len(segments) // 12]
+            parts.append(svg.text(x(at[0]), y(at[1]) + 4, f"{level:.2g}", class_="level mid"))
     parts.append(svg.line(x(-reach), y(-reach), x(reach), y(reach), class_="rule dashed"))
     parts.append(svg.text(x(reach * 0.96), y(reach * 0.96) + 16, "opponent edges cancel", class_="note end"))
     trails: list[dict[str, object]] = []

@@ -35,7 +35,7 @@ def _response(records: list[Record]) -> str:
     values = [np.array(r["excess"], float) for r in records]
     low, high = min(v.min() for v in values) - 0.05, max(v.max() for v in values) + 0.05
     top = max(float(r["amplitude"]) for r in records)
-    x, y = svg.Scale(-0.15, top + 0.15, 52, 436), svg.Scale(min(low, -0.1), max(high, 0.1), 300, 34)
+    x, y = svg.Scale(-0.4, top + 0.15, 52, 436), svg.Scale(min(low, -0.1), max(high, 0.1), 300, 34)
     parts = [
         svg.axes(
             x,
@@ -117,7 +117,15 @@ def _causes(record: Record) -> str:
         lines[name] = values - values[0] if name == "excess" else np.concatenate([[0.0], np.cumsum(values)])
     low, high = min(-0.6, *(v.min() for v in lines.values())), max(0.6, *(v.max() for v in lines.values()))
     x, y = svg.Scale(8, steps[-1], 44, 216, log=True), svg.Scale(low, high, 230, 30)
-    parts = [svg.axes(x, y, "step", f"a = {float(record['amplitude']):g}: change of the excess", (10, 100, 1000))]
+    parts = [
+        svg.axes(
+            x,
+            y,
+            "step",
+            f"a = {float(record['amplitude']):g}: change of the excess",
+            [t for t in (10, 100, 1000) if t <= steps[-1]],
+        )
+    ]
     parts.append(svg.line(x.start, y(0), x.stop, y(0), class_="rule dashed"))
     ends = svg.spread([y(v[-1]) for v in lines.values()], 13, 36, 230)
     short = ("measured", "digit", "shared", "own")

@@ -49,7 +49,7 @@ def formula(x: float, y: float, words: str, **attributes: object) -> str:
     for index in range(1, len(parts), 2):
         shift = 3 if parts[index][0] == "_" else -4
         small = html.escape(parts[index][1:].strip("()"))
-        spans[index] = f'<tspan dy="{shift}" font-size="8">{small}</tspan><tspan dy="{-shift}">\u200b</tspan>'
+        spans[index] = f'<tspan dy="{shift}" font-size="11">{small}</tspan><tspan dy="{-shift}">\u200b</tspan>'
     return element("text", "".join(spans), x=x, y=y, **attributes)
 
 

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from minigrad.study.figures import markup, svg
 from minigrad.study.records import Results
 
-CELL, GAP, ROW = 26, 22, 156  # user units: a cell, the space between two grids, a channel's row
+CELL, GAP, ROW = 26, 12, 146  # user units: a cell, the space between two grids, a channel's row
+HEAD = 24  # above the first row
 NAMES = ("red", "green", "blue")
 Frame = dict[str, Any]
 
@@ -30,7 +31,8 @@ def draw(results: Results) -> str:
     arrays = {name: np.asarray(record[name], float) for name in ("x", "w", "responses", "out", "g", "dw", "dx")}
     arrays["bias"] = np.asarray(record["bias"], float).reshape(())
     frames = list(film(arrays))
-    body = f'<div class="scroll">{_grids(arrays)}</div>' + markup.controls("Step of the convolution", len(frames))
+    both = f'<div class="both-ways">{_forward(arrays)}{_backward(arrays)}</div>'
+    body = both + markup.controls("Step of the convolution", len(frames))
     see = (
         "Forward, three responses are added into one cell; backward, that cell’s gradient is copied to all three "
         "slices."
@@ -119,53 +121,60 @@ def where(p: int, q: int) -> str:
     return f"{p + 1}, {q + 1}"
 
 
-def _grids(a: dict[str, NDArray[np.floating]]) -> str:
-    side, kernel = a["x"].shape[1], a["w"].shape[1]
-    out = a["out"].shape[0]
-    x_at = 22
+def _forward(a: dict[str, NDArray[np.floating]]) -> str:
+    """Input, filter and responses, a row a channel, and below them the bias and the output."""
+    side, kernel, out = a["x"].shape[1], a["w"].shape[1], a["out"].shape[0]
+    x_at = 18
     w_at = x_at + side * CELL + GAP
     r_at = w_at + kernel * CELL + GAP
-    o_at = r_at + out * CELL + GAP + 26
-    dw_at = o_at + out * CELL + GAP + 26
-    dx_at = dw_at + kernel * CELL + GAP
-    end = dx_at + side * CELL + 4
-    parts = []
-    heads = (
-        (x_at, "input"),
-        (w_at, "filter"),
-        (r_at, "responses"),
-        (o_at, "output"),
-        (dw_at, "dW"),
-        (dx_at, "dX"),
-    )
-    parts += [svg.text(left, 14, words, class_="axis strong") for left, words in heads]
+    bottom = HEAD + 3 * ROW
+    parts = _heads((x_at, "input"), (w_at, "filter"), (r_at, "responses"))
     for c, name in enumerate(NAMES):
-        top = 24 + c * ROW
+        top = HEAD + c * ROW
         small = top + (side - kernel) * CELL / 2
-        parts.append(svg.group(svg.text(0, top + 68, name[0].upper(), class_="paint strong big"), class_=name))
-        parts += [
-            _grid("x", c, a["x"][c], x_at, top),
-            _grid("w", c, a["w"][c], w_at, small),
-            _grid("r", c, a["responses"][c], r_at, small, empty=True),
-            _grid("dw", c, a["dw"][c], dw_at, small, empty=True),
-            _grid("dx", c, a["dx"][c], dx_at, top, empty=True),
-        ]
-    middle = 24 + ROW + (side - out) * CELL / 2
+        parts.append(_letter(name, top))
+        parts.append(_grid("x", c, a["x"][c], x_at, top))
+        parts.append(_grid("w", c, a["w"][c], w_at, small))
+        parts.append(_grid("r", c, a["responses"][c], r_at, small, empty=True))
     parts += [
-        svg.text(o_at - 24, middle + 44, "Σ →", class_="mid big strong"),
-        _grid("out", 0, a["out"], o_at, middle, empty=True),
-        _grid("bias", 0, a["bias"].reshape(1, 1), o_at + CELL, middle - 62),
-        svg.text(o_at + CELL - 6, middle - 45, "+ bias", class_="axis end"),
-        svg.text(o_at, middle + out * CELL + 28, "g, gradient of output", class_="axis strong"),
-        _grid("g", 0, a["g"], o_at, middle + out * CELL + 36, empty=True),
-        svg.text(dw_at - 24, middle + 44, "→", class_="mid big strong"),
+        svg.text(r_at + out * CELL / 2, bottom + 4, "Σ ↓", class_="mid big strong"),
+        svg.text(w_at + CELL - 10, bottom + 54, "bias", class_="axis end"),
+        _grid("bias", 0, a["bias"].reshape(1, 1), w_at + CELL, bottom + 38),
+        svg.text(w_at + 2 * CELL + 6, bottom + 56, "+", class_="big strong"),
+        _grid("out", 0, a["out"], r_at, bottom + 12, empty=True),
+        svg.text(r_at, bottom + 26 + out * CELL, "output", class_="axis strong"),
     ]
-    return svg.drawing(
-        end,
-        24 + 3 * ROW,
-        *parts,
-        title="Input, filter, responses, output and gradients of one small convolution, three channels",
-    )
+    title = "Forward: input, filter and responses of each channel, and the output that is their sum"
+    return svg.drawing(r_at + out * CELL + 2, bottom + 34 + out * CELL, *parts, title=title)
+
+
+def _backward(a: dict[str, NDArray[np.floating]]) -> str:
+    """The gradients of filter and input, a row a channel, and below them that of the output, from which they come."""
+    side, kernel, out = a["x"].shape[1], a["w"].shape[1], a["out"].shape[0]
+    dw_at = 18
+    dx_at = dw_at + kernel * CELL + GAP
+    bottom = HEAD + 3 * ROW
+    parts = _heads((dw_at, "dW"), (dx_at, "dX"))
+    for c, name in enumerate(NAMES):
+        top = HEAD + c * ROW
+        parts.append(_letter(name, top))
+        parts.append(_grid("dw", c, a["dw"][c], dw_at, top + (side - kernel) * CELL / 2, empty=True))
+        parts.append(_grid("dx", c, a["dx"][c], dx_at, top, empty=True))
+    parts += [
+        svg.text(dw_at + out * CELL / 2, bottom + 4, "copy ↑", class_="mid big strong"),
+        _grid("g", 0, a["g"], dw_at, bottom + 12, empty=True),
+        svg.text(dw_at, bottom + 26 + out * CELL, "g, gradient of the output", class_="axis strong"),
+    ]
+    title = "Backward: the output's gradient, and what it makes of the gradients of filter and input"
+    return svg.drawing(dx_at + side * CELL + 2, bottom + 34 + out * CELL, *parts, title=title)
+
+
+def _heads(*heads: tuple[float, str]) -> list[str]:
+    return [svg.text(left, 14, words, class_="axis strong") for left, words in heads]
+
+
+def _letter(name: str, top: float) -> str:
+    return svg.group(svg.text(0, top + 70, name[0].upper(), class_="paint strong big"), class_=name)
 
 
 def _grid(name: str, c: int, values: NDArray[np.floating], x: float, y: float, empty: bool = False) -> str:
