@@ -43,9 +43,7 @@ class Part:
     def body(self, results: Results, found: Mapping[str, Verdict]) -> str:
         """Its HTML."""
         return "".join(
-            _claim(found[piece], results) if isinstance(piece, str) else piece(results)
-            for piece in self.pieces
-
+            _claim(found[piece], results) if isinstance(piece, str) else piece(results) for piece in self.pieces
         )
 
 

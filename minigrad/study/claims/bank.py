@@ -33,9 +33,10 @@ CLAIM = Claim(
     limits={"one": 0.95, "bank": 0.98},
     compare=compare,
     numbers=numbers,
-    prose="Is there an opponent edge of either polarity? Trained until nothing changed any more, one filter was right "
-    "in {presence_1}, two in {presence_2} and eight in {presence_8}. Do red’s and blue’s edges oppose each other? One "
-    "filter: {relation_1}, eight: {relation_8}.",
+    prose="Is there an opponent edge of either polarity? Trained until nothing changed any more, one filter was "
+    "right in {presence_1} of the cases and eight in {presence_8}. Do red’s and blue’s edges oppose each "
+    "other? One filter: {relation_1}, eight: {relation_8}. A single sum cancels some edges, but training "
+    "picks a sum that does not cancel those that it needs.",
     written_for="holds",
     draw=lambda results: (
         slider.draw(results) + markup.details("Linear probes on one channel and on all", measures.probes(results))

@@ -46,8 +46,8 @@ CLAIM = Claim(
     numbers=numbers,
     jobs=jobs,
     prose="The sum over channels is the inner sum of one matrix product, so it costs nothing of its own. A maximum "
-    "that keeps as little memory walks over the channels one by one: in this library it took {C16} times as long with "
-    "16 channels and {C64} times with 64.",
+    "that keeps as little memory walks over the channels one by one. In this library it took {C16} times as "
+    "long with 16 channels and {C64} times with 64.",
     written_for="holds",
     draw=lambda results: f'<div class="wide">{measures.cost(results)}</div>',
 )

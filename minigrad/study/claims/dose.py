@@ -77,9 +77,15 @@ CLAIM = Claim(
     compare=compare,
     numbers=numbers,
     jobs=jobs,
-    prose="With nothing shared, trained channels cancel less than chance: {excess_0} {interval_0}. With a shared "
-    "picture of amplitude ½ they are near chance, {excess_0_5}, and at amplitudes 1, 2 and 3 they cancel more: "
-    "{excess_1}, {excess_2} and {excess_3} {interval_3}.",
+    prose="The digits here show only in a difference. Red is a·n + d/2 and blue a·n − d/2: d is the digit to be "
+    "named, n another one that all three channels show. With a = 0 nothing is shared, and the trained "
+    "channels cancel less than chance, {excess_0} {interval_0}. With a = ½ they are near chance, at "
+    "{excess_0_5}. With a = 1, 2 and 3 they cancel more than chance: {excess_1}, {excess_2} and {excess_3} "
+    "{interval_3}. Beyond a = 2 it rises no more.\n"
+    "So the weights choose. Where red and blue show the digit alone, with opposite signs, their slices get "
+    "opposite signs too, and the answers add up. Where a shared picture hides the digit, the same slices "
+    "cancel that picture. The digits are learned either way: {accuracy_0} of unseen ones are named right at a "
+    "= 0, and {accuracy_3} at a = 3.",
     written_for="holds",
     draw=mechanism.dose,
 )

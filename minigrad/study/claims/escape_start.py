@@ -58,11 +58,12 @@ CLAIM = Claim(
     compare=compare,
     numbers=numbers,
     jobs=jobs,
-    prose="The first step tells: where red and blue cancel exactly, loss and gradient were not bigger than at a random "
-    "start but smaller, on average over ten seeds. On polarity the loss was {polarity_cancelling_loss} against "
-    "{polarity_random_loss} and the gradient’s norm {polarity_cancelling_gradient} against {polarity_random_gradient}; "
-    "on presence {presence_cancelling_loss} against {presence_random_loss} and {presence_cancelling_gradient} against "
-    "{presence_random_gradient}.",
+    prose="The first step tells. Where red and blue cancel exactly, loss and gradient were not bigger than at a "
+    "random start but smaller, on average over ten seeds. On polarity the loss was {polarity_cancelling_loss} "
+    "against {polarity_random_loss} and the gradient’s norm {polarity_cancelling_gradient} against "
+    "{polarity_random_gradient}; on presence {presence_cancelling_loss} against {presence_random_loss} and "
+    "{presence_cancelling_gradient} against {presence_random_gradient}. It is no wonder: answers that cancel "
+    "leave the network at guessing, and a random start may guess worse than that.",
     written_for="fails",
     draw=lambda results: "",
 )

@@ -69,7 +69,7 @@ CLAIM = Claim(
     numbers=numbers,
     jobs=jobs,
     prose="Through ten layers the sum keeps its gradient within a factor of ten, before any training. It is not the "
-    "only one: so does, under He’s initialisation, {he}; and where each reduction is scaled to unit variance, {unit}. "
+    "only one. So does, under He’s start, {he}; and where each reduction is scaled to unit variance, {unit}. "
     "Some gradients are too small for float32: the table says that they underflow.",
     written_for="fails",
     draw=lambda results: depth.within(results) + depth.draw(results),

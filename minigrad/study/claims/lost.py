@@ -53,10 +53,12 @@ CLAIM = Claim(
     limits={"one": 0.5, "many": 0.95},
     compare=compare,
     numbers=numbers,
-    prose="A linear reader finds {random_1_difference} of the variance of R − B in one random sum, "
-    "{random_8_difference} in eight and {random_16_difference} in 16. One sum trained where a difference tells holds "
-    "{common_1_difference} of it and {common_1_grey} of the grey; four trained on grey digits hold "
-    "{correlated_4_difference} and {correlated_4_grey}.",
+    prose="What is lost for good is what no filter keeps. A linear reader that sees one random sum of a "
+    "photograph’s patch recovers {random_1_difference} of the variance of red minus blue; from eight sums it "
+    "is {random_8_difference}, from 16 {random_16_difference}. Training shifts what is kept. One sum trained "
+    "where a difference tells holds {common_1_difference} of it, and {common_1_grey} of the grey. Four "
+    "trained on grey digits hold {correlated_4_difference} of the difference and {correlated_4_grey} of the "
+    "grey.",
     written_for="holds",
     draw=lost.draw,
 )
