@@ -12,7 +12,7 @@ import pytest
 
 pytest.importorskip("scipy")
 
-from minigrad.study import answer, claims, report
+from minigrad.study import answer, claims, parts, report
 from minigrad.study.__main__ import PUBLISHED
 from minigrad.study.claims import CLAIMS, accuracy
 from minigrad.study.claims.claim import Claim, Comparison, Interval, exact, judge
@@ -72,10 +72,15 @@ def test_an_open_claim_is_not_decided_by_its_limits_and_few_seeds_decide_nothing
 
 
 EXPECTED = {
-    "bank": "open",
-    "crafted": "open",
+    "dose": "holds",
+    "split": "holds",
+    "lost": "holds",
+    "bank": "holds",
+    "crafted": "holds",
     "start": "fails",
-    "escape": "open",
+    "escape": "holds",
+    "arrive": "fails",
+    "mirror": "holds",
     "accuracy": "open",
     "flow": "fails",
     "unmatched": "open",
@@ -119,12 +124,14 @@ def test_the_prose_was_written_for_the_published_verdicts(published):
 
 def test_numbers_in_the_prose_come_from_the_records(published):
     """No share, no decimal and no interval is written into the text itself; what is left are counts of the protocol."""
-    protocol = {"3", "5", "8", "9", "10", "16", "17", "27", "32", "64", "72", "95", "100", "120", "128", "200", "0.1"}
-    for text in (answer.ANSWER, answer.STANDING, *(row[2] for row in answer.CLAIMS), *(c.prose for c in CLAIMS)):
-        literal = re.findall(r"\d+(?:\.\d+)?", re.sub(r"\{\w+\}", "", text))
+    protocol = {"0", "1", "2", "3", "10", "16", "17", "27", "64", "72", "95", "0.1", "0.9", "0.0001", "0.001"}
+    for text in (*answer.ANSWER, *(row.why for row in answer.CLAIMS), *(c.prose for c in CLAIMS), parts.DOSE):
+        plain = re.sub(r"\{\w+\}|float\d+|L2", "", text)
+        literal = re.findall(r"\d+(?:\.\d+)?", plain)
         assert set(literal) <= protocol, (literal, text)
     for claim in CLAIMS:
         assert "{" not in claim.prose.format(**claim.numbers(published))
+    assert not any("{" in text.format(**answer.numbers(published)) for text in answer.ANSWER)
 
 
 REFUTED = [  # what a review of the first edition found wrong, and the page no longer says
@@ -169,6 +176,20 @@ def test_the_published_verdicts_follow_from_the_records(published):
         if 0.1 < np.exp(np.mean(np.log(np.array(r["ratio"], float)))) < 10
     }
     assert {("sum", "he"), ("sum", "unit"), ("l2", "he")} <= kept and EXPECTED["flow"] == "fails"
+    excess = {r["amplitude"]: np.array(r["excess"]) for r in published.where("dose", lr=0.01)}
+    assert max(excess[0]) < 0 < min(excess[2]) and EXPECTED["dose"] == "holds"
+    assert excess[0].mean() < excess[0.5].mean() < excess[1].mean() < excess[2].mean()
+    ends = {r["amplitude"]: r for r in published.where("split", task="common")}
+    for a, sign in ((0, -1), (3, 1)):
+        measured = np.subtract(ends[a]["excess"][-1], ends[a]["excess"][0])
+        others, own = (np.sum(ends[a][f"excess_{part}"], 0) for part in ("others", "own"))
+        assert (sign * measured > 0).all() and np.abs(others - measured).max() < 0.02 and np.abs(own).max() < 0.01
+    assert EXPECTED["split"] == "holds"
+    cancelling = published.where("escape", start="cancelling")
+    assert len(cancelling) == 4 and not any(None in r["left"] for r in cancelling) and EXPECTED["escape"] == "holds"
+    assert min(min(r["accuracy"]) for r in cancelling) < 0.95 and EXPECTED["arrive"] == "fails"
+    early, late = (published.one("mirror", lr=0.1, dtype=dtype)["left"] for dtype in ("float32", "float64"))
+    assert all(np.less(early, late)) and EXPECTED["mirror"] == "holds"
 
 
 def test_other_records_give_other_verdicts(published):
@@ -188,6 +209,13 @@ def test_other_records_give_other_verdicts(published):
     assert verdicts(slow)["flow"] == "fails" and verdicts(fast)["flow"] == "holds"
     big = change(published, "escape", put(start_loss=[9.0] * 10, start_gradient=[9.0] * 10), start="cancelling")
     assert verdicts(big)["start"] == "holds"
+    assert verdicts(change(published, "dose", put(excess=[0.0] * 10), amplitude=3))["dose"] == "fails"
+    own = change(published, "split", lambda r: r.update(excess_own=[[0.1] * 10] * len(r["excess_own"])), amplitude=3)
+    assert verdicts(own)["split"] == "fails"
+    assert verdicts(change(published, "escape", put(left=[None] * 10), start="cancelling"))["escape"] == "fails"
+    assert verdicts(change(published, "escape", put(accuracy=[0.5] * 10), task="polarity"))["arrive"] == "fails"
+    assert verdicts(change(published, "escape", put(accuracy=[1.0] * 10)))["arrive"] == "holds"
+    assert verdicts(change(published, "mirror", put(curvature=[1.0] * 10), dtype="float64"))["mirror"] == "fails"
 
 
 @pytest.mark.parametrize("claim", [c for c in CLAIMS if c.open], ids=lambda claim: claim.name)

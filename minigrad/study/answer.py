@@ -62,13 +62,13 @@ CLAIMS = (
         "wrong",
         "“Close to zero” needs a yardstick. At the second layer {share_2} of the answers are that small, and "
         "{random_2} for random directions. What keeps information is other filters.",
-        ("lost",),
+        ("kept",),
     ),
     Row(
         "After some training most kernel values are close to zero.",
         "wrong",
         "{zero_own_none} are, by each filter’s own size; a Gaussian has {zero_gaussian} there.",
-        ("lost",),
+        ("kept",),
     ),
     Row(
         "The sum is efficient: forward and backward are vectorizable.",
@@ -80,7 +80,7 @@ CLAIMS = (
         "The sum lets gradients flow.",
         "half right",
         "It does, and so do others: {flow_he} from the same start, and {flow_unit} from one that suits each.",
-        ("broadcast",),
+        ("routing",),
     ),
     Row(
         "A convolution is a linear layer with shared weights, and every linear layer would have the same problem.",
@@ -93,7 +93,7 @@ CLAIMS = (
         "half right",
         "Correlated channels alone make the weights agree. They cancel where what the channels share hides a "
         "difference that matters. In networks of others, all four first layers that see colours lean that way.",
-        ("why", "others"),
+        ("why", "networks"),
     ),
     Row(
         "(A comment:) The mean is the sum with the weights divided by N.",
@@ -111,6 +111,6 @@ CLAIMS = (
         "(Another:) Is there an operation that is efficient, differentiable and without vanishing gradients?",
         "not among these",
         "The L2 norm keeps its gradient as well as the sum, but it cannot tell a picture from its negative.",
-        ("broadcast", "arms"),
+        ("routing", "arms"),
     ),
 )

@@ -181,8 +181,8 @@ CHANGED = (
     "ahead of a maximum where a difference of channels matters, and channels cancel more than chance there.",
     "Learning rates were chosen by test images, once for several tasks. Now each reduction has its own rate for each "
     "task, chosen by images and seeds that judge nothing. So the sum no longer loses to itself under another name.",
-    "The first edition said that training does not always leave a start that cancels, and explained it by the symmetry "
-    "of the data. It had stopped too soon. Rounding errors break that symmetry, in float64 later than in float32.",
+    "The first edition held that some starts that cancel are never left, and explained it by the symmetry of the data. "
+    "It had stopped too soon. Rounding errors break that symmetry, in float64 later than in float32.",
     "A difference between free and tied slices was worked out with the wrong reduction.",
     "Identities stood among the findings. They are now proved apart.",
     "Weights near zero were counted only by the width that they had at the start. Now also by each filter’s own.",
@@ -195,11 +195,11 @@ CHANGED = (
 PARTS = (
     Part("why", "Why trained channels cancel", "why they cancel", (_words(DOSE), "dose", "split", "crafted")),
     Part("both-ways", "Forward adds, backward copies", "both ways", (_both_ways,)),
-    Part("broadcast", "Broadcast or routing", "broadcast or routing", (broadcast.draw, _energy, "flow")),
+    Part("routing", "Broadcast or routing", "broadcast or routing", (broadcast.draw, _energy, "flow")),
     Part("cancelling", "From a start that cancels everything", "escape", ("start", "escape", "arrive", "mirror")),
-    Part("lost", "What is lost", "what is lost", ("bank", "lost", "unmatched", "near zero")),
+    Part("kept", "What is lost", "what is lost", ("bank", "lost", "unmatched", "near zero")),
     Part("arms", "Is the sum better than something else?", "other reductions", ("accuracy", "cost")),
-    Part("others", others.TITLE, "networks of others", (_others,)),
+    Part("networks", others.TITLE, "networks of others", (_others,)),
     Part("own", others.OWN_TITLE, "your network", (lambda results: others.OWN,)),
     Part("proved", "What can be proved", "proofs", (_proved,)),
     Part("methods", "How it was measured", "methods", (methods.describe,)),

@@ -100,9 +100,9 @@ CLAIM = Claim(
     numbers=numbers,
     jobs=jobs,
     prose="How can one training do both? A step of descent changes channel c’s answer to a patch x by a sum over "
-    "the training patches s: −η Σ g_s ⟨x_c(s), x_c⟩. The factor g_s is the same for all channels. So the "
-    "patch’s own term, s = x, moves all of its answers one way, and never one channel against another. Only "
-    "other patches can do that.\n"
+    "the training patches s: −η Σ g<sub>s</sub> ⟨x<sub>c</sub>(s), x<sub>c</sub>⟩. The factor g<sub>s</sub> "
+    "is the same for all channels. So the patch’s own term, s = x, moves all of its answers one way, and "
+    "never one channel against another. Only other patches can do that.\n"
     "We split every step of training that way. The parts add up to the change that was measured, {change_0} "
     "at a = 0 and {change_3} at a = 3; {unexplained} at most is left over. The patches’ own terms make "
     "{own_0} and {own_3} of it. Other images make {others_0} and {others_3}. That a patch pulls its own "

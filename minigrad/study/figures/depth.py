@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-
-import numpy as np
 
 from minigrad.study.figures import markup, svg
 from minigrad.study.records import Record, Results
@@ -81,26 +78,6 @@ def _chart(records: list[Record], C: int, layers: int, low: float, high: float) 
         *parts,
         title=f"Gradient against depth with {C} channels, a line a reduction; the table below has the ratios",
     )
-
-
-def within(results: Results, C: int = 16) -> str:
-    """Which reductions keep the median ratio of input to output gradient within a factor of ten, in a sentence."""
-    told = []
-    for init, words in INITS.items():
-        records = results.where("depth", init=init, C=C)
-        kept = [record["arm"] for record in records if _keeps(record["ratio"])]
-        if records:
-            told.append(f"{words}: {', '.join(kept) or 'none'}")
-    if not told:
-        return ""
-    return (
-        f"<p>Median ratio of input to output gradient in [0.1, 10] at C = {C} – {markup.escape('; '.join(told))}.</p>"
-    )
-
-
-def _keeps(ratios: Sequence[float | None]) -> bool:
-    median = float(np.median([ratio or 0.0 for ratio in ratios]))
-    return 0.1 <= median <= 10
 
 
 def _underflows(ratio: float | None) -> bool:

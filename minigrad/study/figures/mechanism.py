@@ -35,7 +35,7 @@ def _response(records: list[Record]) -> str:
     values = [np.array(r["excess"], float) for r in records]
     low, high = min(v.min() for v in values) - 0.05, max(v.max() for v in values) + 0.05
     top = max(float(r["amplitude"]) for r in records)
-    x, y = svg.Scale(-0.4, top + 0.15, 52, 436), svg.Scale(min(low, -0.1), max(high, 0.1), 300, 34)
+    x, y = svg.Scale(-0.2, top + 0.45, 52, 436), svg.Scale(min(low, -0.1), max(high, 0.1), 300, 34)
     parts = [
         svg.axes(
             x,
@@ -58,7 +58,7 @@ def _response(records: list[Record]) -> str:
         ]
         parts.append(svg.line(at, y(below), at, y(above), class_="curve strong"))
         parts.append(svg.element("circle", cx=at, cy=y(mean), r=5, class_="paint"))
-        parts.append(svg.text(at - 8, y(mean) - 8, markup.signed(mean), class_="strong end"))
+        parts.append(svg.text(at + 13, y(mean) + 16, markup.signed(mean), class_="strong"))
     parts.append(svg.path(means, class_="curve"))
     return svg.drawing(450, 340, svg.group(*parts, class_="affine"), title="Excess cancellation against the dose")
 
@@ -137,7 +137,7 @@ def _causes(record: Record) -> str:
         title = svg.element("title", markup.escape(words))
         parts.append(svg.group(title, curve, svg.text(x.stop + 5, end + 4, label, class_="paint"), class_=style))
     return svg.drawing(
-        290, 270, *parts, title=f"Causes of the change of excess cancellation at a = {record['amplitude']}"
+        310, 270, *parts, title=f"Causes of the change of excess cancellation at a = {record['amplitude']}"
     )
 
 
