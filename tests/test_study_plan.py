@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import subprocess
 import sys
 import textwrap
@@ -347,7 +348,8 @@ def test_an_arm_and_a_task_in_a_file_of_their_own_are_trained_and_shown_and_chan
     assert [v[1:] for v in verdicts(more)] == [v[1:] for v in verdicts(published)]
     page = report.page(more)
     assert ">midrange</text>" in page and ">green</text>" in page
-    assert report._answer(more) == report._answer(published)
+    first, own = (re.search(r'<div class="answer">.*?</div>', text, re.S)[0] for text in (page, report.page(published)))
+    assert first == own
 
 
 @pytest.mark.parametrize(

@@ -92,7 +92,8 @@ CLAIMS = (
         "It cancels only if features are correlated or specially crafted.",
         "half right",
         "Correlated channels alone make the weights agree. They cancel where what the channels share hides a "
-        "difference that matters. In networks of others, all four first layers that see colours lean that way.",
+        "difference that matters. Of four first layers of other networks that see colours, all lean that way, one "
+        "beyond chance.",
         ("why", "networks"),
     ),
     Row(

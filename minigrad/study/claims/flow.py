@@ -40,14 +40,18 @@ def compare(results: Results, limits: Mapping[str, float]) -> list[Comparison]:
 
 def numbers(results: Results) -> dict[str, str]:
     """The reductions that stay within a decade, by initialisation."""
-    return {
-        init: " and ".join(
-            NAMES.get(arm, arm)
-            for arm in RIVALS
-            if decades(need(results, "depth", arm=arm, init=init, C=16)[0]).high <= CLAIM.limits["decades"]
-        )
-        for init in ("he", "unit")
-    }
+    return {init: enumerate_words([NAMES.get(arm, arm) for arm in kept(results, init)]) for init in ("he", "unit")}
+
+
+def kept(results: Results, init: str) -> list[str]:
+    """The reductions other than the sum's own names that stay within the limit from one start."""
+    found = {arm: decades(need(results, "depth", arm=arm, init=init, C=16)[0]) for arm in RIVALS}
+    return [arm for arm, value in found.items() if value.high <= CLAIM.limits["decades"]]
+
+
+def enumerate_words(words: list[str]) -> str:
+    """`a`, `a and b`, `a, b and c`."""
+    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words or ["none"])
 
 
 NAMES = {

@@ -20,7 +20,10 @@ def draw(found: Sequence[Summary]) -> str:
     low = min(-0.1, *(layer["excess"] for s in found for layer in s.sums)) - 0.05
     high = max(0.1, *(layer["excess"] for s in found for layer in s.sums)) + 0.05
     x = svg.Scale(low, high, 8, WIDTH - 8)
-    parts = [svg.text(x(0), 12, "← less than chance · more →", class_="note mid")]
+    parts = [
+        svg.text(x(0) - 6, 12, "← less than chance", class_="note end"),
+        svg.text(x(0) + 6, 12, "more →", class_="note"),
+    ]
     for tick in x.ticks(6):
         parts.append(svg.line(x(tick), 20, x(tick), bottom, class_="grid"))
         parts.append(svg.text(x(tick), bottom + 14, svg.tick_label(tick), class_="tick mid"))
