@@ -226,7 +226,7 @@ BAD = {
     "output_padding": (
         lambda: mg.conv_transpose2d(mg.ones(1, 3, 4, 4), w, output_padding=1),
         ValueError,
-        "output_padding .* must be smaller",
+        "output_padding .* must be below stride .* or dilation",
     ),
     "nothing left": (
         lambda: mg.conv_transpose2d(mg.ones(1, 3, 1, 1), w, padding=2),

@@ -43,6 +43,19 @@ REFUSED = {
     "conv_transpose2d, double bias": (
         lambda: F.conv_transpose2d(mg.ones(1, 1, 2, 2), mg.ones(1, 1, 1, 1), mg.ones(1).double()), "bias is float64"
     ),
+    "conv1d, a long kernel": (
+        lambda: F.conv1d(mg.ones(1, 3, 5), mg.ones(4, 3, 9)),
+        "conv1d: windows of 9 with dilation 1 do not fit a sequence of 5 with padding 0$",
+    ),
+    "conv1d, no stride": (
+        lambda: F.conv1d(mg.ones(1, 3, 5), mg.ones(4, 3, 3), stride=0), "stride must be a number of at least 1, got 0$"
+    ),
+    "conv_transpose1d, channels": (
+        lambda: F.conv_transpose1d(mg.ones(1, 3, 5), mg.ones(4, 3, 3)), r"input \(1, 3, 5\), weight \(4, 3, 3\)"
+    ),
+    "max_pool1d, padding": (
+        lambda: F.max_pool1d(mg.ones(1, 3, 5), 2, padding=3), "padding 3 must be at most half of kernel_size 2$"
+    ),
     "CircularPad1d of images": (lambda: nn.CircularPad1d(3)(mg.ones(2, 3, 4, 5)), "expected 2 or 3 dimensions"),
     "flip, unknown option": (lambda: mg.ones(2).flip(axes=(0,)), "unexpected 'axes'; expected numbers, or dims="),
     "resize_ of what asks for a gradient": (lambda: mg.ones(2, requires_grad=True).resize_(3), "cannot be resized"),

@@ -1,6 +1,7 @@
-"""NumPy's words and ours: what an error of NumPy's says to somebody who knows tensors and called no ufunc.
+"""Errors in the words of whoever made the call: somebody who knows tensors and called no ufunc, sequences and no image.
 
-One table, by what NumPy's message looks like. What it does not know is passed on as it is.
+`reword` knows by one table what NumPy's messages mean; what is not in it is passed on as it is. `error_of_a_sequence`
+is for operations on sequences, which are computed as images of height 1.
 """
 
 import re
@@ -35,3 +36,22 @@ def reword(message: str) -> str:
         if match := pattern.fullmatch(message):
             return match.expand(ours)
     return message
+
+
+FLAT = tuple(
+    (re.compile(pattern), ours)
+    for pattern, ours in (
+        (r"\((\d+), (\d+), 1, (\d+)\)", r"(\1, \2, \3)"),  # (N, C, 1, L)
+        (r"\([01], (-?\d+)\)", r"\1"),  # an option along height and length
+        (r"\ba number or a pair\b|\ba number, a pair", "a number"),
+        (r"\ban image\b", "a sequence"),
+    )
+)
+
+
+def error_of_a_sequence(name: str, error: Exception) -> Exception:
+    """What an operation on images of height 1 says, as one on sequences: `name` ends with 1d, the other's with 2d."""
+    message = str(error).replace(name.replace("1d", "2d"), name)
+    for pattern, ours in FLAT:
+        message = pattern.sub(ours, message)
+    return type(error)(message)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from minigrad.autograd.wording import error_of_a_sequence
 from minigrad.instead import public
 from minigrad.ops import conv, pool
 from minigrad.tensor import Tensor
@@ -29,7 +30,7 @@ def _lift(name: str, function: Any, input: Tensor, *args: Any, **options: Any) -
     try:
         out = function(input.unsqueeze(-2), *args, **options)
     except (ValueError, TypeError) as error:
-        raise type(error)(str(error).replace(name.replace("1d", "2d"), name)) from None
+        raise error_of_a_sequence(name, error) from None
     return tuple(part.squeeze(-2) for part in out) if isinstance(out, tuple) else out.squeeze(-2)
 
 

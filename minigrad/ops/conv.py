@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from minigrad.autograd import Array, primitive
+from minigrad.autograd.wording import error_of_a_sequence
 from minigrad.kernels import convolution as kernels
 from minigrad.kernels.windows import Pair, Window
 from minigrad.ops.elementwise import add
@@ -126,7 +127,7 @@ def conv1d(
     try:
         out = conv2d(unsqueeze(input, -2), unsqueeze(weight, -2), bias, (1, s), p, (1, d), groups)
     except (ValueError, TypeError) as error:
-        raise type(error)(str(error).replace("conv2d", "conv1d")) from None
+        raise error_of_a_sequence("conv1d", error) from None
     return squeeze(out, -2)
 
 
@@ -155,7 +156,7 @@ def conv_transpose2d(
     shapes = (input.shape, weight.shape, None if bias is None else bias.shape)
     check_channels(name, *shapes, (input.dtype, weight.dtype, getattr(bias, "dtype", weight.dtype)), groups, True)
     if any(e >= max(s, d) for e, s, d in zip(extra, how.stride, how.dilation, strict=True)):
-        raise ValueError(f"{name}: output_padding {extra} must be smaller than stride {how.stride} or {how.dilation}")
+        raise ValueError(f"{name}: output_padding {extra} must be below stride {how.stride} or dilation {how.dilation}")
     # what the windows reach without margins, which are cut off and added to afterwards
     whole = tuple((n - 1) * s + d * (k - 1) + 1 for n, (k, s, _, d) in zip(input.shape[2:], how.axes(), strict=True))
     size = tuple(n - 2 * p + e for n, p, e in zip(whole, how.padding, extra, strict=True))
