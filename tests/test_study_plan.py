@@ -269,6 +269,22 @@ def test_progress_reaches_the_end_and_never_goes_back(tmp_path, monkeypatch):
     assert seen[-1] == 1 and np.all(np.diff(seen) > -1e-9)
 
 
+def test_decay_makes_weights_smaller_and_half_of_them_are_pruned():
+    settings = {"task": "polarity", "lr": 0.01, "steps": 40, "seeds": [0, 1]}
+    free, held = (work(Job("decay", settings | {"decay": decay})) for decay in (0.0, 3.0))
+    assert max(held["norm"]) < min(free["norm"])
+    for record in (free, held):
+        shares = [record[name] for name in ("accuracy", "near_start", "near_own", "pruned", "pruned_filter")]
+        assert np.shape(shares) == (5, 2) and np.min(shares) >= 0 and np.max(shares) <= 1
+    assert min(held["near_start"]) > max(free["near_start"])  # by the start's width, which the weights have lost
+
+
+def test_27_random_sums_tell_a_reader_everything_and_one_tells_little():
+    record = work(Job("kept", {"task": "random", "F": 27, "lr": 0, "steps": 0, "seeds": [0, 1]}))
+    few = work(Job("kept", {"task": "random", "F": 1, "lr": 0, "steps": 0, "seeds": [0, 1]}))
+    assert min(record["difference"]) > 0.99 and max(few["difference"]) < 0.5
+
+
 # ------------------------------------------------------------------------------------------------- the command
 
 
