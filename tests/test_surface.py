@@ -189,3 +189,8 @@ def test_importing_costs_numpys_import_and_hardly_more():
     code = f"import sys, minigrad; print([m for m in {heavy} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("module", [mg, mg.nn, mg.optim, mg.data, mg.viz], ids=lambda module: module.__name__)
+def test_completion_offers_public_names_and_no_helpers(module):
+    assert sorted(dir(module)) == sorted(module.__all__)

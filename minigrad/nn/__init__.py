@@ -23,3 +23,4 @@ from minigrad.nn.summary import summary as summary
 if not TYPE_CHECKING:  # a type checker reads the imports, and would take __getattr__ for a promise of every name
     __all__ = [*_public(globals()), "functional", "init", "parallel", "utils"]
     __getattr__ = partial(_refuse_name, __name__)
+    __dir__ = __all__.copy  # what completion offers

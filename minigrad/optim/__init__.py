@@ -17,3 +17,4 @@ __all__ = [  # noqa: RUF022 (a list for type checkers)
 
 if not TYPE_CHECKING:  # a type checker would take it for a promise that every name exists
     __getattr__ = partial(refuse_name, __name__)
+    __dir__ = __all__.copy  # what completion offers

@@ -10,3 +10,5 @@ from minigrad.viz.render import RenderError
 __all__ = [
     "DotError", "Graph", "Record", "RenderError", "draw_graph", "graph", "make_dot", "open_convolution", "record",
 ]  # fmt: skip
+
+__dir__ = __all__.copy  # what completion offers: what stands beside these is of use inside only
