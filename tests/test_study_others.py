@@ -73,6 +73,8 @@ def test_other_records_give_other_counts(records):
     turned = [{**r, "excess": -r["excess"]} if r["kind"] == "layer" and r["excess"] else r for r in records.records]
     found = {outcome.prediction.name: outcome.holds for outcome in others.outcomes(Results(turned))}
     assert not found["deeper layers"] and not found["typical layer"] and not found["colours"]
+    shown = section.of_others(Results(turned))
+    assert "they cancel less" not in shown and "A prediction failed" in shown and "0 of 4" in shown
 
 
 def test_numbers_in_the_prose_come_from_the_records(records):

@@ -8,14 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
 from typing import TypeAlias
 
 from minigrad.study import methods, statements
 from minigrad.study.claims import Verdict, others
 from minigrad.study.figures import broadcast, markup, measures, window
-from minigrad.study.figures import others as others_figures
+from minigrad.study.foreign import section
 from minigrad.study.records import Results
 from minigrad.study.relatives import RELATIVES
 
@@ -116,24 +114,6 @@ def _energy(results: Results) -> str:
     )
 
 
-def _others(results: Results) -> str:
-    """Networks of others: their records come with minigrad, whatever was run here."""
-    found = shipped()
-    networks = others.summarise(found)
-    tables = others_figures.table(networks) + others_figures.predictions(others.outcomes(found))
-    return (
-        others.PROSE.format(**others.numbers(found))
-        + others_figures.draw(networks)
-        + markup.details("Every network and every prediction", _wide(tables))
-    )
-
-
-@cache
-def shipped() -> Results:
-    """The records of networks that others trained."""
-    return Results.load(Path(__file__).with_name("others.jsonl"))
-
-
 def _proved(results: Results) -> str:
     """Identities, each with its proof and its check."""
     found = {record["name"]: record for record in results.where("statement")}
@@ -199,8 +179,8 @@ PARTS = (
     Part("cancelling", "From a start that cancels everything", "escape", ("start", "escape", "arrive", "mirror")),
     Part("kept", "What is lost", "what is lost", ("bank", "lost", "unmatched", "near zero")),
     Part("arms", "Is the sum better than something else?", "other reductions", ("accuracy", "cost")),
-    Part("networks", others.TITLE, "networks of others", (_others,)),
-    Part("own", others.OWN_TITLE, "your network", (lambda results: others.OWN,)),
+    Part("networks", others.TITLE, "networks of others", (lambda results: section.of_others(),)),
+    Part("own", others.OWN_TITLE, "your network", (lambda results: section.of_your_own(),)),
     Part("proved", "What can be proved", "proofs", (_proved,)),
     Part("methods", "How it was measured", "methods", (methods.describe,)),
     Part("relatives", "Relatives", "relatives", (_relatives,)),
