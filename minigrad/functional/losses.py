@@ -27,7 +27,7 @@ from minigrad.functional.checks import (
 from minigrad.instead import public
 from minigrad.ops.elementwise import where
 from minigrad.ops.exponentials import log_softmax
-from minigrad.ops.losses import bernoulli_loss, class_entropy, pick_classes
+from minigrad.ops.losses import bernoulli_loss, class_entropy, logistic_loss, pick_classes
 from minigrad.tensor import Tensor, as_tensor
 
 # ------------------------------------------------------------------------------------------------------------ classes
@@ -289,9 +289,12 @@ def binary_cross_entropy_with_logits(
     reduction = choose_reduction(name, reduction, size_average, reduce)
     check_tensors(name, input=input, target=target)
     check_same(name, input, target)
+    if pos_weight is None:
+        losses = logistic_loss(input, target)
+        return reduce_losses(losses if weight is None else losses * constant(input, weight), reduction)
     t = as_tensor(target)
     # -(pos_weight · t log σ(x) + (1 - t) log σ(-x)) with log σ(-x) = log σ(x) - x
-    scale: Any = 1.0 if pos_weight is None else t * (constant(input, pos_weight) - 1) + 1
+    scale = t * (constant(input, pos_weight) - 1) + 1
     losses = (1 - t) * input - logsigmoid(input) * scale
     return reduce_losses(losses if weight is None else losses * constant(input, weight), reduction)
 

@@ -143,6 +143,20 @@ def logistic(x: Array, out: Array) -> None:
     np.divide(1, out, out=out)
 
 
+def multiply_by_slope_of_logistic(x: Array, y: Array, out: Array) -> None:
+    """x · y · (1 - y), where y is the result of `logistic`."""
+    np.subtract(1, y, out=out)
+    out *= y
+    out *= x
+
+
+def multiply_by_slope_of_tanh(x: Array, y: Array, out: Array) -> None:
+    """x · (1 - y²), where y is a hyperbolic tangent."""
+    np.square(y, out=out)
+    np.subtract(1, out, out=out)
+    out *= x
+
+
 def weigh_by_logistic(x: Array, out: Array) -> None:
     """x / (1 + e⁻ˣ), and 0 at -∞."""
     logistic(x, out)

@@ -250,13 +250,25 @@ def tan(x: Array) -> Array:
     return np.tan(floats(x))
 
 
-@primitive(x=lambda g, out: g * (1 - out * out))
+@primitive(x=lambda g, y: tanh_slope(g, y), y=lambda g, x, y: -2 * g * x * y)
+def tanh_slope(x: Array, y: Array) -> Array:
+    """x · (1 - y²), with 1 - y² the slope of tanh where its value is y."""
+    return kernels.by_blocks(kernels.multiply_by_slope_of_tanh, x, y)
+
+
+@primitive(x=lambda g, out: tanh_slope(g, out))
 def tanh(x: Array) -> Array:
     """The hyperbolic tangent."""
     return kernels.by_blocks(np.tanh, floats(x))
 
 
-@primitive(x=lambda g, out: g * out * (1 - out))
+@primitive(x=lambda g, y: sigmoid_slope(g, y), y=lambda g, x, y: g * x * (1 - 2 * y))
+def sigmoid_slope(x: Array, y: Array) -> Array:
+    """x · y · (1 - y), with y · (1 - y) the slope of the logistic function where its value is y."""
+    return kernels.by_blocks(kernels.multiply_by_slope_of_logistic, x, y)
+
+
+@primitive(x=lambda g, out: sigmoid_slope(g, out))
 def sigmoid(x: Array) -> Array:
     """The logistic function 1 / (1 + e⁻ˣ), which neither overflows nor cancels."""
     return kernels.by_blocks(kernels.logistic, floats(x))

@@ -8,7 +8,7 @@ import numpy as np
 
 from minigrad.autograd import Array, is_grad_enabled, primitive
 from minigrad.kernels import rows as kernels
-from minigrad.ops.elementwise import clamp, log, where
+from minigrad.ops.elementwise import clamp, log, sigmoid, where
 from minigrad.ops.exponentials import softmax
 from minigrad.ops.shape import expand, reshape
 from minigrad.ops.sums import total as add_up
@@ -84,6 +84,13 @@ def class_entropy_input(
 def bound_log(p: Any) -> Any:
     """log p, no less than -100."""
     return clamp(log(clamp(p, min=np.finfo(p.dtype).tiny)), min=-100.0)
+
+
+@primitive(input=lambda g, input, target: g * (sigmoid(input) - target), target=lambda g, input: -g * input)
+def logistic_loss(input: Array, target: Array) -> Array:
+    """`bernoulli_loss` of sigmoid(input): log(1 + eˣ) - t·x for x = input and t = target, without cancellation."""
+    rest = np.log1p(np.exp(-np.abs(input)))  # added last: it may be small beside the others, which are equal then
+    return np.maximum(input, 0) - target * input + rest
 
 
 @primitive(

@@ -64,7 +64,7 @@ def broadcast_to(x: Any, shape: Shape) -> Tensor:
 
 def spread(g: Any, shape: Shape, dim: Dims) -> Any:
     """What was reduced along `dim`, repeated over `shape` again."""
-    return expand(reshape(g, kept(tuple(shape), dim)), tuple(shape))
+    return expand(g if dim is None else reshape(g, kept(tuple(shape), dim)), tuple(shape))
 
 
 @allow_spellings
