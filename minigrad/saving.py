@@ -21,7 +21,6 @@ import json
 import math
 import os
 import re
-import secrets
 from collections.abc import Callable, Iterator
 from typing import IO, TYPE_CHECKING, Any, Self
 
@@ -151,7 +150,7 @@ def save(obj: Any, f: Path | IO[bytes]) -> None:
 @contextlib.contextmanager
 def _replacing(path: str) -> Iterator[IO[bytes]]:
     """A file beside `path` that takes its place once it is written and on the disk, and is removed on any error."""
-    temporary = f"{path}.{secrets.token_hex(4)}.tmp"
+    temporary = f"{path}.{os.urandom(4).hex()}.tmp"
     try:
         with open(temporary, "xb") as file:
             yield file

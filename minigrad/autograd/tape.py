@@ -370,7 +370,7 @@ def primitive(
 
 def make_rule(argument: str, function: Callable[..., Any], places: list[str]) -> Rule:
     """Find out from a rule's parameter names what it needs, and where that stands among `places`."""
-    names = tuple(inspect.signature(function).parameters)[1:]
+    names = guards.parameter_names(function)[1:]
     needs = [
         (
             name,
@@ -391,7 +391,7 @@ def shape_at(position: int, values: Sequence[Any]) -> tuple[int, ...]:
 def share_memory(result: Value, operation: Primitive, args: tuple[Any, ...]) -> None:
     """If the result lies in the memory of an argument, a change of one is a change of the other."""
     for position, a in enumerate(args):
-        if isinstance(a, Value) and np.may_share_memory(a.array, result.array):
+        if isinstance(a, Value) and (result.array.base is a.array or np.may_share_memory(a.array, result.array)):
             result.version, result.followed = a.version, a.version[0]
             result.view_of = View(position, operation.forward, args, state.recording, a.stage)
             return

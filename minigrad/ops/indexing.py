@@ -45,7 +45,7 @@ def resolve(key: Any, x: Any, name: str = "getitem") -> Index:
     adds a dimension of length 1 or 0. Boolean and uint8 arrays are masks. A list is an array, unless it is short and
     has lists, arrays, slices or None in it: then it counts as a tuple.
     """
-    shape = tuple(x.shape)
+    shape = x.shape
     if type(key) is int and shape and -shape[0] <= key < shape[0]:
         return Index((key,), None)
     try:
