@@ -56,4 +56,4 @@ def training_step(network):
                 p -= 0.01 * v
         return float(value)
 
-    return step
+    return step, None

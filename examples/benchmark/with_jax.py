@@ -52,4 +52,4 @@ def training_step(network):
         value, parameters, velocity = update(parameters, velocity, x, y)
         return float(value)
 
-    return step
+    return step, None

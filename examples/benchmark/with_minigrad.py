@@ -1,5 +1,6 @@
 """The work in minigrad. Every `with_*.py` offers the same functions; each returns what is to be timed."""
 
+import nets
 import numpy as np
 import work
 
@@ -18,26 +19,8 @@ def use_threads(count):
 
 
 def training_step(network):
-    """A function that makes one training step and returns the loss."""
-    rng = np.random.default_rng(0)
-    channels, side, widths = work.NETWORKS[network]
-    layers, c = [], channels
-    for width in widths:
-        layers += [nn.Conv2d(c, width, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)]
-        c = width
-    model = nn.Sequential(*layers, nn.Flatten(), nn.Linear(work.features(network), work.CLASSES))
-    optimizer = optim.SGD(model.parameters(), lr=0.01, momentum=0.9)
-    x = mg.tensor(rng.standard_normal((work.BATCH, channels, side, side), np.float32))
-    y = mg.tensor(rng.integers(0, work.CLASSES, work.BATCH))
-
-    def step():
-        optimizer.zero_grad()
-        loss = F.cross_entropy(model(x), y)
-        loss.backward()
-        optimizer.step()
-        return loss.item()
-
-    return step
+    """A function that makes one training step and returns the loss; and the network's multiplications."""
+    return nets.training_step(network, nn, optim, F, mg.tensor)
 
 
 def _image(rng, shape):

@@ -44,4 +44,4 @@ def training_step(network):
             p.null_grad()
         return loss.item()
 
-    return step
+    return step, None

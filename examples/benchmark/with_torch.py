@@ -1,5 +1,6 @@
 """The work in PyTorch."""
 
+import nets
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -20,24 +21,8 @@ def _normal(*shape, grad=False):
 
 
 def training_step(network):
-    channels, side, widths = work.NETWORKS[network]
-    layers, c = [], channels
-    for width in widths:
-        layers += [nn.Conv2d(c, width, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)]
-        c = width
-    model = nn.Sequential(*layers, nn.Flatten(), nn.Linear(work.features(network), work.CLASSES))
-    optimizer = optim.SGD(model.parameters(), lr=0.01, momentum=0.9)
-    x = _normal(work.BATCH, channels, side, side)
-    y = torch.from_numpy(np.random.default_rng(0).integers(0, work.CLASSES, work.BATCH))
-
-    def step():
-        optimizer.zero_grad()
-        loss = F.cross_entropy(model(x), y)
-        loss.backward()
-        optimizer.step()
-        return loss.item()
-
-    return step
+    """A function that makes one training step and returns the loss; and the network's multiplications."""
+    return nets.training_step(network, nn, optim, F, torch.from_numpy)
 
 
 def contraction(shape, direction):

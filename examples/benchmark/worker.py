@@ -1,6 +1,7 @@
-"""One framework, one task, one process: `python worker.py FRAMEWORK TASK THREADS` prints its result as JSON.
+"""One framework in one process: `python worker.py FRAMEWORK THREADS` answers each line of input, a task, in JSON.
 
-With `quick` as a fourth argument each thing is timed for a fifth of the time, ten calls at the least.
+A task that is given as a third argument is the only one. With `quick` as the last argument each thing is timed for a
+fifth of the time, ten calls at the least.
 """
 
 import importlib
@@ -11,10 +12,10 @@ import time
 
 import work
 
-QUICK = sys.argv[4:] == ["quick"]
-SECONDS = 1.5  # of timing a thing, and at least
-STEPS = 10 if QUICK else 30  # calls, except that
-PATIENCE = 4 if QUICK else 20  # seconds are enough for the slowest
+QUICK = sys.argv[-1] == "quick"
+SECONDS = 0.4  # of timing a thing, and at least
+STEPS = 10 if QUICK else 40  # calls, except that
+PATIENCE = 2 if QUICK else 4  # seconds are enough for the slowest
 
 
 def timed(call, seconds=SECONDS, steps=STEPS):
@@ -41,13 +42,15 @@ def megabytes():
 
 
 def network(framework, name):
-    return timed(framework.training_step(name))
+    """A training step; and the network's multiplications in a forward pass, where they were counted."""
+    step, size = framework.training_step(name)
+    return {**timed(step), "size": size}
 
 
 def memory(framework, name):
     """Megabytes that ten steps need above what the import took, at the highest."""
     before = megabytes()
-    step = framework.training_step(name)
+    step, _ = framework.training_step(name)
     for _ in range(10):
         step()
     return megabytes() - before
@@ -55,22 +58,22 @@ def memory(framework, name):
 
 def contractions(framework):
     return {
-        str((*shape, direction)): timed(framework.contraction(shape, direction), 0.3)
+        str((*shape, direction)): timed(framework.contraction(shape, direction), 0.2)
         for shape in work.CONTRACTIONS
         for direction in work.DIRECTIONS
     }
 
 
 def steps(framework):
-    results = {name: timed(framework.step(name), 0.3) for name in work.STEPS}
-    results |= {f"conv {name}": timed(framework.convolution(name), 0.3) for name in work.CONVOLUTIONS}
-    return results | {f"{name}.step": timed(framework.optimizer(name), 0.3) for name in work.OPTIMIZERS}
+    results = {name: timed(framework.step(name), 0.2) for name in work.STEPS}
+    results |= {f"conv {name}": timed(framework.convolution(name), 0.2) for name in work.CONVOLUTIONS}
+    return results | {f"{name}.step": timed(framework.optimizer(name), 0.2) for name in work.OPTIMIZERS}
 
 
 def tiny(framework):
     """Microseconds of an operation on one element, forward and backward."""
     count, call = framework.tiny()
-    result = timed(call, 0.5, 200)
+    result = timed(call, 0.4, 200)
     return {key: result[key] * 1e3 / count for key in ("min", "median")}
 
 
@@ -110,19 +113,25 @@ def sgemm():
     return 2 * 2048**3 / (timed(lambda: np.matmul(a, a, out=out), 2)["min"] / 1e3)
 
 
-def main(name, task, threads):
+TASKS = {f.__name__: f for f in (network, memory, contractions, steps, tiny, chains, growth)}
+
+
+def answer(framework, task):
+    """What a task of the form "kind" or "kind:argument" finds."""
     if task == "sgemm":
         return sgemm()
-    start = time.perf_counter()
-    framework = importlib.import_module(f"with_{name}")
-    imported = time.perf_counter() - start
-    framework.use_threads(threads)
     if task == "version":
-        return {"name": framework.NAME, "version": framework.VERSION, "import": imported}
+        return {"name": framework.NAME, "version": framework.VERSION}
     kind, _, argument = task.partition(":")
-    function = {f.__name__: f for f in (network, memory, contractions, steps, tiny, chains, growth)}[kind]
-    return function(framework, argument) if argument else function(framework)
+    return TASKS[kind](framework, argument) if argument else TASKS[kind](framework)
+
+
+def main(name, threads, *tasks):
+    framework = importlib.import_module(f"with_{name}")
+    framework.use_threads(int(threads))
+    for task in tasks or map(str.strip, sys.stdin):
+        print(json.dumps(answer(framework, task)), flush=True)
 
 
 if __name__ == "__main__":
-    print(json.dumps(main(sys.argv[1], sys.argv[2], int(sys.argv[3]))))
+    main(*(argument for argument in sys.argv[1:] if argument != "quick"))
