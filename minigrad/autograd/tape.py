@@ -341,8 +341,9 @@ def primitive(
                 out: Any = forward(*arrays)  # type: ignore[call-arg, arg-type]
                 if kept_names:
                     out, *kept = guards.unpack(operation.name, out, kept_names)
-                if type(out) is not np.ndarray or out.dtype is not guards.FLOAT32:
+                if getattr(out, "dtype", None) is not guards.FLOAT32:
                     out = guards.narrow(out, arrays)
+                out = np.asarray(out)  # NumPy gives a number in place of an array without dimensions
             except guards.MISTAKES as error:
                 raise guards.explain(error, operation.name, args) from None
             result = box(out)
