@@ -1,4 +1,4 @@
-"""Draw LeNet, ResNet-18, a U-Net and a recurrent network, each as a README shows it: `examples/pictures/*.svg`.
+"""Draw a small CNN, LeNet, ResNet-18, a U-Net and a recurrent network: `examples/pictures/*.svg`.
 
     python examples/draw_models.py [FOLDER]
 
@@ -117,9 +117,12 @@ class Recurrent(nn.Module):
 
 
 def draw() -> dict[str, viz.Graph]:
-    """The four pictures by name."""
+    """The pictures by name."""
     mg.manual_seed(0)
+    conv, linear = nn.Conv2d(3, 8, 3, padding=1), nn.Linear(8 * 16, 10)
+    cnn = nn.Sequential(conv, nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), linear)
     return {
+        "cnn.svg": mg.graph(cnn, input_size=(64, 3, 8, 8), direction="LR"),
         "lenet.svg": mg.graph(LeNet(), input_size=(1, 1, 28, 28), direction="LR"),
         "resnet18.svg": mg.graph(ResNet18(), input_size=(1, 3, 64, 64)),
         "unet.svg": mg.graph(UNet(), input_size=(1, 1, 64, 64)),
