@@ -283,6 +283,10 @@ def sample(arms: list[str] = ARMS, tasks: list[str] = TASKS, seeds: int = 4) -> 
         for decay in (0.0, 1e-4, 1e-3):
             names = ("accuracy", "near_start", "near_own", "norm", "pruned", "pruned_filter")
             add("decay", task=task, decay=decay, **{name: rng.uniform(0, 1, seeds) for name in names})
+    for arm in ("sum", "max"):
+        for init in ("he", "unit"):
+            scores = {name: rng.uniform(0, 1, seeds) for name in ("accuracy", "late")}
+            add("longer", task="common", arm=arm, init=init, seeds=list(range(seeds)), **scores)
     for task in ("random", "common", "correlated"):
         for F in (1, 2, 4, 8, 16):
             add("kept", task=task, F=F, **{n: rng.uniform(0, 1, seeds) for n in ("whole", "grey", "difference")})

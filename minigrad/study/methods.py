@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from minigrad.study.claims.accuracy import OPEN
 from minigrad.study.figures import markup, measures
+from minigrad.study.figures.depth import INITS
 from minigrad.study.plan import DEVIATIONS
 from minigrad.study.records import Record, Results
 
@@ -52,7 +53,7 @@ def describe(results: Results) -> str:
     items = "".join(f"<li>{fact}</li>" for fact in facts)
     rates = markup.details("Learning rates tried and chosen", measures.tuning(results))
     return (
-        f"<ul>{items}</ul>{markup.details('Was training long enough?', flatness(runs))}{rates}"
+        f"<ul>{items}</ul>{markup.details('Was training long enough?', flatness(runs) + twice(results))}{rates}"
         "<p>Networks this small, on tasks this small, say what can happen and why; they do not say how often it "
         "happens in large networks on large data.</p>"
     )
@@ -69,6 +70,24 @@ def flatness(runs: list[Record]) -> str:
     rows = [[markup.escape(arm), *(cells.get((arm, task), "–") for task in tasks)] for arm in arms]
     caption = "Accuracy gained over the last third of the steps, in points: mean over seeds [95 % interval]"
     return markup.table(caption, ["reduction", *tasks], rows)
+
+
+def twice(results: Results) -> str:
+    """The sum and the maximum on common-mode digits after twice as many steps."""
+    found = results.where("longer")
+    if not found:
+        return markup.missing("the sum and the maximum, trained for twice as long")
+    rows = [
+        [
+            markup.escape(r["arm"]),
+            INITS[r["init"]],
+            *(measures.with_interval(r[name], 100) for name in ("accuracy", "late")),
+        ]
+        for r in found
+    ]
+    caption = "Common-mode digits after twice as many steps: mean over seeds [95 % interval]"
+    head = ["reduction", "start", "accuracy, %", "gained over the last third, points"]
+    return markup.table(caption, head, rows, numbers_from=2)
 
 
 def _tasks(runs: list[Record]) -> list[str]:

@@ -92,6 +92,13 @@ def run(
     }
 
 
+def longer(task: str, arm: str, init: str, lr: float, steps: int, seeds: Sequence[int]) -> Record:
+    """Train as `run` does, for more steps: accuracy, late [S] (accuracy gained over the last third of them)."""
+    network, _, test, curves = trained(task, arm, 8, init, lr, steps, seeds, points=4)
+    accuracy = evaluate(network, test)[0]
+    return {"accuracy": accuracy, "late": accuracy - curves.rows[2]["accuracy"]}
+
+
 def decay(task: str, decay: float, lr: float, steps: int, seeds: Sequence[int]) -> Record:
     """Train the sum with weight decay (Adam's gradient plus `decay` times the weights) and count weights near zero.
 
