@@ -15,9 +15,12 @@ from browser import available, browser
 from onnx import TensorProto, helper, numpy_helper
 
 from minigrad.channels import survey_layers
+from minigrad.channels.layer_sums import Row
+from minigrad.channels.survey import Survey
 from minigrad.study.__main__ import main
 from minigrad.study.foreign.images import bundled, from_folder, pixels_for
 from minigrad.study.foreign.onnx_network import Network, NetworkError
+from minigrad.study.foreign.page import About, headline, page
 
 RNG = np.random.default_rng(0)
 
@@ -255,13 +258,41 @@ def test_the_command_writes_a_page_of_its_own(network, tmp_path, capsys, monkeyp
     said = capsys.readouterr()
     assert "1 convolution, 1 with a sum" in " ".join(said.out.split()) and "\r" not in said.err
     assert all(len(line) <= 40 or " " not in line for line in said.out.splitlines())
-    (page,) = tmp_path.glob("network_net_*.html")
-    text = page.read_text(encoding="utf-8")
+    (written,) = tmp_path.glob("network_net_*.html")
+    text = written.read_text(encoding="utf-8")
     assert "layer" in text and "What to make of it" in text and "The filters that cancel most" in text
     assert not re.search(r"https?://|\bnan\b", re.sub(r'xmlns="[^"]*"', "", text))
     np.save(tmp_path / "x.npy", RNG.standard_normal((1, 3, 8, 10)))
     assert main(["--network", str(network), "--images", str(tmp_path / "x.npy"), "--out", str(tmp_path)]) == 0
     assert len(list(tmp_path.glob("network_net_*.html"))) == 2  # other images, another page
+
+
+def test_the_advice_names_the_layers_of_which_it_is_true():
+    def row(name: str, **numbers: float) -> Row:
+        return Row(name, "4×3×3×3", 3, **{"index": 0.5, "null": 0.5, "p": 0.5, "near_zero": 0.08, **numbers})
+
+    survey = Survey(
+        (
+            row("takes", index=0.95, p=0.01),
+            row("adds", index=0.2, p=0.04),
+            row("sparse", near_zero=0.3),
+            row("one", shares=np.array([0.1, 0.8, 0.1])),
+            Row("deep", "4×1×3×3", 1, note="no sum: one channel a group"),
+        )
+    )
+    text = page(survey, About("net.onnx", 7, "It was run on nothing", ""))
+    found = re.findall(r"<h3>(.*?)</h3><p>.*?</p><p class=small>(.*?)\.</p>", text)
+    assert [(title, re.findall("<code>(.*?)</code>", named)) for title, named in found] == [
+        ("Layers that take differences", ["takes"]),
+        ("Layers that add up what agrees", ["adds"]),
+        ("Layers that need their digits", ["takes"]),
+        ("Layers with many weights near zero", ["sparse"]),
+        ("Layers that listen to one channel", ["one"]),
+        ("Layers that were not measured", ["deep"]),
+    ]
+    assert "error × 20" in text and headline(survey).startswith("5 convolutions, 4 with a sum")
+    quiet = page(Survey((row("none"),)), About("net.onnx", 7, "It was run on nothing", ""))
+    assert "No layer stands out" in quiet
 
 
 @pytest.mark.skipif(not available, reason="needs chromium and chromedriver")

@@ -11,6 +11,7 @@ from minigrad.channels.layer_sums import DRAWS, GAUSSIAN, Row
 from minigrad.channels.survey import Survey
 from minigrad.study.figures import markup, svg
 
+LEVEL = 0.05  # of p
 NAMED, SHOWN = 12, 8  # layers that a sentence names, filters that a table shows
 ROUNDED, CROWDED, ALONE = 0.9, 2 * GAUSSIAN, 0.5  # index, share near zero, share of one channel that are worth a word
 
@@ -66,10 +67,10 @@ prepared in another way, prepare them so and give them as <code>.npy</code>: the
 def headline(survey: Survey) -> str:
     """What was found, in two sentences."""
     measured = [row for row in survey.rows if row.p == row.p]
-    more, less = _told(survey, 1), _told(survey, -1)
+    more, less = (sum(map(finding.true, survey.rows)) for finding in FINDINGS[:2])
     return (
         f"{_count(len(survey.rows), 'convolution')}, {len(measured)} with a sum over channels that was measured. "
-        f"{_count(len(more), 'layer')} cancel{'s' if len(more) == 1 else ''} more than chance and {len(less)} less "
+        f"{_count(more, 'layer')} cancel{'s' if more == 1 else ''} more than chance and {less} less "
         f"(p < 0.05); chance alone gives about {0.05 * len(measured):.0f}."
     )
 
@@ -78,78 +79,85 @@ def _count(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
-def _told(survey: Survey, sign: int) -> list[Row]:
-    """The layers that cancel more (sign 1) or less (-1) than chance, the furthest first."""
-    found = [row for row in survey.rows if row.p < 0.05 and sign * row.excess > 0]
-    return sorted(found, key=lambda row: -sign * row.excess)
-
-
 # ------------------------------------------------------------------------------------------------------- the advice
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What may stand out in a layer: what it means for the network's owner, and the layers of which it is true.
+
+    true: whether it is true of a layer. order: the layers with the largest come first. shown: a layer's number.
+    """
+
+    title: str
+    meaning: str
+    true: Callable[[Row], bool]
+    order: Callable[[Row], float]
+    shown: Callable[[Row], str]
+
+
+FINDINGS = (
+    Finding(
+        "Layers that take differences",
+        "They cancel more than chance: part of the answer is in what their channels do not share. What all input "
+        "channels have in common, such as brightness in a first layer, reaches the answer weakened. Such a layer may "
+        "go wrong if its channels are exchanged or rescaled, and a first layer also on grey images.",
+        lambda row: row.p < LEVEL and row.excess > 0,
+        lambda row: row.excess,
+        lambda row: markup.signed(row.excess, 3),
+    ),
+    Finding(
+        "Layers that add up what agrees",
+        "They cancel less than chance: channels agree. If the index is close to that of shuffled slices, the means of "
+        "the slices do it, not their patterns; after a ReLU that is common. Leaving out a channel costs about its "
+        "share of the answer.",
+        lambda row: row.p < LEVEL and row.excess < 0,
+        lambda row: -row.excess,
+        lambda row: markup.signed(row.excess, 3),
+    ),
+    Finding(
+        "Layers that need their digits",
+        f"More than {ROUNDED:.0%} of their responses cancels, so a rounding error of the responses is at least ten "
+        "times as large in the answer. Look here first if accuracy falls with float16 or with eight bits.",
+        lambda row: row.index > ROUNDED,
+        lambda row: row.index,
+        lambda row: f"error × {1 / max(1 - row.index, 1e-9):.0f}",
+    ),
+    Finding(
+        "Layers with many weights near zero",
+        f"At least {CROWDED:.0%} of the weights are within a tenth of their filter’s width of zero; a Gaussian has "
+        f"{GAUSSIAN:.0%}. Try here first if you prune.",
+        lambda row: row.near_zero >= CROWDED,
+        lambda row: row.near_zero,
+        lambda row: f"{row.near_zero:.0%}",
+    ),
+    Finding(
+        "Layers that listen to one channel",
+        "One input channel brings more than half of the energy of all responses. If it fails or is scaled "
+        "differently, the layer’s answer follows it.",
+        lambda row: row.largest > ALONE,
+        lambda row: row.largest,
+        lambda row: f"{row.largest:.0%}",
+    ),
+    Finding(
+        "Layers that were not measured",
+        "They have no sum over channels, or something else stands in the way.",
+        lambda row: bool(row.note),
+        lambda row: 0,
+        lambda row: markup.escape(row.note),
+    ),
+)
 
 
 def _advice(survey: Survey) -> str:
     parts = []
-    for title, meaning, rows, value in _findings(survey):
-        if rows:
-            named = ", ".join(f"<code>{markup.escape(row.name)}</code> ({value(row)})" for row in rows[:NAMED])
+    for finding in FINDINGS:
+        if rows := sorted(filter(finding.true, survey.rows), key=finding.order, reverse=True):
+            named = ", ".join(f"<code>{markup.escape(row.name)}</code> ({finding.shown(row)})" for row in rows[:NAMED])
             rest = f" and {len(rows) - NAMED} more" if len(rows) > NAMED else ""
-            parts.append(f"<h3>{title}</h3><p>{meaning}</p><p class=small>{named}{rest}.</p>")
+            parts.append(f"<h3>{finding.title}</h3><p>{finding.meaning}</p><p class=small>{named}{rest}.</p>")
     nothing = "<p>No layer stands out: each does with its channels about what chance would.</p>"
     return "".join(parts) or nothing
-
-
-Finding = tuple[str, str, Sequence[Row], Callable[[Row], str]]
-
-
-def _findings(survey: Survey) -> list[Finding]:
-    """What may stand out: a title, what it means for the network's owner, the layers, and their number."""
-    measured = [row for row in survey.rows if row.p == row.p]
-    excess: Callable[[Row], str] = lambda row: markup.signed(row.excess, 3)
-    return [
-        (
-            "Layers that take differences",
-            "They cancel more than chance: part of the answer is in what their channels do not share. What all input "
-            "channels have in common, such as brightness in a first layer, reaches the answer weakened. Such a layer "
-            "may go wrong if its channels are exchanged or rescaled, and a first layer also on grey images.",
-            _told(survey, 1),
-            excess,
-        ),
-        (
-            "Layers that add up what agrees",
-            "They cancel less than chance: channels agree. If the index is close to that of shuffled "
-            "slices, the means of the slices do it, not their patterns; after a ReLU that is common. Leaving out a "
-            "channel costs about its share of the answer.",
-            _told(survey, -1),
-            excess,
-        ),
-        (
-            "Layers that need their digits",
-            f"More than {ROUNDED:.0%} of their responses cancels, so a rounding error of the responses is ten times as "
-            "large in the answer. Look here first if accuracy falls with float16 or with eight bits.",
-            sorted((row for row in measured if row.index > ROUNDED), key=lambda row: -row.index),
-            lambda row: f"error × {1 / max(1 - row.index, 1e-9):.0f}",
-        ),
-        (
-            "Layers with many weights near zero",
-            f"At least {CROWDED:.0%} of the weights are within a tenth of their filter’s width of zero; a Gaussian has "
-            f"{GAUSSIAN:.0%}. Try here first if you prune.",
-            sorted((row for row in survey.rows if row.near_zero >= CROWDED), key=lambda row: -row.near_zero),
-            lambda row: f"{row.near_zero:.0%}",
-        ),
-        (
-            "Layers that listen to one channel",
-            "One input channel brings more than half of the energy of all responses. If it fails or is scaled "
-            "differently, the layer’s answer follows it.",
-            sorted((row for row in measured if row.largest > ALONE), key=lambda row: -row.largest),
-            lambda row: f"{row.largest:.0%}",
-        ),
-        (
-            "Layers that were not measured",
-            "They have no sum over channels, or something else stands in the way.",
-            [row for row in survey.rows if row.note],
-            lambda row: markup.escape(row.note),
-        ),
-    ]
 
 
 # --------------------------------------------------------------------------------------------- pictures and tables
