@@ -7,16 +7,12 @@ from types import ModuleType as _ModuleType
 import numpy as _np
 
 from minigrad import autograd as autograd
-from minigrad import data as data
-from minigrad import distributions as distributions
 from minigrad import func as func
 from minigrad import functional as functional
 from minigrad import kernels as kernels
 from minigrad import nn as nn
 from minigrad import ops as ops
-from minigrad import optim as optim
 from minigrad import random as random
-from minigrad import utils as utils
 from minigrad.autograd import enable_grad as enable_grad
 from minigrad.autograd import grad as grad
 from minigrad.autograd import inference_mode as inference_mode
@@ -51,6 +47,10 @@ from minigrad.tensor.distributions import *
 from minigrad.tensor_types import *
 
 if _typing.TYPE_CHECKING:
+    from minigrad import data as data
+    from minigrad import distributions as distributions
+    from minigrad import optim as optim
+    from minigrad import utils as utils
     from minigrad import viz as viz
     from minigrad.viz import graph as graph
 
@@ -79,7 +79,8 @@ if not _typing.TYPE_CHECKING:  # a type checker would take it for a promise that
 
     def __getattr__(name: str) -> object:
         """What is loaded when it is first asked for: who draws nothing does not wait for what pictures need."""
-        if name in ("graph", "viz"):
-            viz = _import_module("minigrad.viz")
-            return viz if name == "viz" else viz.graph
+        if name == "graph":
+            return _import_module("minigrad.viz").graph
+        if name in ("data", "distributions", "optim", "utils", "viz"):
+            return _import_module(f"minigrad.{name}")
         _refuse_name(__name__, name)

@@ -95,7 +95,7 @@ def relu(x: Array) -> Array:
 
 def gate(x: Array, y: Array) -> Array:
     """x where y is above 0 or NaN, and 0 elsewhere: the gradient of `relu` with y its result."""
-    if x.size > SMALL and x.dtype == y.dtype and x.dtype.kind == "f":
+    if x.size > 1024 and x.dtype == y.dtype and x.dtype.kind == "f":
         return by_blocks(multiply_bits, x, y, worth=WORTH)
     return np.where(np.less_equal(y, 0), x.dtype.type(0), x)
 
