@@ -33,6 +33,9 @@ def gather_columns(pixels: Array, part: Part, how: Window) -> Array:
     if kw == sw == 1 and right == deep * item and (kh == 1 or dh * down == c * channel):
         # a kernel of one column: the rows of pixels are the columns already
         return as_strided(pixels, matrices, (c * channel, sh * down, channel, item))
+    if wide == dw == 1 and channel == kw * right and right == deep * item and (kh == 1 or dh * down == c * channel):
+        # a window as wide as the image: so they are
+        return as_strided(pixels, matrices, (c * channel, sh * down, right, item))
     if dh == 1 and sh < kh:  # windows above one another share rows: each row of pixels is copied once
         step, height, rows, (by, within) = sh, (tall - 1) * sh + kh, 1, (down, down)
     else:

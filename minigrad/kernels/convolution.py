@@ -226,35 +226,49 @@ def scatter(upstream: Array, w: Array, rows: Array, how: Window) -> None:
     A task owns some rows of the result and takes the windows that touch them.
     """
     (o, c, kh, kw), groups, (height, _, width, n), (p, _, q, _) = w.shape, how.groups, rows.shape, upstream.shape
-    (sh, sw), (ph, pw), (dh, dw) = how.stride, how.padding, how.dilation
+    (sh, _), (ph, _), (dh, _) = how.stride, how.padding, how.dilation
     filters = w.reshape(groups, o // groups, c, kh, kw).transpose(0, 3, 2, 4, 1)  # (groups, kh, C/groups, kw, O/groups)
     filters = np.ascontiguousarray(filters)
-    upstream = upstream.reshape(p, groups, o // groups, q * n)
+    given_to = upstream.reshape(p, groups, o // groups, q * n).swapaxes(0, 1)
     pixels = rows.reshape(height, groups, c, width, n).swapaxes(0, 1)
-    tall = max(1, min(-(-height // PARTIALS), CHUNK // (groups * c * kw * q * n * rows.itemsize)))
+    work, each = upstream.size * w[0].size, groups * c * kw * q * n * rows.itemsize
+    tall = max(1, min(-(-height // (PARTIALS if work >= PRODUCTS else 1)), CHUNK // each))
+
+    def add(places: slice, windows: slice, seen: slice, top: int) -> None:
+        """What `places` rows of the kernel give: those of one window to all rows that are seen, or the reverse."""
+        count = max(places.stop - places.start, windows.stop - windows.start)
+        given = borrow("products", (groups, count, c, kw, q, n), rows.dtype)
+        bank = filters[:, places].reshape(groups, -1, c * kw, o // groups)
+        np.matmul(bank, given_to[:, windows], out=given.reshape(groups, count, c * kw, q * n))
+        add_columns(given, pixels[:, top:][:, seen], how)
 
     def add_rows(top: int) -> None:
         bottom = min(top + tall, height)
         rows[top:bottom] = 0
-        for k in range(p):
-            touching, touched = find_overlap(k * sh - ph - top, dh, kh, bottom - top)
-            if touching.start < touching.stop:
-                given = borrow("products", (groups, touching.stop - touching.start, c, kw, q, n), rows.dtype)
-                bank = filters[:, touching].reshape(groups, -1, o // groups)
-                np.matmul(bank, upstream[k], out=given.reshape(groups, len(bank[0]), q * n))
-                target = pixels[:, top:bottom][:, touched]
-                add_columns(given, target)
-
-    def add_columns(given: Array, target: Array) -> None:
-        for k in range(min(q, kw)):
-            if q < kw:
-                seeing, seen = find_overlap(k * sw - pw, dw, kw, width)
-                target[:, :, :, seen] += given[:, :, :, seeing, k]
+        for k in range(min(p, kh)):
+            if p < kh:
+                places, seen = find_overlap(k * sh - ph - top, dh, kh, bottom - top)
+                windows = slice(k, k + 1)
             else:
-                seeing, seen = find_overlap(k * dw - pw, sw, q, width)
-                target[:, :, :, seen] += given[:, :, :, k, seeing]
+                windows, seen = find_overlap(k * dh - ph - top, sh, p, bottom - top)
+                places = slice(k, k + 1)
+            if seen.start < seen.stop:
+                add(places, windows, seen, top)
 
-    share_products([partial(add_rows, top) for top in range(0, height, tall)], upstream.size * w[0].size)
+    share_products([partial(add_rows, top) for top in range(0, height, tall)], work)
+
+
+def add_columns(given: Array, pixels: Array, how: Window) -> None:
+    """Add (groups, rows, C/groups, kw, q, n) to the pixels (groups, rows, C/groups, W, n) that they are for."""
+    (kw, q), width = given.shape[3:5], pixels.shape[3]
+    (_, sw), (_, pw), (_, dw) = how.stride, how.padding, how.dilation
+    for k in range(min(q, kw)):
+        if q < kw:
+            places, seen = find_overlap(k * sw - pw, dw, kw, width)
+            pixels[:, :, :, seen] += given[:, :, :, places, k]
+        else:
+            windows, seen = find_overlap(k * dw - pw, sw, q, width)
+            pixels[:, :, :, seen] += given[:, :, :, k, windows]
 
 
 # ------------------------------------------------------------------------------------------------------- threads
