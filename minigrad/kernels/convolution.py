@@ -26,7 +26,7 @@ Look = tuple[Array, Array, Window]  # filters, where their results go, and how t
 
 PARTIALS = 16  # partial sums of large weight gradients, added up in order: as many threads can share the work
 COPY = 16  # products in the time that an element of the columns takes
-SPARSE = 2.0  # how many times as many products of pixels as of windows are worth more than the sums of those
+SPARSE = 1.5  # how many times as many products of pixels as of windows are worth more than the sums of those
 
 
 def conv2d(x: Array, w: Array, bias: Array | None, how: Window) -> Array:
@@ -41,7 +41,7 @@ def convolve(image: Array, looks: list[Look], bias: Array | None = None) -> None
     """Convolve an image (H, C, W, N) with filters (O, C/groups, kh, kw), into results (P, O, Q, N) that are given."""
     work = sum(count_work(image, places.size * w[:1].size, how) for w, places, how in looks)
     threads = count_threads(work)
-    if len(looks) == 1 and fits(image, looks[0][0], looks[0][2]):
+    if len(looks) == 1 and fits(image, looks[0][0], looks[0][1].shape[2], looks[0][2]):
         w, places, how = looks[0]
         moves = list_moves(how, places.shape[2], image.shape[2])
         share_products(plan_rows(image, w, places, how.padding[0], moves, 1, bias, threads), work)

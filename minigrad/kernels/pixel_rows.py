@@ -25,11 +25,15 @@ LONG = 96  # pixels of all rows that it sums from which it is worth the sums of 
 Move = tuple[int, slice, slice]  # a column of the kernel, the results that it adds to, and the products that it adds
 
 
-def fits(image: Array, w: Array, how: Window) -> bool:
-    """Whether a convolution of an image (H, C, W, N) can be done by its rows, and is done sooner so."""
+def fits(image: Array, w: Array, windows: int, how: Window) -> bool:
+    """Whether a convolution of an image (H, C, W, N) can be done by its rows, and is done sooner so.
+
+    windows: how many there are in a row. The product is taken for all pixels, and more of them would be in vain.
+    """
     o, c, kh, kw = w.shape
     simple = how.stride == (1, 1) and how.dilation[0] == 1 and how.groups == 1 and image.flags.c_contiguous
-    return simple and kw > 1 and kw * o >= HIGH and kh * c >= LONG
+    useful = 4 * windows >= 3 * image.shape[2]
+    return simple and useful and kw > 1 and kw * o >= HIGH and kh * c >= LONG
 
 
 def list_moves(how: Window, windows: int, width: int) -> list[tuple[int, slice, slice]]:
