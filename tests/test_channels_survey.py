@@ -93,6 +93,14 @@ def test_random_filters_are_not_told_from_chance_as_a_rule():
     assert abs(np.mean([row.excess for row in rows])) < 0.02
 
 
+def test_without_the_means_of_what_enters_only_patterns_cancel():
+    w = np.abs(RNG.standard_normal((8, 6, 3, 3)))  # every slice pulls to one side where what enters is positive
+    x = 3 + RNG.standard_normal((2, 6, 12, 12))
+    row = survey_layers([("x", w, x, {})])[0]
+    less = survey_layers([("x", w, x - x.mean((0, 2, 3), keepdims=True), {})])[0]
+    assert row.excess < -0.4 and row.centred == pytest.approx(less.excess, abs=0.03) and abs(row.centred) < 0.1
+
+
 def test_near_zero_is_measured_by_each_filters_own_width():
     w = RNG.standard_normal((200, 3, 3, 3)) * 10.0 ** RNG.uniform(-3, 3, (200, 1, 1, 1))
     row = survey_layers([("x", w, RNG.standard_normal((1, 3, 9, 9)), {})], draws=5)[0]

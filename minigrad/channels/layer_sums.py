@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 Array: TypeAlias = NDArray[Any]
 
-DRAWS, SHUFFLES = 2000, 20
+DRAWS, SHUFFLES, FEW = 2000, 20, 200  # random signs; orders of weights; random signs where a mean will do
 FEWEST, MOST, FILTERS, RESPONSES = 32, 256, 16, 1_000_000  # patches, filters and responses r_c of a layer
 NEAR, GAUSSIAN = 0.1, 0.0797  # near zero is within a tenth of σ; a Gaussian has 8 % of its weights there
 UNMATCHED = 0.1  # a filter does not match a patch if the cosine of their angle is smaller
@@ -42,7 +42,8 @@ class Row:
     the index's mean under shuffles; NaN for 1×1. shares (in_channels,): each input channel's share of Σ r². near_zero:
     the share of weights within a tenth of their own filter's σ (root mean square) of zero; a Gaussian has 0.08.
     unmatched: the share of answers Σ_c r_c below a tenth of |filter|·|patch|. orthogonal: that share for filters of
-    random direction. filters: index, null and p of single filters.
+    random direction. centred: the excess when each input's mean over the patches is taken away. filters: index, null
+    and p of single filters.
     """
 
     name: str
@@ -55,6 +56,7 @@ class Row:
     near_zero: float = np.nan
     unmatched: float = np.nan
     orthogonal: float = np.nan
+    centred: float = np.nan
     shares: Array | None = None
     filters: Filters | None = None
     note: str = ""
@@ -126,6 +128,7 @@ def measure(layer: Cut, draws: int, rng: np.random.Generator) -> Row:
         layer.name, layer.shape, channels, index=float(index), null=null, p=p, shuffled=_shuffled(w, patches, rng),
         near_zero=near_zero, unmatched=unmatched, orthogonal=share_near_orthogonal(channels * area),
         shares=squares / squares.sum(), filters=_single_filters(numbers, sizes, left, flipped),
+        centred=_centred_excess(w, patches, rng),
     )  # fmt: skip
 
 
@@ -185,6 +188,15 @@ def _single_filters(numbers: Array, sizes: Array, left: Array, flipped: Array) -
     sizes, indices, flips = sizes[alive], 1 - left[alive] / sizes[alive], 1 - flipped[alive] / sizes[alive, None]
     found = np.array([_beside(index, row) for index, row in zip(indices, flips, strict=True)]).reshape(-1, 2)
     return Filters(numbers[alive], indices, found[:, 0], found[:, 1])
+
+
+def _centred_excess(w: Array, patches: Array, rng: np.random.Generator) -> float:
+    """The excess over slice flips when each input of the filters has mean 0 over the patches."""
+    centred = patches - patches.mean(3, keepdims=True)
+    sizes, left, *_ = _totals(w, centred)
+    if not sizes.any():
+        return float("nan")
+    return float((_left_by_flips(w, centred, FEW, rng).mean(1).sum() - left.sum()) / sizes.sum())
 
 
 def _shuffled(w: Array, patches: Array, rng: np.random.Generator) -> float:

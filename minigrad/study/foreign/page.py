@@ -194,7 +194,8 @@ def _layers(survey: Survey) -> str:
         cells = [markup.escape(row.name), row.shape or "–"]
         cells += [number(value, "{:.3f}".format) for value in (row.index, row.null)]
         cells += [number(row.excess, "{:+.3f}".format), number(row.p, "{:.4f}".format)]
-        cells += [number(row.shuffled, "{:.3f}".format), number(row.near_zero, "{:.0%}".format)]
+        cells += [number(row.shuffled, "{:.3f}".format), number(row.centred, "{:+.3f}".format)]
+        cells += [number(row.near_zero, "{:.0%}".format)]
         cells += [f"{number(row.unmatched, '{:.0%}'.format)} / {number(row.orthogonal, '{:.0%}'.format)}"]
         rows.append([*cells, markup.escape(row.note)])
     head = [
@@ -254,6 +255,8 @@ def _reading() -> str:
         f"<li><b>slice flips</b>: its mean when the signs of whole slices are random, {DRAWS:,} times; <b>p</b> is the "
         "share of those at least as far from the mean. <b>excess</b> is index minus slice flips.</li>"
         "<li><b>shuffled</b>: the index when the weights of each slice change places; there is none for 1 × 1.</li>"
+        "<li><b>excess, centred</b>: the excess when the mean of every input is taken away. Where it is near 0 and the "
+        "excess is not, means decide and not patterns.</li>"
         "<li><b>near zero</b>: weights within a tenth of their own filter’s width (root mean square) of zero.</li>"
         "<li><b>unmatched / random</b>: answers below a tenth of |filter| · |patch|, and how many there would be for "
         "filters of random direction.</li></ul>"

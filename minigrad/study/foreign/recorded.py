@@ -19,6 +19,7 @@ from minigrad.study.records import Record, Results, plain
 RECORDS = Path(__file__).parents[1] / "others.jsonl"
 FIELDS = (
     "shape", "channels", "index", "null", "excess", "p", "shuffled", "near_zero", "unmatched", "orthogonal", "largest",
+    "centred",
 )  # fmt: skip
 
 
