@@ -30,7 +30,7 @@ State = dict[str, Any]
 Params = Iterable[Tensor] | Iterable[Mapping[str, Any]] | Iterable[tuple[str, Tensor]]
 
 MANY = 1 << 17  # numbers to update from which it pays to share them over threads, parameter by parameter
-BLOCK = 1 << 17  # numbers that are updated at once: with fewer, threads wait for the interpreter (measured: 2-3 times)
+BLOCK, SHARED = 1 << 15, 1 << 17  # numbers that are updated at once; with fewer, threads wait for the interpreter
 NOTES = ("params", "param_names", "name", "initial_lr")  # what groups have beside options
 
 
@@ -42,6 +42,7 @@ class Optimizer:
     """
 
     params: InitVar[Params]
+    _block = BLOCK  # numbers of a parameter that are updated at once
 
     def __init__(self, params: Params, defaults: Mapping[str, Any]):
         self.defaults = dict(defaults)
@@ -161,8 +162,10 @@ class Optimizer:
                     f"{self.name}: a parameter {describe(parameter)} has a gradient {describe(parameter.grad)}; "
                     "expected a tensor of its shape, and nothing was updated"
                 )
-        many = sum(parameter.array.size for parameter, _, _ in tasks) > MANY
-        if many:
+        shared = sum(parameter.array.size for parameter, _, _ in tasks) > MANY
+        shared = shared and len(tasks) > 1 and threads.get_num_threads() > 1
+        self._block = SHARED if shared else BLOCK
+        if shared:
             threads.run(lambda task: self._update_one(*task), tasks)
         else:
             for task in tasks:
@@ -347,14 +350,14 @@ class Elementwise(Optimizer):
         if not state:
             state.update(self.start(p, vars(o)))
         self.advance(state, o)
-        if p.size <= BLOCK:
+        if p.size <= self._block:
             return self._change_block(p, g, state, o)
         arrays = {k: v for k, v in state.items() if isinstance(v, np.ndarray) and v.shape == p.shape}
         flat = flatten_alike(p, g, *arrays.values())
         if flat is None:
             return self._change_block(p, g, state, o)
-        for start in range(0, p.size, BLOCK):
-            parts = [array[start : start + BLOCK] for array in flat]
+        for start in range(0, p.size, self._block):
+            parts = [array[start : start + self._block] for array in flat]
             self._change_block(parts[0], parts[1], {**state, **dict(zip(arrays, parts[2:], strict=True))}, o)
 
     def advance(self, state: State, o: Any) -> None:
