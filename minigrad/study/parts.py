@@ -142,7 +142,7 @@ def _proved(results: Results) -> str:
 def _relatives(results: Results) -> str:
     """What others measured that comes close."""
     items = "".join(
-        f"<li><strong>{markup.escape(name)}</strong> ({markup.escape(source)}) {markup.escape(what)}.</li>"
+        f"<li><strong>{markup.escape(name)}</strong> ({markup.escape(source)}) {markup.maths(what)}.</li>"
         for name, source, what in RELATIVES
     )
     return (

@@ -70,6 +70,18 @@ RELATIVES: list[tuple[str, str, str]] = [
         "such a cell is for",
     ),
     (
+        "Saddles and balance of linear networks",
+        "Saxe, McClelland & Ganguli 2014, arXiv 1312.6120; Du, Hu & Lee 2018, arXiv 1806.00900",
+        "solve how deep linear networks leave plateaus, and show what gradient flow keeps constant between layers. On "
+        "grey pictures w_R − w_B is kept in that way",
+    ),
+    (
+        "The edge of stability",
+        "Cohen, Kaur, Li, Kolter & Talwalkar 2021, arXiv 2103.00065",
+        "find that full-batch descent lets the loss’s curvature grow until the step is just too long for it. Mirrored "
+        "data reach that edge across first, and leave there",
+    ),
+    (
         "Injectivity of ReLU layers",
         "Puthawala, Kothari, Lassas, Dokmanić & de Hoop, JMLR 2022",
         "prove how many outputs a layer needs before nothing is lost: the exact form of “one filter loses, a bank "

@@ -79,9 +79,9 @@ CLAIM = Claim(
     numbers=numbers,
     jobs=jobs,
     prose="Now let every image come with its mirror image, red and blue exchanged, noise and all. As long as the "
-    "slices are equal, each pair pulls their difference both ways alike. Its gradient is exactly zero, and "
-    "only rounding errors part them. In float32 half of the seeds had parted after {left_32} steps, in "
-    "float64 after {left_64}, and each seed later than in float32.\n"
+    "slices are equal, each pair pulls their difference both ways alike. But for rounding its gradient is "
+    "zero, so only rounding errors part them. In float32 half of the seeds had parted after {left_32} steps, "
+    "in float64 after {left_64}, and each seed later than in float32.\n"
     "We had expected a saddle. In float64 it is a valley: across, the loss curves up. The valley grows "
     "steeper while the rest of the network learns. Descent at a rate of 0.1 and momentum 0.9 can follow a "
     "curvature of {limit}; beyond it every step overshoots by more than it corrects. Growth began at "

@@ -31,7 +31,7 @@ def draw(results: Results) -> str:
     films = "".join(_film(record, name) for record, (name, _) in zip(records, options, strict=True))
     see = "Every filter starts on the line where an opponent edge cancels; watch whether training leaves it."
     more = (
-        "One seed of each; mirrored data are a full batch that swapping red and blue leaves as it is. Across: how "
+        "One seed of each. Across: how "
         "much of the edge pattern e is in the red slice of a filter; up: in its blue slice. On the dashed line a "
         "filter answers an edge that rises in red and falls in blue with zero. The thin curves are the trained "
         "network’s loss, at the levels that they carry, when one filter alone is moved in the plane."
@@ -78,7 +78,7 @@ def _plane(film: Record, name: str) -> tuple[str, list[dict[str, object]]]:
         parts.append(svg.element("path", d=d or "M0 0", class_="contour"))
         if segments:  # the level itself, at another place of each line
             at = segments[(2 * place + 1) * len(segments) // 12]
-            parts.append(svg.text(x(at[0]), y(at[1]) + 4, f"{level:.2g}", class_="level mid"))
+            parts.append(svg.text(x(at[0]), y(at[1]) + 4, _level(float(level)), class_="level mid"))
     parts.append(svg.line(x(-reach), y(-reach), x(reach), y(reach), class_="rule dashed"))
     parts.append(svg.text(x(reach * 0.96), y(reach * 0.96) + 16, "opponent edges cancel", class_="note end"))
     trails: list[dict[str, object]] = []
@@ -99,6 +99,14 @@ def _plane(film: Record, name: str) -> tuple[str, list[dict[str, object]]]:
     return svg.drawing(SIZE + 60, SIZE + 60, *parts, title=title), trails
 
 
+def _level(value: float) -> str:
+    """A loss in two digits: 0.35, 4·10⁻⁷."""
+    if value >= 0.001:
+        return f"{value:.2g}"
+    digit, exponent = f"{value:.0e}".split("e")
+    return f"{digit}·{svg.tick_label(10.0 ** int(exponent), log=True)}"
+
+
 def _charts(film: Record, name: str) -> tuple[str, list[dict[str, object]]]:
     steps = film["step"]
     parts: list[str] = []
@@ -107,18 +115,18 @@ def _charts(film: Record, name: str) -> tuple[str, list[dict[str, object]]]:
         top = 24 + row * 128
         drawn = [shown, "null"] if shown == "cancellation" else [shown]
         values = [value for series in drawn for value in film[series] if value is not None]
-        x = svg.Scale(steps[0], steps[-1], 44, 390)
+        x = svg.Scale(1, max(steps[-1], 2), 44, 390, log=True)
         y = svg.Scale(min(0.0, *values), max(values) * 1.05 or 1, top + 84, top)
-        parts.append(svg.axes(x, y, "step" if row == 2 else "", label))
+        parts.append(svg.axes(x, y, "step (logarithmic)" if row == 2 else "", label))
         for series in drawn:
             style = "curve" if series == shown else "curve dashed"
             points = [
-                (x(step), y(np.nan if value is None else value))
+                (x(max(step, 1)), y(np.nan if value is None else value))
                 for step, value in zip(steps, film[series], strict=True)
             ]
             parts.append(svg.group(svg.path(points, class_=style), class_="affine" if series == shown else "control"))
         parts.append(svg.line(x(steps[-1]), y.stop, x(steps[-1]), y.start, class_="rule", id=f"{name}-{shown}"))
-        cursors.append({"id": f"{name}-{shown}", "at": [round(x(step), 1) for step in steps]})
+        cursors.append({"id": f"{name}-{shown}", "at": [round(x(max(step, 1)), 1) for step in steps]})
     return svg.drawing(
-        400, 400, *parts, title="Loss, gradient norm and cancellation over the steps of training"
+        410, 400, *parts, title="Loss, gradient norm and cancellation over the steps of training"
     ), cursors

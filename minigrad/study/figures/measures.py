@@ -224,8 +224,8 @@ def escape(results: Results) -> str:
         "task",
         "descent",
         "start",
-        "loss at the start",
-        "gradient at the start",
+        "loss at the start, nats",
+        "gradient’s norm at the start",
         "accuracy after, %",
         "seeds at ≥ 95 %",
     ]
