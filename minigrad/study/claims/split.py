@@ -76,7 +76,7 @@ def numbers(results: Results) -> dict[str, str]:
         out[f"digit_{a}"] = f"{abs(summed(found, 'excess_digit').mean()):.2f}"
         out[f"change_{a}"] = f"{changed(found, 'excess').mean():+.2f}".replace("-", "−")
     most = max(unexplained(record(results, amplitude=a)).high for a in DOSES)
-    return out | {"unexplained": f"{most:.4f}"}
+    return out | {"unexplained": f"{most:.4f}", "steps": f"{record(results, amplitude=0)['steps']:,}"}
 
 
 def jobs(profile: Profile) -> Iterable[Job]:
@@ -103,9 +103,9 @@ CLAIM = Claim(
     "the training patches s: −η Σ g<sub>s</sub> ⟨x<sub>c</sub>(s), x<sub>c</sub>⟩. The factor g<sub>s</sub> "
     "is the same for all channels. So the patch’s own term, s = x, moves all of its answers one way, and "
     "never one channel against another. Only other patches can do that.\n"
-    "We split every step of training that way. The parts add up to the change that was measured, {change_0} "
-    "at a = 0 and {change_3} at a = 3; {unexplained} at most is left over. The patches’ own terms make "
-    "{own_0} and {own_3} of it. Other images make {others_0} and {others_3}. That a patch pulls its own "
+    "We split each of the first {steps} steps that way. The parts add up to the change that was measured, "
+    "{change_0} at a = 0 and {change_3} at a = 3; {unexplained} at most is left over. The patches’ own terms "
+    "make {own_0} and {own_3} of it. Other images make {others_0} and {others_3}. That a patch pulls its own "
     "channels into line is true, and hardly matters.\n"
     "What the patches contain tells more. The digit stands in red and in blue with opposite signs, so its "
     "part of a step moves the two slices by opposite amounts, whatever the dose. At a = 0 the patches are "
