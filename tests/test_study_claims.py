@@ -74,7 +74,7 @@ def test_an_open_claim_is_not_decided_by_its_limits_and_few_seeds_decide_nothing
 EXPECTED = {
     "dose": "holds",
     "split": "holds",
-    "lost": "holds",
+    "lost": "undecided",
     "bank": "undecided",
     "crafted": "holds",
     "start": "fails",
@@ -132,6 +132,13 @@ def test_numbers_in_the_prose_come_from_the_records(published):
     for claim in CLAIMS:
         assert "{" not in claim.prose.format(**claim.numbers(published))
     assert not any("{" in text.format(**answer.numbers(published)) for text in answer.ANSWER)
+
+
+def test_the_readme_gives_the_numbers_of_the_first_screen(published):
+    readme = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
+    said = re.search(r"\*\*The answer\.\*\*(.*?)\n\n", readme, re.S)[1]
+    page = " ".join(text.format(**answer.numbers(published)) for text in answer.ANSWER)
+    assert re.findall(r"[\d.]*\d", said) == re.findall(r"[\d.]*\d", page)
 
 
 REFUTED = [  # what a review of the first edition found wrong, and the page no longer says

@@ -13,12 +13,12 @@ from minigrad.study.records import Results
 ANSWER = (
     "A filter is one dot product with a patch of three colours, and a dot product adds. Averaging, or adding 17, is "
     "the same network with other weights.",
-    "Red and blue cancel in a filter because its weights learned to. Training aligns what the channels agree on. It "
-    "cancels what they share where the label is in their difference. That is no lost information: other filters keep "
-    "the rest. From one random sum a linear reader recovers {random_1_difference} of red minus blue, from 16 sums "
-    "{random_16_difference}.",
-    "Is the sum better than a maximum? By {arms_common} where a difference of channels matters. Elsewhere hardly, but "
-    "it is far cheaper.",
+    "Where red and blue cancel, the weights learned to. Training aligns what the channels agree on, and cancels what "
+    "they share where the label is in their difference. So what is lost is a choice: one sum trained on a difference "
+    "keeps {common_1_difference} of red minus blue, four trained on grey digits keep {correlated_4_difference}, and "
+    "16 random ones {random_16_difference}.",
+    "Where a difference of channels matters, the sum beats a maximum by {arms_common}. Elsewhere we found no "
+    "difference, but the sum is far cheaper.",
 )
 
 
