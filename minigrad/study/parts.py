@@ -7,11 +7,13 @@ here say what was done and hold for any records.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TypeAlias
 
 from minigrad.study import methods, statements
 from minigrad.study.claims import Verdict, others
+from minigrad.study.claims.claim import Missing
 from minigrad.study.figures import broadcast, markup, measures, window
 from minigrad.study.foreign import section
 from minigrad.study.records import Results
@@ -72,8 +74,9 @@ def _claim(verdict: Verdict, results: Results) -> str:
     claim = verdict.claim
     said = ""
     if verdict.verdict == claim.written_for:
-        numbers = claim.numbers(results)
-        said = "".join(f"<p>{paragraph.format(**numbers)}</p>" for paragraph in claim.prose.split("\n"))
+        with suppress(Missing):  # words whose numbers were not measured are left out
+            numbers = claim.numbers(results)
+            said = "".join(f"<p>{paragraph.format(**numbers)}</p>" for paragraph in claim.prose.split("\n"))
     limits = markup.details("Prediction, limits and measurement", f"<p>{prediction(verdict)}</p>")
     title = f'<h3 id="{place(claim.name)}">{markup.escape(claim.claim)} {mark(verdict.verdict)}</h3>'
     return f"{title}{said}{claim.draw(results)}{limits}"

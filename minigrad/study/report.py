@@ -9,12 +9,14 @@ would stand. Pictures and tables are in `figures/`.
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
 
 from minigrad.study import answer
 from minigrad.study.arms import ARMS
 from minigrad.study.claims import Verdict, verdicts
+from minigrad.study.claims.claim import Missing
 from minigrad.study.figures import edge, markup
 from minigrad.study.jobs import FULL
 from minigrad.study.parts import PARTS, mark, place, prediction
@@ -65,10 +67,10 @@ def page(results: Results) -> str:
     )
     if not whole(results):
         top, lead = _scope(results), ""
-    elif turned(found):
+    elif turned(found) or not (numbers := _numbers(results)):
         top, lead = _turned(turned(found)), _judged(found)
     else:
-        top, lead = _answer(results), _claims(results) + _judged(found)
+        top, lead = _answer(numbers), _claims(numbers) + _judged(found)
     first = f'<div class="first">{top}{edge.draw(results)}</div>'
     return _document(first, links, f"{lead}\n{sections}")
 
@@ -123,14 +125,20 @@ def _asset(name: str) -> str:
 # -------------------------------------------------------------------------------------------------- the first screen
 
 
-def _answer(results: Results) -> str:
-    numbers = answer.numbers(results)
+def _numbers(results: Results) -> dict[str, str]:
+    """The numbers of the first screen; empty if one of them was not measured."""
+    try:
+        return answer.numbers(results)
+    except Missing:
+        return {}
+
+
+def _answer(numbers: Mapping[str, str]) -> str:
     said = "".join(f"<p>{paragraph.format(**numbers)}</p>" for paragraph in answer.ANSWER)
     return f'<div class="answer">{said}</div>'
 
 
-def _claims(results: Results) -> str:
-    numbers = answer.numbers(results)
+def _claims(numbers: Mapping[str, str]) -> str:
     rows = [
         [
             markup.escape(row.claim),
@@ -140,7 +148,7 @@ def _claims(results: Results) -> str:
         for row in answer.CLAIMS
     ]
     table = markup.table("What the accepted answer and its comments say", ["claim", "", "why"], rows, numbers_from=9)
-    return f'<h2 id="claims">The accepted answer, claim by claim</h2><div class="wide verdicts">{table}</div>'
+    return f'<h2 id="claims">The accepted answer, claim by claim</h2><div class="wide verdicts claims">{table}</div>'
 
 
 def _link(name: str) -> str:

@@ -153,7 +153,7 @@ def mean(record: Record, field: str) -> Interval:
 
 def percent(values: Interval) -> str:
     """`98.2 % [97.5, 98.8]`, from shares."""
-    mean, low, high = (f"{100 * value:.1f}" for value in values)
+    mean, low, high = (f"{100 * value:.1f}".replace("-", "−") for value in values)
     return f"{mean} % [{low}, {high}]"
 
 

@@ -50,8 +50,8 @@ def late(results: Results, amplitude: float) -> Interval:
 def numbers(results: Results) -> dict[str, str]:
     """Excess and accuracy, by dose."""
     out = {}
-    for a in (0, 3):
-        out[f"low_{a}"] = f"{mean(record(results, a, RATES[1]), 'excess').mean:+.2f}".replace("-", "−")
+    for end in (0, 3):
+        out[f"low_{end}"] = f"{mean(record(results, end, RATES[1]), 'excess').mean:+.2f}".replace("-", "−")
     for a in DOSES:
         name = str(a).replace(".", "_")
         value, low, high = mean(record(results, a), "excess")
