@@ -17,8 +17,8 @@ ANSWER = (
     "they share where the label is in their difference. So what is lost is a choice: one sum trained on a difference "
     "keeps {common_1_difference} of red minus blue, four trained on grey digits keep {correlated_4_difference}, and "
     "16 random ones {random_16_difference}.",
-    "Where a difference of channels matters, the sum beats a maximum by {arms_common} of accuracy. Elsewhere we found no "
-    "difference, but the sum is far cheaper.",
+    "Where a difference of channels matters, the sum beats a maximum by {arms_common} of accuracy. Elsewhere we found "
+    "no difference, but the sum is far cheaper.",
 )
 
 
