@@ -62,7 +62,7 @@ if __name__ == "__main__":
         answers, back, *_ = explain(x[:2], np.tile([-1, 0, 1], (1, 3, 1, 1)), combine, lambda out: out)
         for i, edge in enumerate(["rises", "falls"]):
             pairs = [(a.array[i].item(), g.array[i].item()) for a, g in zip(answers, back, strict=True)]
-            print(f"{name:5} red {edge}:", *[f"{a:4.0f} gets {g:.2f} {'█' * round(3 * g):3}" for a, g in pairs])
+            print(f"{name:5} red {edge}:", *[f"{a:4.0f} gets {g:.2f} {'#' * round(3 * g):3}" for a, g in pairs])
 
     # What does a step of training do to a channel's answer? The slice moves against its gradient. The gradient is a sum
     # over all patches s of the training: g(s), the gradient that arrived at the answer to s, times the channel's pixels

@@ -91,4 +91,4 @@ if __name__ == "__main__":
         seconds[name] = min(timeit.repeat(run, number=1, repeat=5, timer=time.process_time))
     for name, s in seconds.items():
         ratio = s / seconds["library"]
-        print(f"{name:8} {1000 * s:6.0f} ms, {ratio:5.1f} times the library's  {'█' * round(5 * ratio)}")
+        print(f"{name:8} {1000 * s:6.0f} ms, {ratio:5.1f} times the library's  {'#' * round(5 * ratio)}")
