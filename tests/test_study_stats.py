@@ -38,9 +38,11 @@ def test_pairing_removes_what_the_seeds_share():
         stats.paired([1, 2], [1, 2, 3])
 
 
-def test_wilcoxon_of_ten_seeds_that_agree():
-    assert stats.wilcoxon(np.arange(1, 11)) == pytest.approx(2 / 2**10)  # the most extreme of 1,024 sign patterns
-    assert stats.wilcoxon(np.zeros(10)) == 1
+def test_the_t_test_by_hand():
+    d = np.array([1.0, 2.0, 3.0])  # t = 2 / (1 / √3) with two degrees of freedom: p = 1 − t / √(2 + t²)
+    t = 2 * 3**0.5
+    assert stats.no_difference(d) == pytest.approx(1 - t / (2 + t * t) ** 0.5)
+    assert stats.no_difference(np.zeros(10)) == 1
 
 
 def test_holm_by_hand():

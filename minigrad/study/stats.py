@@ -43,12 +43,12 @@ def paired(a: ArrayLike, b: ArrayLike, level: float = 0.95) -> Interval:
     return bootstrap(x - y, level)
 
 
-def wilcoxon(differences: ArrayLike) -> float:
-    """p-value of Wilcoxon's signed-rank test that paired differences (S,) are symmetric about 0; 1 if all are 0."""
+def no_difference(differences: ArrayLike) -> float:
+    """p-value of the paired t test that differences (S,) have mean 0; 1 if all are 0."""
     from scipy import stats
 
     d = np.asarray(differences, dtype=float)
-    return float(stats.wilcoxon(d).pvalue) if np.any(d != 0) else 1.0
+    return float(stats.ttest_1samp(d, 0).pvalue) if np.any(d != 0) else 1.0
 
 
 def holm(p_values: Mapping[str, float]) -> dict[str, float]:

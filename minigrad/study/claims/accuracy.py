@@ -10,7 +10,7 @@ from minigrad.study.claims.claim import Claim, Comparison, Missing, need, per_se
 from minigrad.study.figures import accuracy
 from minigrad.study.figures.accuracy import Difference
 from minigrad.study.records import Record, Results
-from minigrad.study.stats import Interval, bootstrap, equivalent, holm, paired, wilcoxon
+from minigrad.study.stats import Interval, bootstrap, equivalent, holm, no_difference, paired
 
 OPEN = ("and", "distractors", "correlated", "common")  # the tasks that are not saturated
 RENAMED = ("mean", "sum+17", "alternating")  # the sum under other names: the yardstick
@@ -28,7 +28,7 @@ def better_start(results: Results, task: str, arm: str) -> Record:
 def differences(results: Results) -> list[Difference]:
     """The sum minus every arm of the family on every open task; what was not run, or diverged, is left out.
 
-    Wilcoxon's p, corrected by Holm over all of them; and the p of two one-sided tests at ±1 point.
+    The t test's p, corrected by Holm over all of them; and the p of two one-sided tests at ±1 point.
     """
     pairs: dict[str, np.ndarray] = {}  # "task arm": a difference a seed
     for task in OPEN:
@@ -39,7 +39,7 @@ def differences(results: Results) -> list[Difference]:
                 continue
             if np.isfinite(both).all():
                 pairs[f"{task} {arm}"] = both[0] - both[1]
-    corrected = holm({name: wilcoxon(d) for name, d in pairs.items()})
+    corrected = holm({name: no_difference(d) for name, d in pairs.items()})
     found = []
     for name, d in pairs.items():
         task, arm = name.split(" ")

@@ -80,7 +80,7 @@ def _differences(found: Sequence[Difference]) -> str:
         for d in found
     ]
     head = ["task", "reduction", "sum minus it, points", "p, after Holm", "p that it is within ±1 point"]
-    caption = "Paired differences over ten seeds [95 % interval]; Wilcoxon’s test and two one-sided t tests"
+    caption = "Paired differences over ten seeds [95 % interval]; a t test and two one-sided ones"
     return markup.details("The differences", markup.table(caption, head, rows, numbers_from=2))
 
 
