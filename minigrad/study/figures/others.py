@@ -61,9 +61,8 @@ def _network(s: Summary, x: svg.Scale, top: float) -> str:
             stroke="currentColor",
         )
     )
-    typical = s.middle(lambda layer: float(layer["excess"]))
-    if not math.isnan(typical):
-        parts.append(svg.element("circle", cx=x(typical), cy=middle, r=4, class_="total", stroke="#fff"))
+    if not math.isnan(s.typical):
+        parts.append(svg.element("circle", cx=x(s.typical), cy=middle, r=4, class_="total", stroke="#fff"))
     return svg.group(*parts)
 
 
@@ -80,7 +79,7 @@ def table(found: Sequence[Summary]) -> str:
             f"{s.network['parameters']:,}",
             str(len(s.sums)),
             f"{s.less} / {s.more}",
-            f"{markup.signed(s.middle(lambda layer: float(layer['excess'])), 3)}",
+            f"{markup.signed(s.typical, 3)} / {markup.signed(s.typical_centred, 3)}",
             f"{markup.signed(s.first['excess'], 3)} <span class=small>(p {markup.short(s.first['p'])})</span>",
             markup.signed(s.beyond_shuffles, 3),
             f"{markup.percent(s.near_zero)} %",
@@ -91,7 +90,8 @@ def table(found: Sequence[Summary]) -> str:
     ]
     head = [
         "network", "parameters", "layers with a sum", "beyond the first: cancel less / more (p &lt; 0.05)",
-        "median excess beyond the first", "excess of the first", "median distance from shuffled slices",
+        "median excess beyond the first / with inputs of mean 0", "excess of the first",
+        "median distance from shuffled slices",
         "weights near zero, median layer (Gaussian: 8.0 %)", "unmatched answers / random filters",
     ]  # fmt: skip
     return markup.table("Nine networks of four packages", head, rows)
