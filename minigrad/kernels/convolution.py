@@ -33,8 +33,29 @@ def conv2d(x: Array, w: Array, bias: Array | None, how: Window) -> Array:
     """Cross-correlation: (N, C, H, W), (O, C/groups, kh, kw), (O) or None -> (N, O, P, Q)."""
     p, q = (count_windows(n, *axis) for n, axis in zip(x.shape[2:], how.axes(), strict=True))
     out = np.empty_like(BATCH_LAST, np.result_type(x, w), shape=(len(x), len(w), p, q))
-    convolve(x.transpose(2, 1, 3, 0), [(w, out.transpose(2, 1, 3, 0), how)], bias)
+    image, places = x.transpose(2, 1, 3, 0), out.transpose(2, 1, 3, 0)
+    if out.size * w[:1].size < SMALL:
+        # This is where the sum over c happens: a row of the filters meets a column, and both run over i, c and j.
+        products = lay_filters(w, how.groups) @ copy_windows(image, (p, q), how)
+        places[...] = products.swapaxes(0, 1).reshape(places.shape)
+        if bias is not None:
+            places += bias[:, None, None]
+    else:
+        convolve(image, [(w, places, how)], bias)
     return out
+
+
+def copy_windows(image: Array, count: Pair, how: Window) -> Array:
+    """All that the windows of an image (H, C, W, N) see, (groups, p, kh·C/groups·kw, q·n), where calls take longer than
+    the work."""
+    (height, channels, width, n), (p, q) = image.shape, count
+    (kh, kw), (sh, sw), (ph, pw), (dh, dw), groups, _ = how
+    framed = np.zeros((height + 2 * ph, channels, width + 2 * pw, n), image.dtype)
+    framed[ph : ph + height, :, pw : pw + width] = image
+    c, (down, channel, right, item) = channels // groups, framed.strides
+    steps = (c * channel, sh * down, dh * down, channel, dw * right, sw * right, item)
+    windows = np.ndarray((groups, p, kh, c, kw, q, n), framed.dtype, framed, strides=steps)
+    return windows.reshape(groups, p, kh * c * kw, q * n)
 
 
 def convolve(image: Array, looks: list[Look], bias: Array | None = None) -> None:
@@ -89,9 +110,14 @@ def conv2d_weight(g: Array, x: Array, how: Window) -> Array:
     """Gradient of the weights: (N, O, P, Q), (N, C, H, W) -> (O, C/groups, kh, kw)."""
     groups, (kh, kw), o, c = how.groups, how.kernel, g.shape[1], x.shape[1] // how.groups
     image, upstream = x.transpose(2, 1, 3, 0), put_batch_innermost(g)
-    small = o * c * kh * kw * g.shape[2] <= 2 * (x.size + g.size)
-    sums = (sum_rows if small else sum_parts)(image, upstream, how)
-    return sums.reshape(groups, kh, c, kw, o // groups).transpose(0, 4, 2, 1, 3).reshape(o, c, kh, kw)
+    if g.size * c * kh * kw < SMALL:
+        columns = copy_windows(image, g.shape[2:], how)
+        sums = (columns @ as_matrices(upstream, groups).swapaxes(2, 3)).sum(1)
+    elif o * c * kh * kw * g.shape[2] <= 2 * (x.size + g.size):
+        sums = sum_rows(image, upstream, how)
+    else:
+        sums = sum_parts(image, upstream, how)
+    return sums.reshape(groups, kh, c, kw, o // groups).transpose(0, 4, 2, 1, 3).reshape(o, c, kh, kw)  # type: ignore[no-any-return]
 
 
 def sum_rows(image: Array, upstream: Array, how: Window) -> Array:
