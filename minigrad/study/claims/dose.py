@@ -87,7 +87,7 @@ CLAIM = Claim(
     "So the weights choose. Where red and blue show the digit alone, with opposite signs, their slices get "
     "opposite signs too, and the answers add up. Where a shared picture hides the digit, the same slices "
     "cancel that picture. The digits are learned either way: {accuracy_0} of unseen ones are named right at a "
-    "= 0, and {accuracy_3} at a = 3. At a third of the learning rate it is the same: {low_0} at a = 0, "
+    "= 0, and {accuracy_3} at a = 3. At a third of the learning rate it is much the same: {low_0} at a = 0, "
     "{low_3} at a = 3.",
     written_for="holds",
     draw=mechanism.dose,

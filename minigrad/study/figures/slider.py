@@ -9,7 +9,7 @@ import numpy as np
 from minigrad.study.figures import markup, svg
 from minigrad.study.records import Results
 
-HEIGHT, GROUP, BAR = 190, 62, 14
+HEIGHT, GROUP, BAR = 190, 42, 10
 
 
 def draw(results: Results) -> str:
@@ -28,7 +28,7 @@ def draw(results: Results) -> str:
         '<p class="small"><span class="red">■</span> red’s response &nbsp; <span class="blue">■</span> blue’s response '
         "&nbsp; ■ their sum, at the edge</p>"
     )
-    body = f'{legend}<div class="scroll">{drawing}</div>{control}'
+    body = f"{legend}{drawing}{control}"
     see = "Drag blue’s edge: where one filter’s sum falls to zero, look whether another’s does not."
     more = "Eight filters of one trained network (sum, task relation). Responses at the middle of the edge."
     return markup.figure("slider", body, see, more, live="edge", source={"bars": bars, "zero": zero, "say": say})
@@ -55,7 +55,8 @@ def draw_bars(record: Any) -> tuple[str, list[dict[str, Any]], float]:
             style = "paint" if colour else "total"
             bar = svg.rect(x + place * (BAR + 2), top, BAR, bottom - top, class_=style, id=f"slider-{short}-{k}")
             parts.append(svg.group(bar, class_=colour or None))
-        parts.append(svg.text(x + 1.5 * BAR, HEIGHT + 40, f"filter {k + 1}", class_="note mid"))
+        parts.append(svg.text(x + 1.5 * BAR, HEIGHT + 40, f"{k + 1}", class_="note mid"))
+    parts.append(svg.text(34, HEIGHT + 40, "filter", class_="note end"))
     parts.append(svg.line(40, y(0), 40 + len(red) * GROUP, y(0), class_="rule"))
     title = "Response of each filter to red's edge, to blue's edge, and their sum"
     return svg.drawing(44 + len(red) * GROUP, HEIGHT + 48, *parts, title=title), bars, round(y(0), 1)
