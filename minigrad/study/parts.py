@@ -33,12 +33,16 @@ MARKS = {  # verdict -> its mark and its class in page.css
 
 @dataclass(frozen=True)
 class Part:
-    """A part of the page: its name in links, its title, a short one, and its pieces in order."""
+    """A part of the page: its name in links, its title, a short one, and its pieces in order.
+
+    published: whether it stands on the page of a whole study alone, for it says nothing of what was run here.
+    """
 
     name: str
     title: str
     short: str
     pieces: tuple[Piece, ...]
+    published: bool = False
 
     def body(self, results: Results, found: Mapping[str, Verdict]) -> str:
         """Its HTML."""
@@ -182,10 +186,10 @@ PARTS = (
     Part("cancelling", "From a start that cancels everything", "escape", ("start", "escape", "arrive", "mirror")),
     Part("kept", "What is lost", "what is lost", ("bank", "lost", "unmatched", "near zero")),
     Part("arms", "Is the sum better than something else?", "other reductions", ("accuracy", "cost")),
-    Part("networks", others.TITLE, "networks of others", (lambda results: section.of_others(),)),
-    Part("own", others.OWN_TITLE, "your network", (lambda results: section.of_your_own(),)),
+    Part("networks", others.TITLE, "networks of others", (lambda results: section.of_others(),), published=True),
+    Part("own", others.OWN_TITLE, "your network", (lambda results: section.of_your_own(),), published=True),
     Part("proved", "What can be proved", "proofs", (_proved,)),
     Part("methods", "How it was measured", "methods", (methods.describe,)),
-    Part("relatives", "Relatives", "relatives", (_relatives,)),
-    Part("changed", "What changed since the first edition", "what changed", (_changed,)),
+    Part("relatives", "Relatives", "relatives", (_relatives,), published=True),
+    Part("changed", "What changed since the first edition", "what changed", (_changed,), published=True),
 )

@@ -60,10 +60,11 @@ def page(results: Results) -> str:
     results = _in_order(results)
     found = verdicts(results)
     by_name = {verdict.claim.name: verdict for verdict in found}
-    links = " · ".join(f'<a href="#{part.name}">{markup.escape(part.title)}</a>' for part in PARTS)
+    parts = [part for part in PARTS if whole(results) or not part.published]
+    links = " · ".join(f'<a href="#{part.name}">{markup.escape(part.title)}</a>' for part in parts)
     sections = "".join(
         f'<section id="{part.name}"><h2>{markup.escape(part.title)}</h2>{part.body(results, by_name)}</section>'
-        for part in PARTS
+        for part in parts
     )
     if not whole(results):
         top, lead = _scope(results), ""
