@@ -32,7 +32,7 @@ from minigrad.study.records import Record
 from minigrad.study.tasks import TASKS, common
 
 FILTERS, RATE = 8, 0.01
-EVENLY = 256  # training images on which the digits' cancellation is measured
+MEASURED = 256  # training images on which the digits' cancellation is measured
 
 
 def images(task: str, dose: float | None, seeds: Sequence[int], train: int = TRAIN) -> tuple[Data, Data]:
@@ -50,13 +50,13 @@ def dose(amplitude: float, lr: float, steps: int, seeds: Sequence[int], points: 
     """Train the sum on digits under a shared picture of this amplitude; how much do its channels cancel?
 
     accuracy, start, index, null, excess [S] (at the end; start is the excess of the untrained weights; measured on
-    EVENLY training images); step [T], curve [T][S] (excess) and learned [T][S] (accuracy on test images).
+    MEASURED training images); step [T], curve [T][S] (excess) and learned [T][S] (accuracy on test images).
     """
     data, test = images("common", amplitude, seeds)
     network = Network(ARMS["sum"], FILTERS, "common", len(seeds))
     begin(network, ARMS["sum"], seeds, "he", data[:WATCHED][0])
     moments = sorted({round(t) for t in np.linspace(0, steps, points)})
-    x, _ = data[:EVENLY]
+    x, _ = data[:MEASURED]
     curve: list[list[float]] = []
     learned: list[Floats] = []
     found: list[Cancellation] = []
