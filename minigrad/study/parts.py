@@ -134,7 +134,7 @@ def _proved(results: Results) -> str:
             style = "holds" if record["holds"] else "fails"
             seen = (
                 f'<p class="small"><span class="verdict {style}">{verdict}</span> through the engine: '
-                f"{markup.escape(statement.measure)} is {record['value']:.2g}, allowed {record['bound']:.2g}.</p>"
+                f"{markup.maths(statement.measure)} is {record['value']:.2g}, allowed {record['bound']:.2g}.</p>"
             )
         parts.append(f"<h3>{markup.maths(statement.claim)}</h3><p>{markup.maths(statement.proof)}</p>{seen}")
     return (
