@@ -455,6 +455,23 @@ def test_hooks_are_removed_by_handle_or_by_a_block():
     assert x.grad.item() == 71
 
 
+@pytest.mark.parametrize("retained", ["a result", "a view", "its source"])
+@pytest.mark.parametrize("recorded", [True, False])
+def test_what_is_retained_is_the_gradient_of_the_value_after_a_change_in_place(retained, recorded):
+    """As in PyTorch 2.13, whose numbers these are."""
+    x = mg.arange(1.0, 5.0).requires_grad_()
+    source = x * 2
+    view = source.view(2, 2)
+    seen = {"a result": source, "a view": view, "its source": source}[retained]
+    changed = source if retained == "a result" else view
+    seen.retain_grad()
+    with mg.set_grad_enabled(recorded):
+        changed.mul_(3)
+    (changed.flatten() * mg.arange(1.0, 5.0)).sum().backward()
+    assert seen.grad.flatten().tolist() == [1.0, 2.0, 3.0, 4.0]
+    assert x.grad.tolist() == ([6.0, 12.0, 18.0, 24.0] if recorded else [2.0, 4.0, 6.0, 8.0])
+
+
 def test_retain_grad_keeps_what_the_hooks_leave():
     x = leaf(2.0)
     y = x * 3

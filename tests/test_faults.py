@@ -155,8 +155,8 @@ def test_a_study_on_a_full_disk_says_so_and_goes_on_later(tmp_path, monkeypatch,
         real(descriptor)
 
     monkeypatch.setattr(command, "study", study)
-    monkeypatch.setattr(command.report, "write", lambda results, path: path)
-    monkeypatch.setattr(command, "table", lambda results: "")
+    monkeypatch.setattr(command.report, "page", lambda results: "")
+    monkeypatch.setattr(command.console, "table", lambda *_: "")
     monkeypatch.setattr(os, "fsync", fsync)
     assert command.main(["--out", str(tmp_path)]) == 2
     assert "minigrad.study: " in (told := capsys.readouterr().err)
@@ -244,7 +244,7 @@ def test_a_study_that_may_not_write_says_where(capsys):
         os.chmod(outer, 0o555)
         with unprivileged():
             assert command.main(["--out", outer]) == 2
-        assert f"Permission denied: '{outer}" in capsys.readouterr().err
+        assert f"--out {outer} cannot be written: Permission denied" in capsys.readouterr().err
         os.chmod(outer, 0o755)
 
 
@@ -342,6 +342,7 @@ def study_again(path, monkeypatch):
     arms = ["sum", "mean", "max", "min", "median", "product", "l2", "abs"]
     first = [jobs.Job("maps", {"arm": arm}) for arm in arms]
     monkeypatch.setattr(plan, "first_stage", lambda profile, only: first)
+    monkeypatch.setattr(plan, "second_stage", lambda profile, only, done: [])
     before = threads.get_num_threads()
     try:
         with records.Store(path) as store:

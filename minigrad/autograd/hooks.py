@@ -55,7 +55,7 @@ def retain(tensor: Value) -> None:
     def keep(g: Tensor) -> None:
         if (found := itself()) is not None:
             part = g if g.node is not None else copied(g)
-            found.grad = part if found.grad is None else found.grad + part
+            found.grad = part if found._grad is None else found._grad + part
 
     hooks[KEEP] = keep
 

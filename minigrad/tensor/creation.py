@@ -143,6 +143,8 @@ def randint(
     check_device(device, "randint")
     if size is None:
         low, high, size = 0, low, high
+    elif high is None:
+        low, high = 0, low
     if isinstance(size, int) or size is None:
         raise TypeError(f"randint: the size is a row of lengths, such as ({size or 3},), not {size}")
     if not low < high:

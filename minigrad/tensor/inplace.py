@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from minigrad.autograd import Leaf, Value, box, guards, state
+from minigrad.autograd import Leaf, Node, Value, box, guards, state
+from minigrad.autograd.hooks import KEEP
 from minigrad.ops import arithmetic, arrangement, elementwise, indexing, scans, selection, shape
 from minigrad.ops.views import read_view, write_view
 from minigrad.tensor.convert import plain, row
@@ -61,7 +62,8 @@ def in_shape(operation: Callable[..., Any]) -> Callable[..., Tensor]:
         before.version, before.view_of, before.followed = self.version, self.view_of, self.followed
         before.stage, before.former = self.stage, self.former
         result = operation(before, *args, **kwargs)
-        self.array, self.node, self.view_of, self.followed = result.array, result.node, result.view_of, result.followed
+        self.array, self.view_of, self.followed = result.array, result.view_of, result.followed
+        place_at(self, result.node)
         self.stage, self.former = self.stage + 1, before  # views that were made before go on with what stands for it
         if isinstance(before.node, Leaf):
             self.node, self.view_of = Leaf(self), None
@@ -109,19 +111,26 @@ def replace(x: Tensor, name: str, result: Tensor, recorded: bool) -> None:
         rewrite_history(x, result.to(x.array.dtype))
     np.copyto(x.array, result.array, casting="same_kind")
     x.bump_version()
-    tensor: Tensor | None = x
-    while recorded and tensor is not None:  # the node of each is what it should be
-        tensor.followed = x.version[0]
-        tensor = tensor.view_of.source if tensor.view_of else None
 
 
 def rewrite_history(x: Tensor, result: Tensor) -> None:
-    """Give x the node of `result`; and if x is a view, give its source a node that says what was replaced."""
-    if x.view_of is not None:
+    """Give x the node of `result`; or if x is a view, give its source a node that says what was replaced.
+
+    Views follow their source when they are next asked for their place.
+    """
+    if x.view_of is None:
+        place_at(x, result.node)
+    else:
         source = x.view_of.source
         before = box(source.array, source.node if source.requires_grad else None)
         rewrite_history(source, write_view(before, result, x.view_of))
-    x.node = result.node
+
+
+def place_at(x: Tensor, node: Node | None) -> None:
+    """Give x another place in the graph. The gradient that it retains is the one of its new value."""
+    before, x.node = x.node, node
+    if node is not None and before is not None and before.hooks and KEEP in before.hooks and node is not before:
+        node.hooks = {**(node.hooks or {}), KEEP: before.hooks.pop(KEEP)}
 
 
 def follow(x: Tensor) -> None:
@@ -130,7 +139,7 @@ def follow(x: Tensor) -> None:
         x.followed = x.version[0]
         if x.view_of.recorded and not isinstance(x.node, Leaf):
             source = x.view_of.source
-            x.node = read_view(box(source.array, source.node), x.view_of).node if source.requires_grad else None
+            place_at(x, read_view(box(source.array, source.node), x.view_of).node if source.requires_grad else None)
 
 
 def overwrite(x: Any, value: Any) -> Any:
