@@ -265,6 +265,10 @@ class Program(RuleBasedStateMachine):
         changed = [e for e in self.entries if np.shares_memory(e.tensor.array, entry.tensor.array)]
         for e in self.entries:
             e.touched = e.touched or any(c is e or c in e.parents for c in changed)
+        for e in changed:
+            if e.tensor.view_of is not None:  # a view takes a new place in the graph; its hooks stay at the old one
+                e.factors = {}
+                self.handles = [kept for kept in self.handles if kept[0] is not e]
 
     @rule(i=st.integers(0), j=st.integers(0))
     def add_to_name(self, i, j):
