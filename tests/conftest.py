@@ -6,6 +6,8 @@ from hypothesis import HealthCheck, settings
 
 import minigrad as mg
 
+collect_ignore = ["reference/study.py"]  # a program of PyTorch's, without tests
+
 settings.register_profile(
     "quick", max_examples=25, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck)
 )

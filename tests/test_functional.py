@@ -461,6 +461,14 @@ def test_an_empty_batch_stays_one(function):
     assert a.grad.shape == a.shape
 
 
+@pytest.mark.parametrize("name", ["softmax", "log_softmax", "layer_norm"])
+def test_rows_without_numbers_are_normalised_without_a_warning(name):
+    rows = mg.zeros(2, 0, requires_grad=True)
+    out = F.layer_norm(rows, (0,)) if name == "layer_norm" else getattr(F, name)(rows, 1)
+    out.sum().backward()
+    assert out.shape == rows.grad.shape == (2, 0)
+
+
 def test_an_empty_batch_moves_no_running_statistics_and_has_no_mean_loss():
     mean, var = mg.zeros(3), mg.ones(3)
     F.batch_norm(mg.zeros(0, 3), mean, var, training=True)

@@ -22,7 +22,9 @@ maximum_along: Any = np.maximum.reduce  # untyped: NumPy's stubs know a reductio
 
 def share_rows(task: Callable[[slice], object], x: Array) -> None:
     """Call `task` for slices of rows that stay in cache; see `by_blocks` for the size of the blocks."""
-    each, worth = max(1, x.shape[1]), WORTH // 2
+    if not x.size:
+        return  # rows without numbers would divide by a sum of 0
+    each, worth = x.shape[1], WORTH // 2
     share_slices(task, len(x), max(1, (2 * BLOCK if x.size >= worth else BLOCK) // each), worth // each)
 
 
