@@ -461,6 +461,16 @@ def test_an_empty_batch_stays_one(function):
     assert a.grad.shape == a.shape
 
 
+def test_where_every_target_is_ignored_the_mean_is_no_number_and_all_gradients_are_0():
+    """As in PyTorch 2.13."""
+    scores = mg.zeros(2, 3, requires_grad=True)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        loss = F.cross_entropy(scores, mg.tensor([1, 1]), ignore_index=1)
+        (first,) = mg.autograd.grad(loss, scores, create_graph=True)
+        (second,) = mg.autograd.grad(first.sum(), scores)
+    assert np.isnan(loss.item()) and not first.detach().numpy().any() and not second.numpy().any()
+
+
 @pytest.mark.parametrize("name", ["softmax", "log_softmax", "layer_norm"])
 def test_rows_without_numbers_are_normalised_without_a_warning(name):
     rows = mg.zeros(2, 0, requires_grad=True)

@@ -47,8 +47,9 @@ def class_entropy_rule(g: Any, input: Any, index: Array, weights: Array, total: 
     chosen = np.zeros(input.shape, input.dtype)
     chosen[class_places(index)] = 1
     scale = expand(g if total is None else g / total, index.shape)
-    slope = (softmax(input, 1) - chosen) * reshape(scale, (index.shape[0], 1, *index.shape[1:]))
-    return slope if weights is None else where(np.expand_dims(weights != 0, 1), slope * np.expand_dims(weights, 1), 0.0)
+    if weights is not None:
+        scale = where(weights != 0, scale * weights, 0.0)  # 0 also where all weights are, and the mean is no number
+    return (softmax(input, 1) - chosen) * reshape(scale, (index.shape[0], 1, *index.shape[1:]))
 
 
 @primitive(input=class_entropy_rule, keeps="shares")
