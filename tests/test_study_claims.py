@@ -42,7 +42,7 @@ def verdicts(results: Results) -> dict[str, str]:
 
 
 def test_without_records_nothing_was_run():
-    assert set(verdicts(Results([])).values()) == {"not run"}
+    assert set(verdicts(Results([])).values()) == {"not judged"}
 
 
 def test_every_claim_has_a_prediction_limits_and_prose_and_a_file_of_its_own():

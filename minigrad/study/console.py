@@ -111,7 +111,7 @@ def table(results: Results, columns: int = WIDEST) -> str:
     found += [textwrap.fill(same, columns), ""]
     for v in verdicts(results):
         found.append(textwrap.fill(f"{v.claim.claim}: {v.verdict}", columns))
-        if v.verdict != "not run":
+        if v.verdict != "not judged":
             found.append(textwrap.indent(textwrap.fill(v.measured, columns - 4), "    "))
     return "\n".join(found)
 

@@ -27,7 +27,7 @@ MARKS = {  # verdict -> its mark and its class in page.css
     "undecided": ("? undecided", "undecided"),
     "open": ("… open", "undecided"),
     "too few seeds": ("– too few seeds to judge", "not-run"),
-    "not run": ("– not run", "not-run"),
+    "not judged": ("– not judged: too little was run", "not-run"),
 }
 
 

@@ -16,7 +16,7 @@ from minigrad.study.jobs import PROTOCOL, Job, Profile
 from minigrad.study.records import Record, Results
 from minigrad.study.stats import Interval, bootstrap
 
-Outcome = Literal["holds", "fails", "undecided", "open", "too few seeds", "not run"]
+Outcome = Literal["holds", "fails", "undecided", "open", "too few seeds", "not judged"]
 SEEDS = tuple(range(10))  # of every verdict
 
 
@@ -107,11 +107,11 @@ def judge(claim: Claim, results: Results) -> Verdict:
     """The verdict on a claim, from the records of its cohort alone."""
     study = results.one("study")
     if study is not None and study.get("protocol") != PROTOCOL:
-        return Verdict(claim, "these records are of another protocol", "not run")
+        return Verdict(claim, "these records are of another protocol", "not judged")
     try:
         comparisons = claim.compare(results, claim.limits)
     except Missing as error:
-        return Verdict(claim, f"no record of {error}", "not run")
+        return Verdict(claim, f"no record of {error}", "not judged")
     measured = "; ".join(str(c) for c in comparisons)
     if study is not None and not set(SEEDS) <= set(study["seeds"]):
         return Verdict(claim, measured, "too few seeds")
