@@ -47,6 +47,7 @@ from minigrad.tensor.distributions import *
 from minigrad.tensor_types import *
 
 if _typing.TYPE_CHECKING:
+    from minigrad import channels as channels
     from minigrad import data as data
     from minigrad import distributions as distributions
     from minigrad import optim as optim
@@ -65,8 +66,8 @@ __version__ = "0.1.0"
 
 __all__ = sorted(
     [name for name, value in globals().items() if not (name.startswith("_") or isinstance(value, _ModuleType))]
-    + ["autograd", "data", "distributions", "func", "functional", "kernels", "nn", "ops", "optim", "random", "utils"]
-    + ["graph", "viz"]
+    + ["autograd", "channels", "data", "distributions", "func", "functional", "graph", "kernels", "nn", "ops"]
+    + ["optim", "random", "utils", "viz"]
 )
 
 
@@ -81,6 +82,6 @@ if not _typing.TYPE_CHECKING:  # a type checker would take it for a promise that
         """What is loaded when it is first asked for: who draws nothing does not wait for what pictures need."""
         if name == "graph":
             return _import_module("minigrad.viz").graph
-        if name in ("data", "distributions", "optim", "utils", "viz"):
+        if name in ("channels", "data", "distributions", "optim", "utils", "viz"):
             return _import_module(f"minigrad.{name}")
         _refuse_name(__name__, name)

@@ -186,6 +186,7 @@ def kl_divergence(p: Distribution, q: Distribution) -> Tensor:
 
 if not TYPE_CHECKING:
     __all__ = [name for name in public(globals()) if name not in ("choose", "keep_inside")]
+    __dir__ = __all__.copy  # what completion offers
 
     def __getattr__(name: str) -> Any:
         refuse_name(__name__, name)

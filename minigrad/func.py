@@ -15,6 +15,8 @@ from minigrad.tensor import Tensor, ones_like, zeros_like
 
 __all__ = ["hessian", "hvp", "jacobian", "jvp", "vhp", "vjp"]
 
+__dir__ = __all__.copy  # what completion offers
+
 Function = Callable[..., Any]
 
 

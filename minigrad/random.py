@@ -19,6 +19,8 @@ __all__ = [
     "Generator", "default_generator", "get_rng_state", "initial_seed", "manual_seed", "seed", "set_rng_state",
 ]  # fmt: skip
 
+__dir__ = __all__.copy  # what completion offers
+
 
 class Generator(Base):
     """NumPy's generator with PyTorch's names for seed and state; any function here takes either as `generator=`.

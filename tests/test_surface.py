@@ -191,6 +191,40 @@ def test_importing_costs_numpys_import_and_hardly_more():
     assert done.stdout.strip() == "[]"
 
 
-@pytest.mark.parametrize("module", [mg, mg.nn, mg.optim, mg.data, mg.viz], ids=lambda module: module.__name__)
-def test_completion_offers_public_names_and_no_helpers(module):
-    assert sorted(dir(module)) == sorted(module.__all__)
+INSIDE = {"minigrad.kernels", "minigrad.ops"}  # offered to readers, as modules
+
+
+def offered(module):
+    """A module and all that its completion leads to."""
+    inner = [value for name in dir(module) if inspect.ismodule(value := getattr(module, name))]
+    return {module.__name__: module} | {
+        name: m for found in inner if found.__name__ not in INSIDE for name, m in offered(found).items()
+    }
+
+
+OFFERED = offered(mg) | offered(importlib.import_module("minigrad.torch.vision"))
+
+
+def test_completion_leads_to_all_public_modules():
+    assert {"autograd", "channels", "data", "distributions", "func", "nn", "optim", "random", "utils", "viz"} <= {
+        name.removeprefix("minigrad.") for name in OFFERED
+    }
+    assert {"minigrad.nn.init", "minigrad.nn.utils", "minigrad.optim.lr_scheduler"} <= set(OFFERED)
+
+
+@pytest.mark.parametrize("name", OFFERED)
+def test_completion_offers_public_names_and_no_helpers(name):
+    module = OFFERED[name]
+    assert sorted(dir(module)) == sorted(set(module.__all__))
+    for public in dir(module):
+        value = getattr(module, public)  # each is there
+        home = getattr(value, "__module__", None) or getattr(value, "__name__", "")
+        assert not public.startswith("_") and home.split(".")[0] not in ("typing", "functools", "collections", "math")
+        assert not inspect.ismodule(value) or home.startswith("minigrad")
+
+
+def test_what_is_the_engines_own_is_not_offered():
+    own = {"box", "state", "describe", "reachable", "backpropagate", "Leaf", "Node", "Rule", "Value", "import_module"}
+    assert not own & set(dir(mg.autograd))
+    assert not {"layers", "layer_sums", "table", "reduce"} & set(dir(mg.channels))
+    assert not {"np", "math", "Tensor", "expect_tensors"} & {*dir(nn.init), *dir(nn.utils), *dir(mg.func)}

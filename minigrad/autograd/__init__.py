@@ -39,6 +39,12 @@ if TYPE_CHECKING:
     from minigrad.checks import gradgradcheck as gradgradcheck
     from minigrad.checks import set_detect_anomaly as set_detect_anomaly
 else:
+    __all__ = [  # PyTorch's names, and `primitive`; what else is here is the engine's own, for the library's packages
+        "Function", "Variable", "backward", "detect_anomaly", "enable_grad", "functional", "grad", "gradcheck",
+        "gradgradcheck", "inference_mode", "is_grad_enabled", "no_grad", "primitive", "set_detect_anomaly",
+        "set_grad_enabled",
+    ]  # fmt: skip
+    __dir__ = __all__.copy  # what completion offers
 
     def __getattr__(name: str) -> object:
         """PyTorch's other names in `autograd`, which build on tensors."""

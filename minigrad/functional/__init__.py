@@ -35,3 +35,4 @@ from minigrad.ops.shape import pad as pad
 if not TYPE_CHECKING:  # a type checker reads the imports, and would take __getattr__ for a promise of every name
     __all__ = _public(globals(), "minigrad")
     __getattr__ = partial(_refuse_name, "minigrad.nn.functional")
+    __dir__ = __all__.copy  # what completion offers

@@ -6,4 +6,4 @@ from minigrad import functional as _functional
 from minigrad.functional import *  # noqa: F403
 
 if not TYPE_CHECKING:
-    __all__, __getattr__ = _functional.__all__, _functional.__getattr__
+    __all__, __getattr__, __dir__ = _functional.__all__, _functional.__getattr__, _functional.__dir__

@@ -7,7 +7,9 @@ from typing import Any
 from minigrad.device import check_device
 from minigrad.nn.module import Module
 
-__all__ = ["DataParallel"]
+__all__ = ["DataParallel", "data_parallel"]
+
+__dir__ = __all__.copy  # what completion offers
 
 
 class DataParallel(Module):

@@ -10,3 +10,4 @@ __all__ = ["data"]
 
 if not TYPE_CHECKING:  # a type checker would take it for a promise that every name exists
     __getattr__ = partial(refuse_name, __name__)
+    __dir__ = __all__.copy  # what completion offers

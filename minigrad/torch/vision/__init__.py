@@ -13,3 +13,4 @@ __all__ = ["datasets", "transforms", "utils"]
 
 if not TYPE_CHECKING:  # a type checker would take it for a promise that every name exists
     __getattr__ = partial(refuse_name, __name__)
+    __dir__ = __all__.copy  # what completion offers

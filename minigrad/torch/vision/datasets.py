@@ -11,13 +11,14 @@ import os
 import zlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from minigrad import data
 from minigrad.data.cifar10 import CLASSES
 from minigrad.data.download import download as fetch
+from minigrad.instead import public
 from minigrad.random import Generator
 from minigrad.tensor import from_numpy
 from minigrad.torch.vision.images import find_pillow, make_picture
@@ -272,3 +273,8 @@ class ImageFolder(VisionDataset):
 
 
 DatasetFolder = ImageFolder
+
+
+if not TYPE_CHECKING:
+    __all__ = [name for name in public(globals()) if name[0].isupper()]  # functions are for in here
+    __dir__ = __all__.copy  # what completion offers

@@ -9,11 +9,12 @@ from __future__ import annotations
 import math
 import numbers
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from minigrad import random
+from minigrad.instead import public
 from minigrad.tensor import Tensor, as_tensor, from_numpy
 from minigrad.torch.vision.images import apply_to_rows, as_pixels, find_pillow, is_picture, make_picture, read_size
 
@@ -368,3 +369,8 @@ def by_pillow(img: Any, operation: str, function: Callable[[Any], Any]) -> Any:
         return as_tensor(out.reshape(*img.shape[:-2], *out.shape[1:]))
     as_pixels(img, operation)
     return np.asarray(function(make_picture(img)))
+
+
+if not TYPE_CHECKING:
+    __all__ = [name for name in public(globals()) if name[0].isupper()]  # functions are for in here
+    __dir__ = __all__.copy  # what completion offers

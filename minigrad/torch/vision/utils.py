@@ -11,6 +11,10 @@ import numpy as np
 from minigrad.tensor import Tensor, from_numpy
 from minigrad.torch.vision.images import find_pillow
 
+__all__ = ["make_grid", "save_image"]
+
+__dir__ = __all__.copy  # what completion offers
+
 
 def make_grid(
     tensor: Tensor | Sequence[Tensor],
