@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from minigrad.autograd.spelling import respell
+from minigrad.autograd.strangers import describe_kind
 from minigrad.autograd.wording import reword
 from minigrad.dtypes import as_dtype
 
@@ -24,7 +25,7 @@ FLOAT32, FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 NO_ARRAY = np.empty(0, object)  # in place of the array of what is no tensor: it fits nowhere
 REQUIRED = inspect.Parameter.empty
 MISTAKES = (ValueError, TypeError, IndexError, NotImplementedError, AttributeError)  # raised at a bad argument
-STUMBLES = ("ufunc", "unsupported operand", "not supported between")  # at what is no number
+STUMBLES = ("ufunc", "unsupported operand", "not supported between", "result would be object")  # at what is no number
 
 
 def is_tensor(value: Any) -> bool:
@@ -85,7 +86,9 @@ def error_of_call(
 def explain(error: Exception, name: str, args: Sequence[Any]) -> Exception:
     """The same kind of error, at the same place, with the operation and what it was given."""
     given = ", ".join(describe(a) for a in args)
-    words = name_stranger(error, args) or reword(str(error).strip())
+    if stranger := name_stranger(error, args):
+        return TypeError(f"{name}({given}): {stranger}").with_traceback(error.__traceback__)
+    words = reword(str(error).strip())
     kinds = IndexError, TypeError, NotImplementedError, ValueError
     kind = next((k for k in kinds if isinstance(error, k)), AttributeError if words == str(error) else TypeError)
     return kind(f"{name}({given}): {words}").with_traceback(error.__traceback__)
@@ -94,10 +97,13 @@ def explain(error: Exception, name: str, args: Sequence[Any]) -> Exception:
 def name_stranger(error: Exception, args: Sequence[Any]) -> str:
     """What was expected in place of the argument at which NumPy or Python stumbled; nothing if it was none of them."""
     stumbled = isinstance(error, AttributeError) or any(words in str(error) for words in STUMBLES)
+    stumbled = stumbled or (len(args) > 0 and args[0] is None)
+    missed = error.obj if isinstance(error, AttributeError) else None
     for stranger in args if stumbled else ():
-        if stranger is None or isinstance(stranger, str | list | tuple | dict | set):
-            hint = "; does the model's forward() end with a return?" if stranger is None else ""
-            return f"expected a Tensor or a number, got {type(stranger).__name__}{hint}"
+        if missed is not None and stranger is missed and not is_tensor(stranger) and not hasattr(stranger, "dtype"):
+            return f"expected a Tensor or a number, got {describe_kind(stranger)}"
+        if stranger is None or isinstance(stranger, str | list | tuple | dict | set) or callable(stranger):
+            return f"expected a Tensor or a number, got {describe_kind(stranger)}"
     return ""
 
 

@@ -7,6 +7,7 @@ import inspect
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, TypeVar
 
+from minigrad.autograd.strangers import describe_stranger
 from minigrad.autograd.wording import reword
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -27,10 +28,13 @@ def allow_spellings(function: F) -> F:
     def call(*args: Any, **kwargs: Any) -> Any:
         try:
             return function(*args, **(respell(kwargs, names) if kwargs else kwargs))
-        except (AttributeError, IndexError) as error:
+        except (AttributeError, TypeError) as error:
+            if words := describe_stranger(function, args, respell(kwargs, names), error):
+                raise TypeError(words) from None
+            raise
+        except IndexError as error:
             if (words := reword(str(error))) == str(error):
                 raise
-            kind = IndexError if isinstance(error, IndexError) else TypeError
-            raise kind(f"{function.__name__}: {words}") from None
+            raise IndexError(f"{function.__name__}: {words}") from None
 
     return call  # type: ignore[return-value]

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from minigrad import random
+from minigrad.autograd.strangers import expect_tensors
 from minigrad.functional.checks import overwrite
 from minigrad.instead import public
 from minigrad.ops import elementwise, exponentials
@@ -52,6 +53,7 @@ def selu(input: Tensor, inplace: bool = False) -> Tensor:
     return elementwise.elu(input, 1.6732632423543772, 1.0507009873554805)
 
 
+@expect_tensors
 def celu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     """x where positive, else `alpha` (exp(x / alpha) - 1). Source: Barron 2017."""
     if inplace:
@@ -75,6 +77,7 @@ def mish(input: Tensor, inplace: bool = False) -> Tensor:
     return input * tanh(softplus(input))
 
 
+@expect_tensors
 def hardtanh(input: Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> Tensor:
     """x between `min_val` and `max_val`, else the nearer of the two; no gradient at either."""
     if inplace:
@@ -86,11 +89,13 @@ def hardtanh(input: Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace
     return elementwise.hardtanh(input, min_val, max_val)
 
 
+@expect_tensors
 def relu6(input: Tensor, inplace: bool = False) -> Tensor:
     """min(max(0, x), 6)."""
     return hardtanh(input, 0.0, 6.0, inplace)
 
 
+@expect_tensors
 def hardsigmoid(input: Tensor, inplace: bool = False) -> Tensor:
     """(x + 3) / 6 held between 0 and 1."""
     if inplace:
@@ -98,6 +103,7 @@ def hardsigmoid(input: Tensor, inplace: bool = False) -> Tensor:
     return where(input <= -3, 0.0, where(input >= 3, 1.0, (input + 3) / 6))
 
 
+@expect_tensors
 def hardswish(input: Tensor, inplace: bool = False) -> Tensor:
     """x hardsigmoid(x). Source: Howard et al. 2019."""
     if inplace:
@@ -117,6 +123,7 @@ def logsigmoid(input: Tensor) -> Tensor:
     return elementwise.logsigmoid(input)
 
 
+@expect_tensors
 def softsign(input: Tensor) -> Tensor:
     """x / (1 + |x|)."""
     return input / (input.abs() + 1)
@@ -127,6 +134,7 @@ def tanhshrink(input: Tensor) -> Tensor:
     return input - tanh(input)
 
 
+@expect_tensors
 def softshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
     """x moved by `lambd` towards 0, which nothing passes."""
     if lambd < 0:
@@ -134,11 +142,13 @@ def softshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
     return where(input > lambd, input - lambd, where(input < -lambd, input + lambd, input * 0))
 
 
+@expect_tensors
 def hardshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
     """x where it is farther than `lambd` from 0, else 0."""
     return where((input >= -lambd) & (input <= lambd), 0.0, input)
 
 
+@expect_tensors
 def prelu(input: Tensor, weight: Tensor) -> Tensor:
     """x where positive, else weight · x; one weight, or one for each channel of (N, C, *). Source: He et al. 2015."""
     channels = input.shape[1] if input.ndim > 1 else 1
@@ -158,25 +168,29 @@ def _choose_dim(name: str, input: Tensor, dim: int | None) -> int:
     """`dim`, or PyTorch's choice where none is given, with its warning."""
     if dim is not None:
         return dim
-    warnings.warn(f"Implicit dimension choice for {name}: the result depends on it, so say dim=...", stacklevel=3)
+    warnings.warn(f"Implicit dimension choice for {name}: the result depends on it, so say dim=...", stacklevel=4)
     return 0 if input.ndim in (0, 1, 3) else 1
 
 
+@expect_tensors
 def softmax(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: DTypeLike | None = None) -> Tensor:
     """exp(x) along `dim`, divided by its sum; computed in `dtype` if one is given."""
     return exponentials.softmax(input if dtype is None else input.to(dtype), _choose_dim("softmax", input, dim))
 
 
+@expect_tensors
 def log_softmax(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: DTypeLike | None = None) -> Tensor:
     """The logarithm of softmax along `dim`; computed in `dtype` if one is given."""
     return exponentials.log_softmax(input if dtype is None else input.to(dtype), _choose_dim("log_softmax", input, dim))
 
 
+@expect_tensors
 def softmin(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: DTypeLike | None = None) -> Tensor:
     """softmax(-x) along `dim`; computed in `dtype` if one is given."""
     return exponentials.softmax(-input if dtype is None else -input.to(dtype), _choose_dim("softmin", input, dim))
 
 
+@expect_tensors
 def gumbel_softmax(
     logits: Tensor, tau: float = 1, hard: bool = False, eps: float = 1e-10, dim: int = -1,
     generator: np.random.Generator | None = None,
@@ -191,6 +205,7 @@ def gumbel_softmax(
     return from_numpy(chosen) - soft.detach() + soft
 
 
+@expect_tensors
 def glu(input: Tensor, dim: int = -1) -> Tensor:
     """The first half along `dim` times the sigmoid of the second. Source: Dauphin et al. 2017."""
     if input.ndim == 0 or input.shape[dim] % 2:

@@ -10,6 +10,7 @@ from typing import Any, TypeAlias, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from minigrad.autograd.strangers import describe_kind
 from minigrad.tensor import Tensor
 from minigrad.tensor.inplace import is_recorded, refuse_leaf, replace
 
@@ -30,6 +31,8 @@ def constant(input: Tensor, value: ArrayLike) -> NDArray[Any]:
 def whole_numbers(name: str, what: str, value: ArrayLike) -> NDArray[np.int64]:
     """`value` as int64; a TypeError if its dtype is floating or boolean."""
     array = array_of(value)
+    if array.dtype.kind not in "fiub":
+        raise TypeError(f"{name}: {what} must be a Tensor, got {describe_kind(value)}")
     if array.dtype.kind not in "iu":
         hint = "; say .long() if these are whole numbers" if array.dtype.kind == "f" else ""
         raise TypeError(f"{name}: expected an integer {what}, got {array.dtype} of shape {array.shape}{hint}")
@@ -40,8 +43,7 @@ def check_tensors(name: str, **values: Any) -> None:
     """Raise a TypeError unless all are Tensors or arrays; None is what a forward without a `return` gives."""
     for argument, value in values.items():
         if not isinstance(value, Tensor | np.ndarray | np.generic):
-            hint = "; does the model's forward() end with a return?" if value is None else ""
-            raise TypeError(f"{name}: {argument} must be a Tensor, got {type(value).__name__}{hint}")
+            raise TypeError(f"{name}: {argument} must be a Tensor, got {describe_kind(value)}")
 
 
 def check_same(name: str, input: Tensor, target: ArrayLike) -> None:

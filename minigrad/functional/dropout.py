@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 
 from minigrad import random
-from minigrad.functional.checks import overwrite
+from minigrad.autograd.strangers import expect_tensors
+from minigrad.functional.checks import check_tensors, overwrite
 from minigrad.instead import public
 from minigrad.tensor import Tensor, as_tensor
 
@@ -38,6 +39,7 @@ def _draw_kept(shape: tuple[int, ...], p: float, generator: Generator) -> np.nda
     return kept
 
 
+@expect_tensors
 def dropout(
     input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False, *, generator: Generator = None
 ) -> Tensor:
@@ -57,6 +59,7 @@ def _drop_channels(
     return _drop(name, input, (*input.shape[:-images], *(1,) * images), p, training, inplace, generator)
 
 
+@expect_tensors
 def dropout1d(
     input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False, *, generator: Generator = None
 ) -> Tensor:
@@ -64,6 +67,7 @@ def dropout1d(
     return _drop_channels("dropout1d", 1, input, p, training, inplace, generator)
 
 
+@expect_tensors
 def dropout2d(
     input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False, *, generator: Generator = None
 ) -> Tensor:
@@ -76,6 +80,7 @@ def dropout2d(
     return _drop_channels("dropout2d", 2, input, p, training, inplace, generator)
 
 
+@expect_tensors
 def dropout3d(
     input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False, *, generator: Generator = None
 ) -> Tensor:
@@ -90,6 +95,7 @@ def alpha_dropout(
 
     Source: Klambauer et al. 2017.
     """
+    check_tensors("alpha_dropout", input=input)
     _check_probability("alpha_dropout", p)
     if not training or p == 0:
         return input

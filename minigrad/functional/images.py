@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from minigrad.autograd.strangers import expect_tensors
 from minigrad.functional.sequences import adaptive_avg_pool1d
 from minigrad.instead import public
 from minigrad.ops.conv import IntOrPair, conv2d, conv_transpose2d, pair
@@ -26,6 +27,7 @@ _DIMENSIONS = {"nearest": (1, 2, 3), "nearest-exact": (1, 2, 3), "linear": (1,),
               "bicubic": (2,), "area": (1, 2)}  # fmt: skip
 
 
+@expect_tensors
 def interpolate(
     input: Tensor,
     size: int | Sequence[int] | None = None,
@@ -116,6 +118,7 @@ def _resampling_matrix(length: int, n: int, step: float, cubic: bool, align_corn
     return matrix
 
 
+@expect_tensors
 def upsample(
     input: Tensor,
     size: int | Sequence[int] | None = None,
@@ -124,10 +127,11 @@ def upsample(
     align_corners: bool | None = None,
 ) -> Tensor:
     """`interpolate`, by PyTorch's older name."""
-    warnings.warn("upsample is PyTorch's older name; use interpolate", stacklevel=2)
+    warnings.warn("upsample is PyTorch's older name; use interpolate", stacklevel=3)
     return interpolate(input, size, scale_factor, mode, align_corners)
 
 
+@expect_tensors
 def pixel_shuffle(input: Tensor, upscale_factor: int) -> Tensor:
     """Channels become pixels: (*, C·r², H, W) -> (*, C, H·r, W·r), r = `upscale_factor`. Source: Shi et al. 2016."""
     r = upscale_factor
@@ -140,6 +144,7 @@ def pixel_shuffle(input: Tensor, upscale_factor: int) -> Tensor:
     return split.permute(order).reshape(*batch, c // (r * r), h * r, w * r)
 
 
+@expect_tensors
 def pixel_unshuffle(input: Tensor, downscale_factor: int) -> Tensor:
     """Pixels become channels, the inverse of `pixel_shuffle`: (*, C, H·r, W·r) -> (*, C·r², H, W)."""
     r = downscale_factor
@@ -152,6 +157,7 @@ def pixel_unshuffle(input: Tensor, downscale_factor: int) -> Tensor:
     return split.permute(order).reshape(*batch, c * r * r, h // r, w // r)
 
 
+@expect_tensors
 def channel_shuffle(input: Tensor, groups: int) -> Tensor:
     """The channels of (N, C, *) dealt out anew, one of each group in turn. Source: Zhang et al. 2018."""
     if input.ndim < 3 or groups < 1 or input.shape[1] % groups:
@@ -167,6 +173,7 @@ def _window_units(kernel: tuple[int, int], dtype: Any) -> Tensor:
     return from_numpy(np.eye(count, dtype=dtype).reshape(count, 1, *kernel))
 
 
+@expect_tensors
 def unfold(
     input: Tensor, kernel_size: IntOrPair, dilation: IntOrPair = 1, padding: IntOrPair = 0, stride: IntOrPair = 1
 ) -> Tensor:
@@ -182,6 +189,7 @@ def unfold(
     return out.reshape(n, c * kernel[0] * kernel[1], out.shape[2] * out.shape[3])
 
 
+@expect_tensors
 def fold(
     input: Tensor,
     output_size: IntOrPair,

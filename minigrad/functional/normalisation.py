@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from minigrad.autograd.strangers import expect_tensors
 from minigrad.functional.checks import ArrayLike, array_of, constant, through_float32
 from minigrad.instead import public
 from minigrad.ops.normalise import normalise_batch, scale_channels, standardise_rows
@@ -24,6 +25,7 @@ def _scale_and_shift(input: Tensor, weight: Tensor | None, bias: Tensor | None, 
     return input if bias is None else input + bias.reshape(shape)
 
 
+@expect_tensors
 @through_float32
 def batch_norm(
     input: Tensor,
@@ -78,6 +80,7 @@ def _move_towards(running: ArrayLike | None, batch: np.ndarray, momentum: float)
             running.bump_version()
 
 
+@expect_tensors
 @through_float32
 def instance_norm(
     input: Tensor,
@@ -110,6 +113,7 @@ def instance_norm(
     return out
 
 
+@expect_tensors
 @through_float32
 def layer_norm(
     input: Tensor,
@@ -131,6 +135,7 @@ def layer_norm(
     return standardise_rows(input, weight, bias, eps, math.prod(sizes))
 
 
+@expect_tensors
 @through_float32
 def group_norm(
     input: Tensor, num_groups: int, weight: Tensor | None = None, bias: Tensor | None = None, eps: float = 1e-5
@@ -151,6 +156,7 @@ def group_norm(
     return out if weight is None and bias is None else scale_channels(out, weight, bias)
 
 
+@expect_tensors
 @through_float32
 def rms_norm(
     input: Tensor, normalized_shape: Sequence[int], weight: Tensor | None = None, eps: float | None = None
@@ -167,6 +173,7 @@ def rms_norm(
     return _scale_and_shift(input * (square + eps).rsqrt(), weight, None, sizes)
 
 
+@expect_tensors
 @through_float32
 def local_response_norm(input: Tensor, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> Tensor:
     """Divide (N, C, *) by (k + alpha · mean of the squares of `size` neighbouring channels)^beta.
@@ -184,6 +191,7 @@ def local_response_norm(input: Tensor, size: int, alpha: float = 1e-4, beta: flo
     return input / (mean * alpha + k) ** beta
 
 
+@expect_tensors
 def normalize(input: Tensor, p: float = 2.0, dim: int = 1, eps: float = 1e-12) -> Tensor:
     """`input` divided by its p-norm along `dim`, or by `eps` where the norm is smaller."""
     out: Tensor = input / input.norm(p, dim, keepdim=True).clamp(min=eps)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from minigrad.autograd.strangers import expect_tensors
 from minigrad.autograd.wording import error_of_a_sequence
 from minigrad.instead import public
 from minigrad.ops import conv, pool
@@ -57,6 +58,7 @@ def conv_transpose1d(
     return out
 
 
+@expect_tensors
 def max_pool1d(
     input: Tensor,
     kernel_size: IntOrSingle,
@@ -73,6 +75,7 @@ def max_pool1d(
     return _lift(name, pool.max_pool2d, input, k, s, p, d, ceil_mode, return_indices)
 
 
+@expect_tensors
 def avg_pool1d(
     input: Tensor,
     kernel_size: IntOrSingle,
@@ -89,6 +92,7 @@ def avg_pool1d(
     return out
 
 
+@expect_tensors
 def adaptive_avg_pool1d(input: Tensor, output_size: Any) -> Tensor:
     """The mean over as many bins as asked for: (N, C, L) or (C, L) -> the same with output_size for L."""
     name = "adaptive_avg_pool1d"
@@ -96,12 +100,14 @@ def adaptive_avg_pool1d(input: Tensor, output_size: Any) -> Tensor:
     return out
 
 
+@expect_tensors
 def adaptive_max_pool1d(input: Tensor, output_size: Any, return_indices: bool = False) -> Any:
     """The largest element of each of as many bins as asked for; shapes as for `adaptive_avg_pool1d`."""
     name = "adaptive_max_pool1d"
     return _lift(name, pool.adaptive_max_pool2d, input, _single(name, "output_size", output_size, 1), return_indices)
 
 
+@expect_tensors
 def max_unpool1d(
     input: Tensor, indices: Tensor, kernel_size: Any, stride: Any = None, padding: Any = 0, output_size: Any = None
 ) -> Tensor:

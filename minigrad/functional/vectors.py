@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from minigrad.autograd.strangers import expect_tensors
 from minigrad.functional.checks import ArrayLike, whole_numbers
 from minigrad.instead import public
 from minigrad.ops.elementwise import where
@@ -13,6 +14,7 @@ from minigrad.ops.linalg import einsum
 from minigrad.tensor import Tensor, from_numpy
 
 
+@expect_tensors
 def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """Σ_ij input1[i] weight[o, i, j] input2[j] + bias[o]: (*, I), (*, J), (O, I, J) and (O,) or None -> (*, O)."""
     sizes = input1.shape[-1:] + input2.shape[-1:]
@@ -71,6 +73,7 @@ def one_hot(input: ArrayLike, num_classes: int = -1) -> Tensor:
     return from_numpy((index[..., None] == np.arange(num_classes)).astype(np.int64))
 
 
+@expect_tensors
 def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -> Tensor:
     """x1·x2 / (max(‖x1‖, eps) max(‖x2‖, eps)) along `dim`, of x1 and x2 broadcast to one shape."""
     if eps < 0:

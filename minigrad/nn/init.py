@@ -9,10 +9,13 @@ import functools
 import math
 import warnings
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from minigrad import random
+from minigrad.autograd.strangers import expect_tensors
+from minigrad.instead import public
 from minigrad.tensor import Tensor
 
 GAINS = {  # so that the variance of a layer's output is that of its input
@@ -47,11 +50,13 @@ def _fill(tensor: Tensor, values: object) -> Tensor:
     return tensor
 
 
+@expect_tensors
 def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0, generator: np.random.Generator | None = None) -> Tensor:
     """Draws from U(a, b)."""
     return _fill(tensor, (generator or random.default_generator).uniform(a, b, tensor.shape))
 
 
+@expect_tensors
 def normal_(
     tensor: Tensor, mean: float = 0.0, std: float = 1.0, generator: np.random.Generator | None = None
 ) -> Tensor:
@@ -59,21 +64,25 @@ def normal_(
     return _fill(tensor, (generator or random.default_generator).normal(mean, std, tensor.shape))
 
 
+@expect_tensors
 def constant_(tensor: Tensor, val: float) -> Tensor:
     """`val` everywhere."""
     return _fill(tensor, val)
 
 
+@expect_tensors
 def zeros_(tensor: Tensor) -> Tensor:
     """Zero everywhere."""
     return _fill(tensor, 0)
 
 
+@expect_tensors
 def ones_(tensor: Tensor) -> Tensor:
     """One everywhere."""
     return _fill(tensor, 1)
 
 
+@expect_tensors
 def eye_(tensor: Tensor) -> Tensor:
     """The identity, for a tensor of two dimensions."""
     if tensor.ndim != 2:
@@ -81,12 +90,14 @@ def eye_(tensor: Tensor) -> Tensor:
     return _fill(tensor, np.eye(tensor.shape[0], tensor.shape[1]))
 
 
+@expect_tensors
 def xavier_uniform_(tensor: Tensor, gain: float = 1.0, generator: np.random.Generator | None = None) -> Tensor:
     """Draws from U(-a, a), a = gain √(6 / (fan in + fan out)). Source: Glorot & Bengio 2010, eq. 16."""
     bound = gain * math.sqrt(6 / sum(_fans("xavier_uniform_", tensor)))
     return uniform_(tensor, -bound, bound, generator)
 
 
+@expect_tensors
 def xavier_normal_(tensor: Tensor, gain: float = 1.0, generator: np.random.Generator | None = None) -> Tensor:
     """Draws from N(0, gain² · 2 / (fan in + fan out)). Source: Glorot & Bengio 2010, eq. 12."""
     return normal_(tensor, 0.0, gain * math.sqrt(2 / sum(_fans("xavier_normal_", tensor))), generator)
@@ -99,6 +110,7 @@ def _kaiming_std(name: str, tensor: Tensor, a: float, mode: str, nonlinearity: s
     return calculate_gain(nonlinearity, a) / math.sqrt(modes[mode])
 
 
+@expect_tensors
 def kaiming_uniform_(
     tensor: Tensor,
     a: float = 0.0,
@@ -111,6 +123,7 @@ def kaiming_uniform_(
     return uniform_(tensor, -bound, bound, generator)
 
 
+@expect_tensors
 def kaiming_normal_(
     tensor: Tensor,
     a: float = 0.0,
@@ -122,6 +135,7 @@ def kaiming_normal_(
     return normal_(tensor, 0.0, _kaiming_std("kaiming_normal_", tensor, a, mode, nonlinearity), generator)
 
 
+@expect_tensors
 def orthogonal_(tensor: Tensor, gain: float = 1.0, generator: np.random.Generator | None = None) -> Tensor:
     """Rows, or columns where there are fewer of them, orthogonal and of norm `gain`; trailing dimensions are flattened.
 
@@ -138,6 +152,7 @@ def orthogonal_(tensor: Tensor, gain: float = 1.0, generator: np.random.Generato
     return _fill(tensor, gain * (q if rows >= columns else q.T).reshape(tensor.shape))
 
 
+@expect_tensors
 def trunc_normal_(
     tensor: Tensor,
     mean: float = 0.0,
@@ -157,6 +172,7 @@ def trunc_normal_(
     return _fill(tensor, np.clip(values, a, b))
 
 
+@expect_tensors
 def dirac_(tensor: Tensor, groups: int = 1) -> Tensor:
     """A convolution's weight (out, in / groups, *) that hands its input channels on; further filters are 0."""
     if not 3 <= tensor.ndim <= 5 or tensor.shape[0] % groups:
@@ -170,6 +186,7 @@ def dirac_(tensor: Tensor, groups: int = 1) -> Tensor:
     return _fill(tensor, values)
 
 
+@expect_tensors
 def sparse_(tensor: Tensor, sparsity: float, std: float = 0.01, generator: np.random.Generator | None = None) -> Tensor:
     """Draws from N(0, std²), and in each column of a matrix this share of zeros. Source: Martens 2010."""
     if tensor.ndim != 2:
@@ -201,3 +218,8 @@ dirac, sparse = _name_as_before(dirac_), _name_as_before(sparse_)
 xavier_uniform, xavier_normal = _name_as_before(xavier_uniform_), _name_as_before(xavier_normal_)
 kaiming_uniform, kaiming_normal = _name_as_before(kaiming_uniform_), _name_as_before(kaiming_normal_)
 orthogonal = _name_as_before(orthogonal_)
+
+
+if not TYPE_CHECKING:
+    __all__ = public(globals())
+    __dir__ = __all__.copy  # what completion offers

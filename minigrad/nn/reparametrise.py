@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from minigrad.autograd.strangers import expect_tensors
 from minigrad.nn.convolution import ConvTranspose1d, ConvTranspose2d
 from minigrad.nn.module import Module
 from minigrad.nn.parameter import Parameter
@@ -49,6 +50,7 @@ def detach(module: M, name: str, kind: Any) -> M:
 # ------------------------------------------------------------------------------------------------------ weight norm
 
 
+@expect_tensors
 def weight_norm(module: M, name: str = "weight", dim: int | None = 0) -> M:
     """Learn length and direction apart: weight = g v / ‖v‖ for each index of `dim`, or for the whole with None.
 
@@ -68,6 +70,7 @@ def scale_direction(name: str, dims: tuple[int, ...], keepdim: bool, module: Mod
     return out
 
 
+@expect_tensors
 def remove_weight_norm(module: M, name: str = "weight") -> M:
     """Undo `weight_norm`: the weight is one parameter again."""
     return detach(module, name, scale_direction)
@@ -76,6 +79,7 @@ def remove_weight_norm(module: M, name: str = "weight") -> M:
 # ---------------------------------------------------------------------------------------------------- spectral norm
 
 
+@expect_tensors
 def spectral_norm(
     module: M, name: str = "weight", n_power_iterations: int = 1, eps: float = 1e-12, dim: int | None = None
 ) -> M:
@@ -114,6 +118,7 @@ def divide_by_largest(name: str, steps: int, eps: float, dim: int, module: Modul
     return out
 
 
+@expect_tensors
 def remove_spectral_norm(module: M, name: str = "weight") -> M:
     """Undo `spectral_norm`: the weight, divided as it was last, is the parameter again."""
     return detach(module, name, divide_by_largest)

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from minigrad.autograd.strangers import expect_tensors
+from minigrad.instead import public
 from minigrad.nn.reparametrise import remove_spectral_norm as remove_spectral_norm
 from minigrad.nn.reparametrise import remove_weight_norm as remove_weight_norm
 from minigrad.nn.reparametrise import spectral_norm as spectral_norm
@@ -25,6 +28,7 @@ def _as_list(tensors: Tensor | Iterable[Tensor]) -> list[Tensor]:
     return [tensors] if isinstance(tensors, Tensor) else list(tensors)
 
 
+@expect_tensors
 def get_total_norm(
     tensors: Tensor | Iterable[Tensor],
     norm_type: float = 2.0,
@@ -54,6 +58,7 @@ def clip_grads_with_norm_(
         g.bump_version()
 
 
+@expect_tensors
 def clip_grad_norm_(
     parameters: Tensor | Iterable[Tensor],
     max_norm: float,
@@ -71,6 +76,7 @@ def clip_grad_norm_(
     return total
 
 
+@expect_tensors
 def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float, foreach: bool | None = None) -> None:
     """Clamp every element of the gradients, in place, to [-clip_value, clip_value]."""
     for g in _gradients(parameters):
@@ -78,12 +84,14 @@ def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float, f
         g.bump_version()
 
 
+@expect_tensors
 def parameters_to_vector(parameters: Iterable[Tensor]) -> Tensor:
     """All elements of all parameters as one vector."""
     out: Tensor = cat([parameter.reshape(-1) for parameter in parameters])
     return out
 
 
+@expect_tensors
 def vector_to_parameters(vec: Tensor, parameters: Iterable[Tensor]) -> None:
     """Copy what `parameters_to_vector` packed back into the parameters."""
     tensors = list(parameters)
@@ -96,3 +104,8 @@ def vector_to_parameters(vec: Tensor, parameters: Iterable[Tensor]) -> None:
         tensor.array[...] = vec.array[start:end].reshape(tensor.shape)
         tensor.bump_version()
         start = end
+
+
+if not TYPE_CHECKING:
+    __all__ = public(globals(), "minigrad.nn")
+    __dir__ = __all__.copy  # what completion offers

@@ -9,6 +9,7 @@ import numpy as np
 
 from minigrad.autograd import Value, primitive
 from minigrad.autograd.spelling import allow_spellings
+from minigrad.autograd.strangers import describe_kind
 from minigrad.ops import elementwise
 from minigrad.ops.elementwise import cast, isnan, mul, nothing, trunc, where
 
@@ -127,7 +128,7 @@ def equal(x: Any, y: Any) -> bool:
 
 def plain(x: Any, name: str) -> np.ndarray:
     if not isinstance(x, Value):
-        raise TypeError(f"{name}: expected a Tensor, got {type(x).__name__}")
+        raise TypeError(f"{name}: expected a Tensor, got {describe_kind(x)}")
     return x.array
 
 

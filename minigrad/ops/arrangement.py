@@ -9,6 +9,7 @@ import numpy as np
 
 from minigrad.autograd import Value
 from minigrad.autograd.spelling import allow_spellings
+from minigrad.autograd.strangers import expect_tensors
 from minigrad.ops.dims import position
 from minigrad.ops.elementwise import logical_xor, sub
 from minigrad.ops.indexing import ALL, Index, put, subscript
@@ -43,37 +44,44 @@ def each_at_least(tensors: tuple[Any, ...], ndim: int) -> Any:
     return tuple(at_least(t, ndim) for t in (tensors[0] if len(tensors) == 1 else tensors))
 
 
+@expect_tensors
 def atleast_1d(*tensors: Any) -> Any:
     """The tensor, or each of the tensors, with at least one dimension."""
     return each_at_least(tensors, 1)
 
 
+@expect_tensors
 def atleast_2d(*tensors: Any) -> Any:
     """The tensor, or each of the tensors, with at least two dimensions."""
     return each_at_least(tensors, 2)
 
 
+@expect_tensors
 def atleast_3d(*tensors: Any) -> Any:
     """The tensor, or each of the tensors, with at least three dimensions."""
     return each_at_least(tensors, 3)
 
 
+@expect_tensors
 def hstack(tensors: Sequence[Any]) -> Tensor:
     """The tensors side by side: along dimension 1, or 0 where they have one only."""
     parts = [at_least(t, 1) for t in tensors]
     return cat(parts, 0 if parts and parts[0].ndim == 1 else 1)
 
 
+@expect_tensors
 def vstack(tensors: Sequence[Any]) -> Tensor:
     """The tensors below one another, each of at least two dimensions."""
     return cat([at_least(t, 2) for t in tensors], 0)
 
 
+@expect_tensors
 def dstack(tensors: Sequence[Any]) -> Tensor:
     """The tensors behind one another, each of at least three dimensions."""
     return cat([at_least(t, 3) for t in tensors], 2)
 
 
+@expect_tensors
 def column_stack(tensors: Sequence[Any]) -> Tensor:
     """The tensors side by side, vectors as columns."""
     return cat([t if t.ndim > 1 else reshape(t, (-1, 1)) for t in tensors], 1)
@@ -196,6 +204,7 @@ def diag(x: Any, diagonal: int = 0) -> Tensor:
 # ---------------------------------------------------------------------------------------------------- grids
 
 
+@expect_tensors
 def meshgrid(*tensors: Any, indexing: str = "ij") -> tuple[Tensor, ...]:
     """Vectors as coordinates of a grid: each repeated along the others' dimensions; "xy" exchanges the first two."""
     vectors = tensors[0] if len(tensors) == 1 and not isinstance(tensors[0], Value) else tensors
@@ -208,6 +217,7 @@ def meshgrid(*tensors: Any, indexing: str = "ij") -> tuple[Tensor, ...]:
     return tuple(transpose(g, 0, 1) for g in grids) if indexing == "xy" and len(shape) > 1 else grids
 
 
+@expect_tensors
 def broadcast_tensors(*tensors: Any) -> tuple[Tensor, ...]:
     """The tensors expanded to the shape that all of them broadcast to."""
     shape = np.broadcast_shapes(*(t.shape for t in tensors))

@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from minigrad.autograd import Array, primitive
+from minigrad.autograd.strangers import expect_tensors
 from minigrad.autograd.wording import error_of_a_sequence
 from minigrad.kernels import convolution as kernels
 from minigrad.kernels.windows import Pair, Window
@@ -73,6 +74,7 @@ def convolution_weight(y: Array, x: Array, how: Window) -> Array:
 # ---------------------------------------------------------------------------------------------------- public names
 
 
+@expect_tensors
 def conv2d(
     input: Any,
     weight: Any,
@@ -99,6 +101,7 @@ def conv2d(
     return convolution(input, weight, bias, how)
 
 
+@expect_tensors
 def conv1d(
     input: Any,
     weight: Any,
@@ -131,6 +134,7 @@ def conv1d(
     return squeeze(out, -2)
 
 
+@expect_tensors
 def conv_transpose2d(
     input: Any,
     weight: Any,

@@ -11,6 +11,7 @@ import numpy as np
 from minigrad.autograd import Array, Value, box, primitive
 from minigrad.autograd.spelling import allow_spellings
 from minigrad.ops.dims import position
+from minigrad.ops.elementwise import numbers
 from minigrad.ops.elementwise import where as choose
 
 if TYPE_CHECKING:
@@ -29,13 +30,13 @@ class Histogram(NamedTuple):
 
 
 def plain(x: Any) -> np.ndarray:
-    return np.asarray(x.array if isinstance(x, Value) else x)
+    return x.array if isinstance(x, Value) else numbers(x)
 
 
 @primitive()
 def argwhere(x: Array) -> Array:
     """(n, dimensions): the indices of the elements that are not zero."""
-    return np.argwhere(x).astype(np.int64)
+    return np.argwhere(numbers(x)).astype(np.int64)
 
 
 @allow_spellings

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from minigrad.autograd import Array, is_grad_enabled, primitive
+from minigrad.autograd.strangers import describe_kind
 from minigrad.dtypes import as_dtype
 from minigrad.kernels import elementwise as kernels
 from minigrad.kernels import special
@@ -108,8 +109,16 @@ __all__ = [
 
 def floats(x: Array) -> Array:
     """x in the default dtype in place of integers and booleans."""
-    x = np.asarray(x)
-    return x if x.dtype.kind == "f" else x.astype(as_dtype(None))
+    array = np.asarray(x)
+    return array if array.dtype.kind == "f" else numbers(x).astype(as_dtype(None))
+
+
+def numbers(x: Array) -> Array:
+    """x as an array; a TypeError for None, words and objects, which NumPy would take for something."""
+    array = np.asarray(x)
+    if array.dtype.kind not in "fiub":
+        raise TypeError(f"expected a Tensor or a number, got {describe_kind(x)}")
+    return array
 
 
 # ---------------------------------------------------------------------------------------------------- arithmetic
@@ -558,12 +567,16 @@ def without_gradient(name: str, function: Callable[..., Any], doc: str) -> Calla
     """The primitive of a NumPy function that is constant almost everywhere or gives no floats."""
 
     def forward(x: Array) -> Array:
-        return function(x)
+        return function(numbers(x))
 
     def forward_of_two(x: Array, y: Array) -> Array:
         return function(x, y)
 
-    chosen = forward_of_two if isinstance(function, np.ufunc) and function.nin == 2 else forward
+    def forward_of_truths(x: Array, y: Array) -> Array:
+        return function(numbers(x), numbers(y))
+
+    of_two = forward_of_truths if name.startswith("logical") else forward_of_two  # x == None has an answer
+    chosen = of_two if isinstance(function, np.ufunc) and function.nin == 2 else forward
     chosen.__name__ = chosen.__qualname__ = name
     chosen.__doc__ = doc
     return primitive()(chosen)

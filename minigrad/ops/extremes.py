@@ -13,7 +13,7 @@ import numpy as np
 from minigrad.autograd import Array, Value, primitive
 from minigrad.autograd.spelling import allow_spellings
 from minigrad.ops.dims import Dims, kept, position, positions, whole_number
-from minigrad.ops.elementwise import eq, isnan, maximum, minimum
+from minigrad.ops.elementwise import eq, isnan, maximum, minimum, numbers
 from minigrad.ops.indexing import subscript
 from minigrad.ops.selection import take_along_dim
 from minigrad.ops.shape import reshape, spread, squeeze
@@ -98,6 +98,7 @@ def aminmax(x: Any, *, dim: int | None = None, keepdim: bool = False) -> Range:
 
 
 def find(function: Any, x: Array, dim: int | None, keepdim: bool) -> Array:
+    x = numbers(x)
     if dim is None:
         return np.reshape(function(x), (1,) * np.ndim(x) if keepdim else ())
     place = position(dim, np.ndim(x))

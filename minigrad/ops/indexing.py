@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from minigrad.autograd import Array, Value, describe, primitive
+from minigrad.autograd.strangers import expect_tensors
 
 if TYPE_CHECKING:
     from minigrad.tensor import Tensor
@@ -259,6 +260,7 @@ def place(g: Array, shape: Shape, index: Index) -> Array:
     return add_up(g, index, shape)
 
 
+@expect_tensors
 def index_put(x: Any, indices: Any, values: Any, accumulate: bool = False) -> Tensor:
     """A copy of x in which x[indices] is `values`, which broadcast; or x[indices] + values if `accumulate`.
 

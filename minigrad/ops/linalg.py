@@ -11,6 +11,7 @@ import numpy as np
 from minigrad.autograd import Array, primitive
 from minigrad.autograd.guards import describe
 from minigrad.autograd.spelling import allow_spellings
+from minigrad.autograd.strangers import expect_tensors
 from minigrad.kernels import products as kernels
 from minigrad.ops.dims import position
 from minigrad.ops.elementwise import mul
@@ -200,6 +201,7 @@ def cross(x: Any, y: Any, dim: int = -1) -> Any:
     return turned(x, one) * turned(y, two) - turned(x, two) * turned(y, one)
 
 
+@expect_tensors
 def cdist(x1: Any, x2: Any, p: float = 2.0, compute_mode: str | None = None) -> Tensor:
     """The p-norm distance of each row of x1 to each row of x2: (…, n, k), (…, m, k) -> (…, n, m).
 
@@ -221,6 +223,7 @@ def kron(x: Any, y: Any) -> Any:
     return reshape(product, tuple(m * n for m, n in zip(a, b, strict=True)))
 
 
+@expect_tensors
 def tensordot(a: Any, b: Any, dims: Any = 2) -> Tensor:
     """Products summed over dimensions of a and of b: the last and the first `dims`, or ([of a], [of b])."""
     if isinstance(dims, int):
@@ -253,6 +256,7 @@ def contract(x: Array, y: Array, a: str, b: str, to: str) -> Array:
     return np.einsum(f"{a},{b}->{to}", x, y, optimize=True)
 
 
+@expect_tensors
 def einsum(equation: str, *operands: Any) -> Tensor:
     """Einstein summation: products of elements of the operands, summed over the letters that the output leaves out.
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from minigrad.autograd import Array, primitive
+from minigrad.autograd.strangers import expect_tensors
 from minigrad.kernels import pooling as kernels
 from minigrad.kernels.windows import Pair, Window, count_windows
 from minigrad.ops.conv import IntOrPair, pair, read_window
@@ -73,6 +74,7 @@ def check_fit(name: str, shape: tuple[int, ...], how: Window) -> None:
         )
 
 
+@expect_tensors
 def max_pool2d(
     input: Any,
     kernel_size: IntOrPair,
@@ -103,6 +105,7 @@ def max_pool2d(
     return out, max_pool_gather(places, across, down, how)
 
 
+@expect_tensors
 def avg_pool2d(
     input: Any,
     kernel_size: IntOrPair,
@@ -149,6 +152,7 @@ def bins(n: int, count: int) -> list[tuple[int, int]]:
     return [(i * n // count, -(-(i + 1) * n // count)) for i in range(count)]
 
 
+@expect_tensors
 def adaptive_avg_pool2d(input: Any, output_size: Any) -> Tensor:
     """The mean over as many bins as asked for: (N, C, H, W) or (C, H, W) -> the same with output_size for (H, W)."""
     rows, columns = output_pair("adaptive_avg_pool2d", input, output_size)
@@ -169,6 +173,7 @@ def averaging(n: int, count: int, dtype: Any) -> Any:
     return matrix
 
 
+@expect_tensors
 def adaptive_max_pool2d(input: Any, output_size: Any, return_indices: bool = False) -> Any:
     """The largest element of each of as many bins as asked for; shapes as for adaptive_avg_pool2d.
 

@@ -15,9 +15,10 @@ import numpy as np
 
 from minigrad.autograd import Array, Value, primitive
 from minigrad.autograd.spelling import allow_spellings, respell
+from minigrad.autograd.strangers import describe_kind
 from minigrad.kernels.normalise import channel_sum
 from minigrad.ops.dims import Dims, kept, positions
-from minigrad.ops.elementwise import abs, cast, div, eq, floats, isnan, logical_not, pow, square, sub, where
+from minigrad.ops.elementwise import abs, cast, div, eq, floats, isnan, logical_not, numbers, pow, square, sub, where
 from minigrad.ops.extremes import amax, amin
 from minigrad.ops.indexing import subscript
 from minigrad.ops.shape import expand, pad_constant, permute, reshape, spread, stack
@@ -54,7 +55,7 @@ def reduction(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
             options = respell(options, names)
         x = options.pop("x", x)
         if not hasattr(x, "shape"):
-            raise TypeError(f"{function.__name__}: expected a Tensor, got {type(x).__name__}")
+            raise TypeError(f"{function.__name__}: x must be a Tensor, got {describe_kind(x)}")
         if dtype is not None:
             x = cast(x, dtype)
         if not isinstance(x, Value) or x.array.dtype != np.float16:
@@ -160,7 +161,7 @@ def nanmean(x: Any, dim: Dims = None, keepdim: bool = False) -> Tensor:
 @primitive()
 def count_nonzero(x: Array, dim: Dims = None) -> Array:
     """How many elements along `dim` are not zero."""
-    return np.count_nonzero(x, positions(dim, np.ndim(x)))
+    return np.count_nonzero(numbers(x), positions(dim, np.ndim(x)))
 
 
 # ---------------------------------------------------------------------------------------------------- products
@@ -203,7 +204,7 @@ def any(x: Array, dim: Dims = None, keepdim: bool = False) -> Array:
     """Whether some element along `dim` is not zero."""
     if isinstance(dim, tuple | list) and not dim:  # PyTorch's one exception: along none
         return np.not_equal(x, 0)
-    return np.any(x, axis=positions(dim, np.ndim(x)), keepdims=keepdim)
+    return np.any(numbers(x), axis=positions(dim, np.ndim(x)), keepdims=keepdim)
 
 
 @primitive()
@@ -211,7 +212,7 @@ def all(x: Array, dim: Dims = None, keepdim: bool = False) -> Array:
     """Whether no element along `dim` is zero."""
     if isinstance(dim, tuple | list) and not dim:  # PyTorch's one exception: along none
         return np.not_equal(x, 0)
-    return np.all(x, axis=positions(dim, np.ndim(x)), keepdims=keepdim)
+    return np.all(numbers(x), axis=positions(dim, np.ndim(x)), keepdims=keepdim)
 
 
 # ---------------------------------------------------------------------------------------------------- norms

@@ -11,6 +11,7 @@ import numpy as np
 
 from minigrad.autograd import Array, primitive
 from minigrad.autograd.spelling import allow_spellings
+from minigrad.autograd.strangers import expect_tensors
 from minigrad.ops.dims import Dims, kept, position, positions, whole_number
 from minigrad.ops.elementwise import clone
 from minigrad.ops.indexing import subscript
@@ -261,6 +262,7 @@ def unbind(x: Any, dim: int = 0) -> tuple[Tensor, ...]:
     return tuple(subscript(x, (slice(None),) * dim + (i,)) for i in range(x.shape[dim]))
 
 
+@expect_tensors
 def pad(x: Tensor, pad: Sequence[int], mode: str = "constant", value: float = 0.0) -> Tensor:
     """x with a margin: (left, right) of the last dimension, then of the one before it, and so on; negative ones crop.
 
@@ -321,6 +323,7 @@ def triu(x: Array, diagonal: int = 0) -> Array:
     return np.triu(x, whole_number(diagonal, "diagonal"))
 
 
+@expect_tensors
 def unfold(x: Any, dimension: int, size: int, step: int) -> Tensor:
     """Windows of `size` elements every `step` along a dimension; a new last dimension runs inside each window."""
     if x.ndim == 0 and size == 1 and step > 0:
@@ -334,6 +337,7 @@ def unfold(x: Any, dimension: int, size: int, step: int) -> Tensor:
     return movedim(windows, dim + 1, -1)
 
 
+@expect_tensors
 def t(x: Any) -> Tensor:
     """The transpose of a matrix; vectors and scalars stay as they are."""
     if x.ndim > 2:

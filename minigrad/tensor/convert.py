@@ -23,7 +23,8 @@ def as_array(data: Any, dtype: Any = None) -> np.ndarray:
         array = np.array(data, None if dtype is None else as_dtype(dtype))
     except ValueError as error:
         raise ValueError(f"tensor: expected numbers or nested lists of equal lengths: {error}") from None
-    if array.dtype.kind in "OUS":
+    kind = array.dtype.kind if dtype is None or isinstance(data, np.ndarray) else np.array(data).dtype.kind
+    if kind in "OUS":  # with a dtype NumPy would make numbers of None and words
         stranger = next((v for v in np.ravel(np.array(data, object)) if not isinstance(v, Number)), array)
         raise TypeError(f"tensor: expected numbers, got {stranger!r}")
     if dtype is None and array.dtype == np.float64 and not isinstance(data, np.ndarray | np.generic):

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from numbers import Number
 from typing import Any
 
 import numpy as np
 
 from minigrad import random
 from minigrad.autograd import box
+from minigrad.autograd.strangers import expect_tensors
 from minigrad.device import check_device
 from minigrad.dtypes import as_dtype
+from minigrad.ops.dims import whole_number
 from minigrad.tensor.convert import as_array, row
 from minigrad.tensor.draws import Source, draw
 from minigrad.tensor.tensor import Tensor
@@ -54,7 +57,10 @@ def from_numpy(array: np.ndarray) -> Tensor:
 
 def as_number(value: Any) -> Any:
     """A number, also from a tensor of one element."""
-    return value.item() if hasattr(value, "item") else value
+    number = value.item() if hasattr(value, "item") else value
+    if not isinstance(number, Number):
+        raise TypeError(f"expected a number, got {type(number).__name__}")
+    return number
 
 
 def finished(array: np.ndarray, requires_grad: bool) -> Tensor:
@@ -157,27 +163,31 @@ def randperm(n: int, generator: Source = None, device: Any = None) -> Tensor:
     """The numbers 0 … n - 1 in random order."""
     check_device(device, "randperm")
     source = random.default_generator if generator is None else generator
-    return box(source.permutation(n))
+    return box(source.permutation(whole_number(n, "randperm: n")))
 
 
+@expect_tensors
 def zeros_like(input: Any, dtype: Any = None, requires_grad: bool = False, device: Any = None) -> Tensor:
     """Zeros of the shape and dtype of another tensor."""
     check_device(device, "zeros_like")
     return zeros(input.shape, dtype=dtype or input.dtype, requires_grad=requires_grad)
 
 
+@expect_tensors
 def ones_like(input: Any, dtype: Any = None, requires_grad: bool = False, device: Any = None) -> Tensor:
     """Ones of the shape and dtype of another tensor."""
     check_device(device, "ones_like")
     return ones(input.shape, dtype=dtype or input.dtype, requires_grad=requires_grad)
 
 
+@expect_tensors
 def empty_like(input: Any, dtype: Any = None, requires_grad: bool = False, device: Any = None) -> Tensor:
     """Arbitrary elements in the shape and dtype of another tensor."""
     check_device(device, "empty_like")
     return empty(input.shape, dtype=dtype or input.dtype, requires_grad=requires_grad)
 
 
+@expect_tensors
 def full_like(
     input: Any, fill_value: Any, dtype: Any = None, requires_grad: bool = False, device: Any = None
 ) -> Tensor:
@@ -186,6 +196,7 @@ def full_like(
     return full(input.shape, fill_value, dtype or input.dtype, requires_grad)
 
 
+@expect_tensors
 def rand_like(
     input: Any, dtype: Any = None, generator: Source = None, requires_grad: bool = False, device: Any = None
 ) -> Tensor:
@@ -194,6 +205,7 @@ def rand_like(
     return rand(input.shape, dtype=dtype or input.dtype, generator=generator, requires_grad=requires_grad)
 
 
+@expect_tensors
 def randn_like(
     input: Any, dtype: Any = None, generator: Source = None, requires_grad: bool = False, device: Any = None
 ) -> Tensor:
@@ -202,6 +214,7 @@ def randn_like(
     return randn(input.shape, dtype=dtype or input.dtype, generator=generator, requires_grad=requires_grad)
 
 
+@expect_tensors
 def randint_like(
     input: Any, low: int, high: int | None = None, dtype: Any = None, generator: Source = None, device: Any = None
 ) -> Tensor:

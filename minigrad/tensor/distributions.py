@@ -8,6 +8,7 @@ import numpy as np
 
 from minigrad import random
 from minigrad.autograd import Value, box
+from minigrad.autograd.strangers import expect_tensors
 from minigrad.dtypes import as_dtype
 from minigrad.tensor.convert import row
 from minigrad.tensor.draws import Source, draw
@@ -34,6 +35,7 @@ def normal(mean: Any = 0.0, std: Any = 1.0, size: Any = None, *, dtype: Any = No
     return box((arrays[0] + arrays[1] * draw("standard_normal", shape, kind, generator)).astype(kind, copy=False))
 
 
+@expect_tensors
 def bernoulli(input: Any, p: float | None = None, *, generator: Source = None) -> Tensor:
     """1 with the probability that `input` has there (or with `p` everywhere), else 0; of input's shape and dtype."""
     shares = input.array if p is None else np.full(input.shape, p)
@@ -42,6 +44,7 @@ def bernoulli(input: Any, p: float | None = None, *, generator: Source = None) -
     return box((draw("random", input.shape, np.float64, generator) < shares).astype(input.dtype))
 
 
+@expect_tensors
 def multinomial(input: Any, num_samples: int, replacement: bool = False, *, generator: Source = None) -> Tensor:
     """For each row of weights (C,) or (N, C), numbers of columns, as likely as their weights: (…, num_samples), int64.
 

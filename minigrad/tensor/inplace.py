@@ -14,6 +14,7 @@ import numpy as np
 
 from minigrad.autograd import Leaf, Node, Value, box, guards, state
 from minigrad.autograd.hooks import KEEP
+from minigrad.autograd.strangers import describe_kind
 from minigrad.ops import arithmetic, arrangement, elementwise, indexing, scans, selection, shape
 from minigrad.ops.views import read_view, write_view
 from minigrad.tensor.convert import plain, row
@@ -38,6 +39,8 @@ def in_place(operation: Callable[..., Any], name: str = "") -> Callable[..., Ten
 
 def change(x: Tensor, name: str, operation: Callable[..., Any], *args: Any, **kwargs: Any) -> Tensor:
     """Put the result of `operation(x, …)` into the memory of x. If that fails, nothing has changed."""
+    if not isinstance(x, Value):
+        raise TypeError(f"{name}: expected a Tensor, got {describe_kind(x)}")
     recorded = is_recorded(x, (*args, *kwargs.values()))
     before: Tensor = x
     if recorded:
