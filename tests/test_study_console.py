@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import subprocess
 import sys
 
 import pytest
@@ -84,6 +85,43 @@ def test_a_package_that_is_missing_comes_with_the_command_that_installs_it(packa
     said = " ".join(capsys.readouterr().err.split())
     assert f"{package} is not installed" in said and "pip install 'minigrad-whysum[study]'" in said
     assert not list(tmp_path.iterdir())
+
+
+def run_command(tmp_path, *before):
+    """`python -m minigrad.study` after these lines, in a process of its own."""
+    start = "import runpy, sys; sys.argv = ['study']; runpy.run_module('minigrad.study', run_name='__main__')"
+    code = "\n".join([*before, start])
+    return subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
+
+
+def test_without_any_of_its_packages_the_command_says_what_installs_them(tmp_path):
+    absent = ["matplotlib", "onnx", "onnxruntime", "PIL", "scipy", "sklearn", "tqdm"]
+    told = run_command(tmp_path, f"import sys; sys.modules.update(dict.fromkeys({absent}))")
+    assert told.returncode == 2 and "Traceback" not in told.stderr
+    assert "is not installed; this does it: pip install 'minigrad-whysum[study]'" in " ".join(told.stderr.split())
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("moment", ["plan", "tasks", "console"])
+def test_ctrl_c_while_modules_load_is_a_sentence(moment, tmp_path):
+    lines = [
+        "import sys",
+        "class Stop:",
+        "    def find_spec(self, name, path=None, target=None):",
+        f"        if name == 'minigrad.study.{moment}': raise KeyboardInterrupt",
+        "sys.meta_path.insert(0, Stop())",
+    ]
+    told = run_command(tmp_path, *lines)
+    assert (told.returncode, told.stderr.strip()) == (130, "minigrad.study: interrupted before it began")
+
+
+def test_ctrl_c_while_the_options_are_read_is_a_sentence(tmp_path, capsys, monkeypatch):
+    def interrupt(*args: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(command, "arguments", interrupt)
+    assert command.main(["--out", str(tmp_path)]) == 130
+    assert "interrupted" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -15,12 +15,16 @@ import time
 from importlib import import_module
 from pathlib import Path
 
-from minigrad.study import additions, console, executors, report
-from minigrad.study.foreign.images import PIXELS
-from minigrad.study.jobs import FULL, QUICK, Profile
-from minigrad.study.plan import study
-from minigrad.study.records import Results, Store
-from minigrad.study.tasks import TASKS
+try:
+    from minigrad.study import additions, console, executors, report
+    from minigrad.study.foreign.images import PIXELS
+    from minigrad.study.jobs import FULL, QUICK, Profile
+    from minigrad.study.plan import study
+    from minigrad.study.records import Results, Store
+    from minigrad.study.tasks import TASKS
+except KeyboardInterrupt:  # Ctrl-C in the first moments
+    print("minigrad.study: interrupted before it began", file=sys.stderr)
+    sys.exit(130)
 
 NEEDED = ("sklearn", "scipy", "tqdm")  # packages that a run imports sooner or later
 PUBLISHED = Path(__file__).with_name("full.jsonl")  # the records of the full study that come with minigrad
@@ -178,10 +182,10 @@ def go_on(network: bool = False) -> int:
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command; returns its exit status."""
-    console.replace_unknown_characters()
-    options = arguments(argv)
-    extra = "networks" if options.network else "study"
+    options = None
     try:
+        console.replace_unknown_characters()
+        options = arguments(argv)
         if options.network:
             return own_network(options)
         if options.report_only:
@@ -190,10 +194,11 @@ def main(argv: list[str] | None = None) -> int:
             import_module(package)
         return run_study(options)
     except ModuleNotFoundError as error:
+        extra = "networks" if options and options.network else "study"
         name = error.name.partition(".")[0] if error.name else str(error)
         return complain(f"{name} is not installed; this does it: pip install 'minigrad-whysum[{extra}]'")
     except KeyboardInterrupt:
-        return go_on(bool(options.network))
+        return go_on(bool(options and options.network))
 
 
 if __name__ == "__main__":

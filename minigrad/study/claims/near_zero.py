@@ -12,7 +12,6 @@ from minigrad.study.records import Results
 from minigrad.study.stats import Interval, bootstrap, share_of_directions
 
 TASKS = ("and", "distractors", "correlated", "common")
-GAUSSIAN = share_of_directions(27, 0.1 / 27**0.5)  # of a Gaussian's weights, |w| < a tenth of its own filter's size
 
 
 def over_tasks(results: Results, decay: float, field: str) -> Interval:
@@ -39,7 +38,8 @@ def compare(results: Results, limits: Mapping[str, float]) -> list[Comparison]:
 
 def numbers(results: Results) -> dict[str, str]:
     """Shares, sizes and losses by decay, in percent; `gaussian` for comparison."""
-    out = {"gaussian": f"{100 * GAUSSIAN:.0f} %"}
+    gaussian = share_of_directions(27, 0.1 / 27**0.5)  # of its weights, |w| < a tenth of its own filter's size
+    out = {"gaussian": f"{100 * gaussian:.0f} %"}
     for name, decay in (("none", 0), ("weak", 1e-4), ("strong", 1e-3)):
         out[f"start_{name}"] = percent(over_tasks(results, decay, "near_start"))
         out[f"own_{name}"] = percent(over_tasks(results, decay, "near_own"))
