@@ -81,7 +81,6 @@ def convolution() -> viz.Graph:
 
 def main(folder: Path) -> None:
     """Write every picture and say where it is."""
-    folder.mkdir(parents=True, exist_ok=True)
     mg.manual_seed(0)
     pictures = {
         "expression.svg": expression(),
@@ -91,6 +90,7 @@ def main(folder: Path) -> None:
         "convolution.svg": convolution(),
         "replay.html": expression(),  # as a page, forward and backward
     }
+    folder.mkdir(parents=True, exist_ok=True)
     for name, graph in pictures.items():
         path = folder / name
         if path.suffix == ".html":

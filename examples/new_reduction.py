@@ -21,3 +21,6 @@ def rises(rng, n, split):
 
 
 green = Task("green", rises, classes=2, steps=120)
+
+if __name__ == "__main__":
+    print(__doc__)

@@ -19,11 +19,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import inputs
+try:
+    import inputs
+    import onnxruntime  # noqa: F401 (before anything is downloaded)
+    import skimage  # noqa: F401
 
-from minigrad.study.foreign.onnx_network import Network
-from minigrad.study.foreign.recorded import RECORDS, network_record, row_records
-from minigrad.study.records import line
+    from minigrad.study.foreign.onnx_network import Network
+    from minigrad.study.foreign.recorded import RECORDS, network_record, row_records
+    from minigrad.study.records import line
+except ModuleNotFoundError as error:
+    raise SystemExit(f'{error.name} is not installed: python -m pip install -e ".[networks]" in the checkout') from None
 
 HERE = Path(__file__).parent
 
