@@ -540,3 +540,22 @@ def test_dropout_of_a_number_or_a_refusal_that_names_it(name):
     else:
         with pytest.raises((ValueError, AttributeError), match=name):
             getattr(F, name)(x, 0.5)
+
+
+@pytest.mark.parametrize("inputs", [("x", "w", "b"), ("w", "b"), ("b",)], ids="".join)
+def test_batch_norm_walked_back_twice_takes_the_gradient_of_each_time(inputs):
+    """The rules of one walk share sums, which must not be those of the walk before."""
+    rng = np.random.default_rng(0)
+    given = {name: mg.tensor(rng.standard_normal(shape)) for name, shape in (("x", (6, 3, 4)), ("w", 3), ("b", 3))}
+    for name in inputs:
+        given[name].requires_grad_()
+    out = F.batch_norm(given["x"], None, None, given["w"], given["b"], True)
+    g = mg.tensor(rng.standard_normal((6, 3, 4)))
+    targets = [given[name] for name in inputs]
+    first = mg.grad(out, targets, g, retain_graph=True)
+    g *= 2
+    for once, twice in zip(first, mg.grad(out, targets, g, retain_graph=True), strict=True):
+        np.testing.assert_allclose(twice.array, 2 * once.array, rtol=1e-12)
+    recorded = mg.grad(out, targets, g, create_graph=True)
+    for once, again in zip(first, recorded, strict=True):
+        np.testing.assert_allclose(again.array, 2 * once.array, rtol=1e-9, atol=1e-12)

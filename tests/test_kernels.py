@@ -380,10 +380,10 @@ def test_normalising_a_batch_matches_its_definition(shape, layout):
     out = normalise.normalise(x, w, b, mean, deviation)
     np.testing.assert_allclose(out, standard * w[along] + b[along], atol=1e-12)
     expected = g - g.mean(dims, keepdims=True) - standard * (g * standard).mean(dims, keepdims=True)
-    dx = normalise.normalise_input(g, x, w, mean, deviation)
+    sums = normalise.sum_upstream(g, x, mean, deviation)
+    np.testing.assert_allclose(sums, [g.sum(dims), (g * standard).sum(dims) * deviation], atol=1e-9)
+    dx = normalise.normalise_input(g, x, w, mean, deviation, sums)
     np.testing.assert_allclose(dx, expected * (w / deviation)[along], atol=1e-11)
-    dw = normalise.normalise_weight(g, x, mean, deviation)
-    np.testing.assert_allclose(dw, (g * standard).sum(dims), atol=1e-9)
     narrow = normalise.normalise(x.astype("f4"), None, None, *(a.astype("f4") for a in (mean, deviation)))
     assert np.abs(narrow - standard).max() <= 1e-4  # x itself was rounded at 100
 
@@ -430,11 +430,11 @@ def test_sums_by_channel_in_float32_are_exact_wherever_the_mean_is(mean, order):
     np.testing.assert_allclose(variance, wide.var(axes), rtol=1e-5)
     centre, deviation = found.astype(np.float64), np.sqrt(variance.astype(np.float64))
     centred = (wide - centre.reshape(columns)) / deviation.reshape(columns)
-    np.testing.assert_allclose(
-        normalise.normalise_weight(g, x, found, np.sqrt(variance)), (along * centred).sum(axes), rtol=1e-5, atol=1e-3
-    )
+    sums = normalise.sum_upstream(g, x, found, np.sqrt(variance))
+    np.testing.assert_allclose(sums[0], along.sum(axes), rtol=1e-5, atol=1e-3)
+    np.testing.assert_allclose(sums[1] / deviation, (along * centred).sum(axes), rtol=1e-5, atol=1e-3)
     expected = along - along.mean(axes).reshape(columns) - centred * (along * centred).mean(axes).reshape(columns)
-    dx = normalise.normalise_input(g, x, None, found, np.sqrt(variance))
+    dx = normalise.normalise_input(g, x, None, found, np.sqrt(variance), sums)
     np.testing.assert_allclose(dx, expected / deviation.reshape(columns), atol=2e-5)
 
 
@@ -488,3 +488,26 @@ def test_whole_powers_by_multiplication_are_powers(n):
     x = np.array([-3.0, -0.5, 1.25, 2.0, -0.0, np.inf, -np.inf, np.nan])
     with np.errstate(divide="ignore"):
         np.testing.assert_allclose(elementwise.power(x, n), np.power(x, float(n)), rtol=1e-15)
+
+
+def test_a_normalised_batch_is_the_same_bits_for_any_number_of_threads():
+    rng = np.random.default_rng(0)
+    x, g = (in_memory(rng.standard_normal((64, 16, 32, 34), "f4"), "HCWN") for _ in range(2))
+    w = rng.standard_normal(16, "f4")
+
+    def everything():
+        mean, variance = normalise.channel_moments(x)
+        deviation = np.sqrt(variance)
+        sums = normalise.sum_upstream(g, x, mean, deviation)
+        out = normalise.normalise(x, w, w, mean, deviation)
+        dx = normalise.normalise_input(g, x, w, mean, deviation, sums)
+        return [a.tobytes() for a in (mean, variance, sums, out, dx)]
+
+    before = threads.get_num_threads()
+    try:
+        threads.set_num_threads(1)
+        alone = everything()
+        threads.set_num_threads(3)
+        assert everything() == alone
+    finally:
+        threads.set_num_threads(before)

@@ -18,14 +18,15 @@ import functools
 import os
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from math import prod
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from minigrad.kernels.threads import BLOCK, get_num_threads, run
+from minigrad.kernels.threads import get_num_threads, run
 
 Array = NDArray[Any]
 
@@ -118,12 +119,24 @@ def flatten_alike(*arrays: Array) -> list[Array] | None:
     return None
 
 
-def repeat_along(values: Array, length: int) -> Array:
-    """Values (C,) to go with lines (C, length), repeated along them, or as a column where that would be large.
+LONG = 1024  # numbers of a line from which NumPy is as fast with one factor for all of it as with a factor for each
 
-    NumPy goes through two whole arrays in half the time that it needs for an array and a column (measured).
+
+@contextmanager
+def short_buffer(length: int) -> Iterator[None]:
+    """Have NumPy take a column, or a row, that goes with long lines as it is.
+
+    A line shorter than its buffer makes NumPy first write the column's number into the buffer, over and over: an
+    operation of lines of 1000 with a column takes twice the time (measured). The setting is the running context's.
     """
-    return np.repeat(values, length).reshape(-1, length) if values.size * length <= BLOCK else values[:, None]
+    if length < LONG // 2:
+        yield
+        return
+    before = np.setbufsize(256)
+    try:
+        yield
+    finally:
+        np.setbufsize(before)
 
 
 def integers_like(dtype: np.dtype[Any]) -> np.dtype[Any]:

@@ -1,7 +1,8 @@
 """Sums by channel and the normalisation of a batch that is built on them.
 
-Where the mean is no larger than two deviations, sums of products need not be centred first: they are at most five times
-what is left of them. That saves a pass over the images. It is checked every time.
+Where the mean is no larger than two deviations, nothing need be centred first: sums of products are at most five times
+what is left of them, and x · factor + shift is as exact as (x - mean) · factor. That saves a pass over the images each
+time. It is checked every time.
 """
 
 from __future__ import annotations
@@ -11,10 +12,11 @@ from math import prod
 
 import numpy as np
 
-from minigrad.kernels.memory import Array, borrow, order_axes, repeat_along
+from minigrad.kernels.memory import LONG, Array, borrow, order_axes, short_buffer
 from minigrad.kernels.threads import BLOCK, WORTH, one_blas_thread, share_slices
 
-SHORT = 16  # numbers of a channel side by side from which products with ones are faster than sums of long rows
+SHORT = 64  # numbers of a channel side by side from which they are added up as rows; below, many channels are a row
+RUN = 256  # float32 numbers that may be added up one by one without losing digits
 
 
 def view_by_channel(x: Array, order: Sequence[int]) -> Array:
@@ -25,149 +27,178 @@ def view_by_channel(x: Array, order: Sequence[int]) -> Array:
     return np.ascontiguousarray(x).reshape(outer, x.shape[k], inner)
 
 
-def share_slabs(task: Callable[[slice], object], x: Array) -> None:
-    """Call `task` for slices of the outer axis of (outer, C, inner) that stay in cache."""
-    each = max(1, x[:1].size)
-    with one_blas_thread():
-        share_slices(task, len(x), max(1, 2 * BLOCK // each), WORTH // each)
+def as_lines(x: Array) -> Array:
+    """(outer, C, inner) as lines of one channel if they are long enough for NumPy, else of all channels."""
+    outer, channels, inner = x.shape
+    return x.reshape(outer * channels, inner) if inner >= LONG else x.reshape(outer, channels * inner)
 
 
-def repeat_channels(values: Array, x: Array) -> Array:
-    return repeat_along(values.astype(x.dtype, copy=False), x.shape[2])
+def as_factors(values: Array, x: Array) -> Array:
+    """Values (C,) to go with `as_lines(x)`: a column, or lines that repeat them (NumPy is fastest with these)."""
+    outer, channels, inner = x.shape
+    values = values.astype(x.dtype, copy=False)
+    if inner >= LONG:
+        return np.tile(values, outer)[:, None]
+    return np.broadcast_to(np.repeat(values, inner), (outer, channels * inner))
+
+
+def share_lines(task: Callable[[slice], object], x: Array) -> None:
+    """Call `task` for slices of (lines, length) that stay in cache."""
+    length = max(1, x.shape[1])
+    with one_blas_thread(), short_buffer(length):
+        share_slices(task, len(x), max(1, 2 * BLOCK // length), WORTH // length)
+
+
+# ---------------------------------------------------------------------------------------------------- sums
 
 
 def channel_sum(x: Array) -> Array:
     """Sum of each channel of (N, C, *): (C,). As products with ones, which BLAS adds up faster than NumPy does."""
-    rows = view_by_channel(x, order_axes(x.strides)[0])
-    if rows.shape[2] < SHORT:
-        return sum_short_products(rows, rows, None)[0].astype(x.dtype)  # type: ignore[no-any-return]
-    partial, ones = np.empty(rows.shape[:2], x.dtype), np.ones(rows.shape[2], x.dtype)
-    share_slabs(lambda s: np.matmul(rows[s], ones, out=partial[s]), rows)
-    total: Array = partial.sum(0, np.float64).astype(x.dtype)
-    return total
+    order, _ = order_axes(x.strides)
+    return add_up_channels(view_by_channel(x, order)).astype(x.dtype)
 
 
-def sum_channel_products(x: Array, y: Array, mean: Array | None) -> Array:
-    """For (outer, C, inner), the sums of each channel of x - mean and of (x - mean) y: (2, C), in float64."""
-    if x.shape[2] < SHORT:
-        return sum_short_products(x, y, mean)
-    partial, ones = np.empty((2, *x.shape[:2]), x.dtype), np.ones(x.shape[2], x.dtype)
-    centre = None if mean is None else repeat_channels(mean, x)
-
-    def slab(s: slice) -> None:
-        a, b = x[s], y[s]
-        if centre is not None:
-            a = np.subtract(a, centre, out=borrow("centred", a.shape, x.dtype))
-        np.matmul(a, ones, out=partial[0, s])
-        np.vecdot(a, a if x is y else b, out=partial[1, s])
-
-    share_slabs(slab, x)
-    sums: Array = partial.sum(1, np.float64)
-    return sums
-
-
-def sum_short_products(x: Array, y: Array, mean: Array | None) -> Array:
-    """`sum_channel_products` where channels are short in memory: down the outer axis, in long rows of all channels."""
+def add_up_channels(x: Array, y: Array | None = None) -> Array:
+    """For (outer, C, inner), the sum over each channel in float64: (C,); with y, of x and of x · y: (2, C)."""
     outer, channels, inner = x.shape
-    sums = np.zeros((2, channels * inner))
-    step = max(1, min(256, BLOCK // max(1, channels * inner)))  # that few float32 numbers lose no digits
-    for i in range(0, outer, step):
-        a = x[i : i + step] if mean is None else x[i : i + step] - mean[:, None]
-        b = a if x is y else y[i : i + step]
-        a, b = a.reshape(len(a), -1), b.reshape(len(a), -1)
-        sums += np.add.reduce(a, axis=0), np.einsum("ij,ij->j", a, b)
-    total: Array = sums.reshape(2, channels, inner).sum(2)
-    return total
+    if inner >= SHORT:
+        add, shape, parts = add_up_lines, (outer * channels, inner), (outer, channels, 1)
+    else:
+        add, shape, parts = add_up_rows, (outer, channels * inner), (1, channels, inner)
+    sums = add(x.reshape(shape), None if y is None else y.reshape(shape))
+    sums = sums.reshape(len(sums), *parts).sum((1, 3))
+    return sums[0] if y is None else sums  # type: ignore[no-any-return]
+
+
+def add_up_lines(x: Array, y: Array | None) -> Array:
+    """The sums of x, and of x · y, along each line: (1 or 2, lines), in float64."""
+    sums, ones = np.empty((1 if y is None else 2, len(x)), x.dtype), np.ones(x.shape[1], x.dtype)
+
+    def add(s: slice) -> None:
+        np.matmul(x[s], ones, out=sums[0, s])
+        if y is not None:
+            np.vecdot(x[s], y[s], out=sums[1, s])
+
+    share_lines(add, x)
+    return sums.astype(np.float64, copy=False)
+
+
+def add_up_rows(x: Array, y: Array | None) -> Array:
+    """The sums of x, and of x · y, down the lines: (1 or 2, length), in float64."""
+    sums = np.zeros((1 if y is None else 2, x.shape[1]))
+    step = max(1, min(RUN, 2 * BLOCK // max(1, x.shape[1])))
+    ones = np.ones(step, x.dtype)
+    with one_blas_thread():
+        for i in range(0, len(x), step):
+            part = x[i : i + step]
+            sums[0] += ones[: len(part)] @ part
+            if y is not None:
+                product = np.multiply(part, y[i : i + step], out=borrow("product", part.shape, x.dtype))
+                sums[1] += ones[: len(part)] @ product
+    return sums
 
 
 def channel_moments(x: Array) -> tuple[Array, Array]:
     """Mean and variance (without Bessel's correction) of each channel of (N, C, *): two arrays (C,)."""
     rows = view_by_channel(x, order_axes(x.strides)[0])
     count = max(1, rows.shape[0] * rows.shape[2])
-    mean, square = sum_channel_products(rows, rows, None) / count
+    mean, square = add_up_channels(rows, rows) / count
     variance = square - mean * mean
     if not (mean * mean <= 4 * variance).all():
-        shift, variance = sum_channel_products(rows, rows, mean) / count
+        centred = rows - mean.astype(x.dtype)[:, None]
+        shift, variance = add_up_channels(centred, centred) / count
         variance = variance - shift * shift
     return mean.astype(x.dtype), variance.astype(x.dtype)
-
-
-def normalise(x: Array, weight: Array | None, bias: Array | None, mean: Array, deviation: Array) -> Array:
-    """(x - mean) / deviation * weight + bias, all but x (N, C, *) of shape (C,)."""
-    out = np.empty_like(x)
-    order, _ = order_axes(out.strides)
-    rows, results = view_by_channel(x, order), view_by_channel(out, order)
-    centre = repeat_channels(mean, rows)
-    scale = repeat_channels(1 / deviation if weight is None else weight / deviation, rows)
-    shift = None if bias is None else repeat_channels(bias, rows)
-
-    def slab(s: slice) -> None:
-        target = np.subtract(rows[s], centre, out=results[s])
-        target *= scale
-        if shift is not None:
-            target += shift
-
-    share_slabs(slab, rows)
-    return out
-
-
-def scale(x: Array, weight: Array | None, bias: Array | None) -> Array:
-    """x (N, C, *) times weight plus bias, both (C,) or None."""
-    out = np.empty_like(x)
-    order, _ = order_axes(out.strides)
-    rows, results = view_by_channel(x, order), view_by_channel(out, order)
-    factor = repeat_channels(np.ones(rows.shape[1], x.dtype) if weight is None else weight, rows)
-    shift = None if bias is None else repeat_channels(bias, rows)
-
-    def slab(s: slice) -> None:
-        target = np.multiply(rows[s], factor, out=results[s])
-        if shift is not None:
-            target += shift
-
-    share_slabs(slab, rows)
-    return out
 
 
 def channel_products(x: Array, y: Array) -> Array:
     """The sum of x · y over each channel of (N, C, *): (C,)."""
     order, _ = order_axes(x.strides)
-    total: Array = sum_channel_products(view_by_channel(x, order), view_by_channel(y, order), None)[1].astype(x.dtype)
+    total: Array = add_up_channels(view_by_channel(x, order), view_by_channel(y, order))[1].astype(x.dtype)
     return total
 
 
-def normalise_input(g: Array, x: Array, weight: Array | None, mean: Array, deviation: Array) -> Array:
-    """Gradient of `normalise` by x where `mean` and `deviation` are those of x itself (Ioffe & Szegedy 2015, 3)."""
+def sum_upstream(g: Array, x: Array, mean: Array, deviation: Array) -> Array:
+    """The sums of g and of g (x - mean) over each channel of (N, C, *): (2, C), in float64."""
+    order, _ = order_axes(x.strides)
+    upstream, rows = view_by_channel(g, order), view_by_channel(x, order)
+    if (mean * mean <= 4 * deviation * deviation).all():
+        total, product = add_up_channels(upstream, rows)
+        return np.stack([total, product - mean * total])
+    return add_up_channels(upstream, rows - mean.astype(x.dtype)[:, None])
+
+
+# --------------------------------------------------------------------------------------------- normalisation
+
+
+def normalise(x: Array, weight: Array | None, bias: Array | None, mean: Array, deviation: Array) -> Array:
+    """(x - mean) / deviation * weight + bias, all but x (N, C, *) of shape (C,)."""
+    factor = (1 if weight is None else weight) / deviation
+    if is_near(mean, deviation, factor):
+        return move(x, None, factor, (0 if bias is None else bias) - mean.astype(np.float64) * factor)
+    return move(x, mean, factor, bias)
+
+
+def is_near(mean: Array, deviation: Array, factor: Array) -> bool:
+    """Whether x · factor - mean · factor is as exact as (x - mean) · factor, up to three roundings."""
+    return bool((mean * mean <= 4 * deviation * deviation).all() and np.isfinite(factor).all())
+
+
+def scale(x: Array, weight: Array | None, bias: Array | None) -> Array:
+    """x (N, C, *) times weight plus bias, both (C,) or None."""
+    return move(x, None, np.ones(x.shape[1], x.dtype) if weight is None else weight, bias)
+
+
+def move(x: Array, centre: Array | None, factor: Array, shift: Array | None) -> Array:
+    """(x - centre) · factor + shift for x (N, C, *) and the others (C,); a pass is left out for None."""
     out = np.empty_like(x)
     order, _ = order_axes(out.strides)
-    rows, upstream, results = (view_by_channel(a, order) for a in (x, g, out))
-    total, along = sum_upstream(upstream, rows, mean, deviation) / (rows.shape[0] * rows.shape[2])
-    slope = repeat_channels(-along / (deviation * deviation), rows)
-    centre, offset = repeat_channels(mean, rows), repeat_channels(total, rows)
-    scale = repeat_channels(1 / deviation if weight is None else weight / deviation, rows)
+    view = view_by_channel(x, order)
+    rows, results = as_lines(view), as_lines(view_by_channel(out, order))
+    centres, shifts = (None if a is None else as_factors(a, view) for a in (centre, shift))
+    factors = as_factors(factor, view)
 
-    def slab(s: slice) -> None:
-        target = np.subtract(rows[s], centre, out=results[s])
-        target *= slope
-        target += upstream[s]
-        target -= offset
-        target *= scale
+    def fill(s: slice) -> None:
+        target = multiply_distance(rows[s], None if centres is None else centres[s], factors[s], results[s])
+        if shifts is not None:
+            target += shifts[s]
 
-    share_slabs(slab, rows)
+    share_lines(fill, rows)
     return out
 
 
-def normalise_weight(g: Array, x: Array, mean: Array, deviation: Array) -> Array:
-    """Gradient of `normalise` by its weight."""
-    order, _ = order_axes(x.strides)
-    along = sum_upstream(view_by_channel(g, order), view_by_channel(x, order), mean, deviation)[1]
-    slope: Array = (along / deviation).astype(g.dtype)
-    return slope
+def multiply_distance(x: Array, centre: Array | None, factor: Array, out: Array) -> Array:
+    """(x - centre) · factor, or x · factor without a centre."""
+    if centre is None:
+        return np.multiply(x, factor, out=out)
+    np.subtract(x, centre, out=out)
+    out *= factor
+    return out
 
 
-def sum_upstream(g: Array, x: Array, mean: Array, deviation: Array) -> Array:
-    """Sums of g and of g (x - mean) over each channel of (outer, C, inner): (2, C), in float64."""
-    if (mean * mean <= 4 * deviation * deviation).all():
-        total, product = sum_channel_products(g, x, None)
-        return np.stack([total, product - mean * total])
-    centred = x - repeat_channels(mean, x)
-    return sum_channel_products(g, centred, None)
+def normalise_input(g: Array, x: Array, weight: Array | None, mean: Array, deviation: Array, sums: Array) -> Array:
+    """Gradient of `normalise` by x where `mean` and `deviation` are those of x itself (Ioffe & Szegedy 2015, 3).
+
+    sums: what `sum_upstream` returns. The result is ((x - mean) · slope + g + shift) · factor.
+    """
+    out = np.empty_like(x)
+    order, _ = order_axes(out.strides)
+    view = view_by_channel(x, order)
+    rows, upstream, results = (as_lines(a) for a in (view, view_by_channel(g, order), view_by_channel(out, order)))
+    total, along = sums / (view.shape[0] * view.shape[2])
+    slope, shift = -along / (deviation * deviation), -total
+    factor = (1 if weight is None else weight) / deviation
+    near = is_near(mean, deviation, slope)
+    if near:
+        shift = shift - mean * slope
+    slopes, shifts, factors = (as_factors(a, view) for a in (slope, shift, factor))
+    centres = None if near else as_factors(mean, view)
+
+    def fill(s: slice) -> None:
+        target = multiply_distance(rows[s], None if centres is None else centres[s], slopes[s], results[s])
+        target += upstream[s]
+        target += shifts[s]
+        target *= factors[s]
+
+    share_lines(fill, rows)
+    return out

@@ -6,6 +6,7 @@ where they are themselves recorded, they are spelled out in operations on Tensor
 
 from __future__ import annotations
 
+import weakref
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -26,42 +27,68 @@ def standardise(input: Any, eps: float) -> tuple[Tensor, Tensor]:
     return centred * scale, scale
 
 
-def normalise_input_rule(g: Any, input: Any, weight: Any, mean: Array, deviation: Array, eps: float) -> Any:
+class Moments:
+    """Mean and deviation, each (C,), by which a batch is normalised.
+
+    Beside them, what the rules of one backward share: sums of the upstream gradient, which each of them needs.
+    """
+
+    def __init__(self, mean: Array, deviation: Array, eps: float):
+        self.mean, self.deviation, self.eps = mean, deviation, eps
+        self.known: tuple[Any, int, Array] | None = None  # the gradient whose sums these are, and its version
+
+    def sum_upstream(self, g: Tensor, input: Tensor) -> Array:
+        """The sums of g and of g · (input - mean) over each channel, (2, C): computed for the first rule that asks."""
+        sums = self.recall(g)
+        if sums is None:
+            sums = kernels.sum_upstream(g.array, input.array, self.mean, self.deviation)
+            self.known = weakref.ref(g), g.version[0], sums
+        return sums
+
+    def recall(self, g: Tensor) -> Array | None:
+        """The sums of this very gradient, if a rule has asked for them already."""
+        known = self.known
+        return known[2] if known and known[0]() is g and known[1] == g.version[0] else None
+
+
+def normalise_input_rule(g: Any, input: Any, weight: Any, moments: Moments) -> Any:
     if not is_grad_enabled():
-        return gradient_of_input(g, input, weight, mean, deviation)
+        moments.known = None  # this rule comes first
+        return gradient_of_input(g, input, weight, moments, moments.sum_upstream(g, input))
     dims = (0, *range(2, input.ndim))
-    out, scale = standardise(input, eps)
+    out, scale = standardise(input, moments.eps)
     if weight is not None:
         g = g * weight.reshape((-1,) + (1,) * (input.ndim - 2))
     return (g - g.mean(dims, True) - out * (g * out).mean(dims, True)) * scale
 
 
-def normalise_weight_rule(g: Any, input: Any, mean: Array, deviation: Array, eps: float) -> Any:
+def normalise_weight_rule(g: Any, input: Any, moments: Moments) -> Any:
     if not is_grad_enabled():
-        return gradient_of_weight(g, input, mean, deviation)
-    return (g * standardise(input, eps)[0]).sum((0, *range(2, input.ndim)))
+        return as_gradient(moments.sum_upstream(g, input)[1] / moments.deviation, g)
+    return (g * standardise(input, moments.eps)[0]).sum((0, *range(2, input.ndim)))
+
+
+def normalise_bias_rule(g: Any, moments: Moments) -> Any:
+    sums = None if is_grad_enabled() else moments.recall(g)
+    return g.sum((0, *range(2, g.ndim))) if sums is None else as_gradient(sums[0], g)
 
 
 @primitive()
-def gradient_of_input(g: Array, input: Array, weight: Array, mean: Array, deviation: Array) -> Array:
+def as_gradient(values: Array, g: Array) -> Array:
+    """The values in the dtype of g."""
+    return values.astype(g.dtype)
+
+
+@primitive()
+def gradient_of_input(g: Array, input: Array, weight: Array, moments: Moments, sums: Array) -> Array:
     """What g, through `normalise`, becomes at its input."""
-    return kernels.normalise_input(g, input, weight, mean, deviation)
+    return kernels.normalise_input(g, input, weight, moments.mean, moments.deviation, sums)
 
 
-@primitive()
-def gradient_of_weight(g: Array, input: Array, mean: Array, deviation: Array) -> Array:
-    """What g, through `normalise`, becomes at its weight."""
-    return kernels.normalise_weight(g, input, mean, deviation)
-
-
-@primitive(
-    input=normalise_input_rule,
-    weight=normalise_weight_rule,
-    bias=lambda g: g.sum((0, *range(2, g.ndim))),
-)
-def normalise(input: Array, weight: Array, bias: Array, mean: Array, deviation: Array, eps: float) -> Array:
-    """(N, C, *) standardised by its own mean and deviation, then scaled by weight and moved by bias, all four (C,)."""
-    return kernels.normalise(input, weight, bias, mean, deviation)
+@primitive(input=normalise_input_rule, weight=normalise_weight_rule, bias=normalise_bias_rule)
+def normalise(input: Array, weight: Array, bias: Array, moments: Moments) -> Array:
+    """(N, C, *) standardised by its own mean and deviation, then scaled by weight and moved by bias, both (C,)."""
+    return kernels.normalise(input, weight, bias, moments.mean, moments.deviation)
 
 
 def normalise_batch(input: Any, weight: Any, bias: Any, eps: float) -> tuple[Tensor, Array, Array]:
@@ -71,7 +98,7 @@ def normalise_batch(input: Any, weight: Any, bias: Any, eps: float) -> tuple[Ten
         scaled = input * (1.0 if weight is None else weight.reshape(shape))
         return scaled + (0.0 if bias is None else bias.reshape(shape)), zeros, zeros
     mean, variance = kernels.channel_moments(input.array)
-    return normalise(input, weight, bias, mean, np.sqrt(variance + eps), eps), mean, variance
+    return normalise(input, weight, bias, Moments(mean, np.sqrt(variance + eps), eps)), mean, variance
 
 
 # ------------------------------------------------------------------------------------------------ rows by themselves
