@@ -1,12 +1,15 @@
 """What to use instead of a name that is not here, but that users of PyTorch or NumPy reach for: one table for all.
 
-Also `public`, which finds the names that a module has to offer, so that no list of them is kept by hand.
+Also `public`, which finds the names that a module has to offer, so that no list of them is kept by hand; and `hide`,
+which keeps a class's own workings out of completion and out of the reference.
 """
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import ModuleType
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
+
+T = TypeVar("T")
 
 PLACES = ("nn", "nn.functional", "nn.init", "nn.utils", "optim", "optim.lr_scheduler", "data", "func", "autograd")
 """Where a name is looked for that is asked for at the wrong place."""
@@ -117,3 +120,20 @@ def public(namespace: Mapping[str, Any], home: str = "") -> list[str]:
         if not name.startswith("_") and not isinstance(value, ModuleType) and f"{where}.".startswith(f"{home}."):
             names.append(name)
     return sorted(names)
+
+
+def hide(names: str) -> Callable[[type[T]], type[T]]:
+    """Let `dir` of a class's objects, and so completion, leave out names that are of use inside of the library only."""
+    hidden = frozenset(names.split())
+
+    def decorate(kind: type[T]) -> type[T]:
+        shown = kind.__dir__
+
+        def offer(self: T) -> list[str]:
+            return [name for name in shown(self) if name not in hidden]
+
+        setattr(kind, "__dir__", offer)  # noqa: B010 (mypy takes methods for constants)
+        setattr(kind, "_hidden", hidden | getattr(kind, "_hidden", frozenset()))  # noqa: B010
+        return kind
+
+    return decorate

@@ -228,3 +228,32 @@ def test_what_is_the_engines_own_is_not_offered():
     assert not own & set(dir(mg.autograd))
     assert not {"layers", "layer_sums", "table", "reduce"} & set(dir(mg.channels))
     assert not {"np", "math", "Tensor", "expect_tensors"} & {*dir(nn.init), *dir(nn.utils), *dir(mg.func)}
+
+
+HIDDEN = {  # what completion of an object does not offer, and its class has
+    "a tensor": (lambda: mg.ones(2), "node place follow view_of version stage former bump_version"),
+    "a layer with options": (lambda: nn.MaxPool2d(2), "function dims"),
+    "a loss": (lambda: nn.KLDivLoss(), "function more_reductions"),
+    "a norm": (lambda: nn.BatchNorm2d(2), "ndims"),
+    "an optimizer": (lambda: optim.Adam([mg.ones(2)]), "advance change check read_options start stepped name"),
+    "a schedule": (lambda: optim.lr_scheduler.StepLR(optim.SGD([mg.ones(2)]), 1), "check map_base scale get_momenta"),
+    "a loader": (lambda: mg.data.DataLoader([1, 2]), "whole"),
+    "a picture": (lambda: mg.graph(mg.ones(2, requires_grad=True) * 2), "engine hung painter picture"),
+    "a reduction": (lambda: mg.channels.ChannelConv2d(3, 2, 3), "combine own dims"),
+}
+
+
+@pytest.mark.parametrize("what", HIDDEN)
+def test_completion_of_an_object_offers_no_workings(what):
+    make, names = HIDDEN[what]
+    thing = make()
+    assert all(hasattr(thing, name) for name in names.split())
+    assert not set(names.split()) & set(dir(thing))
+    assert {"__class__", "__doc__"} <= set(dir(thing))
+
+
+def test_completion_of_an_object_offers_what_it_is_for():
+    assert {"backward", "grad", "shape", "sum", "add_", "numpy", "array"} <= set(dir(mg.ones(2)))
+    assert {"weight", "bias", "forward", "state_dict"} <= set(dir(nn.Linear(2, 2)))
+    assert {"0", "append"} <= set(dir(nn.Sequential(nn.ReLU())))
+    assert {"step", "zero_grad", "param_groups", "state"} <= set(dir(optim.Adam([mg.ones(2)])))

@@ -1,4 +1,6 @@
-"""The engine. Read `tape.py` first: what a node keeps, how operations are recorded, how the graph is walked.
+"""The engine: gradients of what was recorded, operations of your own, and modes in which nothing is recorded.
+
+Read `tape.py` first: what a node keeps, how operations are recorded, how the graph is walked.
 
 `modes.py`: recording on and off. `hooks.py`: seeing gradients on their way.
 `guards.py`: dtypes, versions of memory, messages. `function.py`: operations in PyTorch's form.

@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
+from minigrad.instead import hide
+
 if TYPE_CHECKING:
     from minigrad.autograd.tape import Node
     from minigrad.tensor import Tensor
@@ -32,6 +34,7 @@ def is_grad_enabled() -> bool:
     return state.recording
 
 
+@hide("again before begun mode step_by_step")
 class GradMode:
     """A mode for a `with` block or, as a decorator, for a function. An object may be used again and within itself."""
 

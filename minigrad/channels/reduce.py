@@ -9,6 +9,7 @@ import numpy as np
 
 from minigrad import nn
 from minigrad.channels.explain import apart
+from minigrad.instead import hide
 from minigrad.ops.streams import TINY
 from minigrad.tensor import Tensor, tensor
 
@@ -40,6 +41,7 @@ REDUCTIONS: dict[str, Callable[[Tensor, int], Tensor]] = {
 }
 
 
+@hide("combine own")
 class ChannelConv2d(nn.Conv2d):
     """A convolution that reduces its input channels as told: `reduce` in place of the sum.
 

@@ -10,10 +10,12 @@ import numpy as np
 from minigrad.data.collate import default_collate, default_convert
 from minigrad.data.datasets import IterableDataset, collate_samples, get_samples
 from minigrad.data.samplers import BatchSampler, RandomSampler, SequentialSampler
+from minigrad.instead import hide
 
 FIXED = ("batch_size", "batch_sampler", "sampler", "drop_last", "dataset", "persistent_workers")
 
 
+@hide("whole")
 class DataLoader:
     """Iterates over a dataset in batches, in a new random order each time if `shuffle`.
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from minigrad import functional as F
-from minigrad.instead import public
+from minigrad.instead import hide, public
 from minigrad.nn.module import Module
 from minigrad.nn.parameter import check_positive, draw_by_fan_in, new_parameter
 from minigrad.tensor import Tensor
@@ -19,6 +19,7 @@ IntOrTuple = int | tuple[int, ...]
 PaddingMode = Literal["zeros", "reflect", "replicate", "circular"]
 
 
+@hide("dims")
 class _Convolution(Module):
     """What convolutions over `dims` dimensions share: their parameters, their start and their repr."""
 

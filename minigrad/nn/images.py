@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from minigrad import functional as F
-from minigrad.instead import public
+from minigrad.instead import hide, public
 from minigrad.nn.options import Elementwise, WithOptions, options
 from minigrad.tensor import Tensor
 
@@ -15,6 +15,7 @@ IntOrTuple = int | tuple[int, ...]
 # ------------------------------------------------------------------------------------------------------------ margins
 
 
+@hide("dims")
 @options
 class _Padding(WithOptions):
     """`functional.pad` of the last `dims` dimensions: one width for all sides, or (left, right, top, bottom, …)."""

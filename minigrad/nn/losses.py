@@ -8,13 +8,14 @@ from numpy.typing import NDArray
 
 from minigrad import functional as F
 from minigrad.functional.checks import choose_reduction
-from minigrad.instead import public
+from minigrad.instead import hide, public
 from minigrad.nn.options import WithOptions, option, options
 from minigrad.tensor import Tensor
 
 ArrayLike = Tensor | NDArray[Any]
 
 
+@hide("more_reductions")
 class _Loss(WithOptions):
     """`function(input, target, **options)`, reduced. The options size_average and reduce are PyTorch's older ones."""
 

@@ -10,7 +10,7 @@ from numpy.typing import DTypeLike
 
 from minigrad import functional as F
 from minigrad.dtypes import as_dtype
-from minigrad.instead import public
+from minigrad.instead import hide, public
 from minigrad.nn import init
 from minigrad.nn.module import Module
 from minigrad.nn.options import WithOptions, options
@@ -37,6 +37,7 @@ class _Scaled(Module):
             init.zeros_(self.bias)
 
 
+@hide("ndims")
 class _ChannelNorm(_Scaled):
     """Normalisation of channels, which may keep running statistics, of inputs that have one of `ndims` dimensions."""
 

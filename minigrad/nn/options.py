@@ -16,6 +16,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any, ClassVar, NamedTuple, TypeVar, dataclass_transform
 
+from minigrad.instead import hide
 from minigrad.nn.module import Module
 from minigrad.tensor import Tensor
 
@@ -35,6 +36,7 @@ def option(*, default: Any = inspect.Parameter.empty, shown: bool = True, kw_onl
     return Option(default, shown, kw_only)
 
 
+@hide("function")
 class WithOptions(Module):
     """A module whose class declares options. It has them as attributes, and shows them."""
 

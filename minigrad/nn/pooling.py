@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from minigrad import functional as F
-from minigrad.instead import public
+from minigrad.instead import hide, public
 from minigrad.nn.options import Elementwise, WithOptions, option, options
 from minigrad.tensor import Tensor
 
@@ -14,6 +14,7 @@ IntOrTuple = int | tuple[int, ...]
 AdaptiveSize = int | tuple[int | None, ...] | None
 
 
+@hide("dims")
 class _Pooling(WithOptions):
     """Windows of `kernel_size`, which are `stride` apart: as much as they are wide unless given."""
 

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from minigrad.autograd import RemovableHandle, describe, enable_grad, no_grad
+from minigrad.instead import hide
 from minigrad.kernels import threads
 from minigrad.kernels.memory import flatten_alike
 from minigrad.options import check_options, declare, option
@@ -35,6 +36,7 @@ NOTES = ("params", "param_names", "name", "initial_lr")  # what groups have besi
 
 
 @declare
+@hide("check name read_options start stepped")
 class Optimizer:
     """Groups of parameters with options of their own, what is remembered of each parameter, and the loop over them.
 
@@ -320,6 +322,7 @@ def clear_gradient(parameter: Tensor, set_to_none: bool) -> None:
 
 
 @declare
+@hide("advance change")
 class Elementwise(Optimizer):
     """An optimizer whose step treats each number of a parameter alike: it is stated by `start` and `change`.
 

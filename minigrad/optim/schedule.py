@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from minigrad.autograd import no_grad
+from minigrad.instead import hide
 from minigrad.optim.optimizer import Group, Optimizer
 from minigrad.options import check_options, declare
 from minigrad.saving import Check
@@ -19,6 +20,7 @@ from minigrad.tensor import Tensor
 
 
 @declare
+@hide("check get_closed_form get_momenta map_base scale")
 class LRScheduler:
     """What schedules share: t, called `last_epoch`, the rates at t = 0, called `base_lrs`, and the loop over groups.
 

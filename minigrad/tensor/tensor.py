@@ -17,7 +17,7 @@ from minigrad.autograd.tape import box
 from minigrad.device import CPU, check_device, read_target
 from minigrad.device import device as Device
 from minigrad.dtypes import as_dtype, read_type_name, type_name
-from minigrad.instead import missing_name
+from minigrad.instead import hide, missing_name
 from minigrad.ops import (
     arithmetic,
     arrangement,
@@ -37,6 +37,7 @@ from minigrad.tensor.convert import as_array, plain, row
 from minigrad.tensor.names import DISPATCH
 
 
+@hide("bump_version follow followed former node place stage version view_of")
 class Tensor(inplace.InPlace, results=True):
     """An n-dimensional array that remembers how it was computed. PyTorch's names, argument order and meaning.
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from minigrad.autograd import Value
+from minigrad.instead import hide
 from minigrad.nn import Module
 from minigrad.tensor import Tensor
 from minigrad.viz import dot, html, layout, render, svg
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     import graphviz
 
 
+@hide("engine hung painter picture")
 class Graph:
     """A picture of a graph, laid out when it is first drawn: by "builtin", the same on every machine, or by "dot"."""
 

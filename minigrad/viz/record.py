@@ -20,6 +20,7 @@ import numpy as np
 
 from minigrad import autograd
 from minigrad.autograd import Leaf, Node, Value
+from minigrad.instead import hide
 from minigrad.nn import Module
 from minigrad.tensor import Tensor, as_tensor
 
@@ -86,6 +87,7 @@ class Operation:
     recorded: bool = True
 
 
+@hide("add find name")
 class Record:
     """What `record` has seen: operations by the serial number of their Node, and the names of tensors."""
 
