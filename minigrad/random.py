@@ -51,7 +51,11 @@ class Generator(Base):
 
     def manual_seed(self, seed: int) -> Generator:
         """Begin again as if made with this seed, an integer. PyTorch's negative seeds count from 2⁶⁴ down."""
-        self._seed = operator.index(seed) % (1 << 64)
+        try:
+            number = operator.index(seed)
+        except TypeError:
+            raise TypeError(f"manual_seed: expected an integer, got {seed!r}") from None
+        self._seed = number % (1 << 64)
         self._numpy = np.random.Generator(np.random.PCG64(self._seed))
         return self
 

@@ -51,6 +51,20 @@ def change_a_leaf():
     w += 1
 
 
+class WithMisspeltForward(nn.Module):
+    def foward(self, x):
+        return x
+
+
+def diverge():
+    w = mg.ones(1, requires_grad=True)
+    optimizer = optim.SGD([w], lr=1e4)
+    for _ in range(30):
+        optimizer.zero_grad()
+        w.square().sum().backward()
+        optimizer.step()
+
+
 SCORES, LABELS = mg.zeros(4, 10), mg.tensor([1, 2, 3, 4])
 MISTAKES = {  # what was done: the call, the error, and words that must be in it
     # shapes
@@ -181,7 +195,48 @@ MISTAKES = {  # what was done: the call, the error, and words that must be in it
         RuntimeError,
         "nothing changed",
     ),
+    "a misspelt forward": (
+        lambda: WithMisspeltForward()(mg.ones(1)),
+        NotImplementedError,
+        "does not define forward(); does its foward() mean forward()?",
+    ),
+    "a list of modules that is called": (
+        lambda: nn.ModuleList([nn.ReLU()])(mg.ones(1)),
+        NotImplementedError,
+        "call them in your forward(), or use Sequential",
+    ),
+    "samples of other shapes": (
+        lambda: next(iter(mg.data.DataLoader([mg.ones(2), mg.ones(3)], batch_size=2))),
+        ValueError,
+        "default_collate: samples of one batch must have one shape, got (2,) and (3,)",
+    ),
+    "arrays of other shapes": (
+        lambda: mg.data.default_collate([np.ones(2), np.ones(3)]),
+        ValueError,
+        "got (2,) and (3,); bring them to one size, or pass a collate_fn",
+    ),
     # values
+    "rows of other lengths": (
+        lambda: mg.tensor([[1.0, 2.0], [3.0]]),
+        ValueError,
+        "expected numbers in nested lists of equal lengths, got lengths 1 and 2 side by side",
+    ),
+    "a number beside a list": (lambda: mg.tensor([1, [2, 3]]), ValueError, "got numbers and lists side by side"),
+    "a length below zero": (lambda: mg.zeros(2, -1), ValueError, "zeros: lengths must be at least 0, got (2, -1)"),
+    "a length that is no whole number": (lambda: mg.rand(3.0, 2), TypeError, "rand: expected whole numbers"),
+    "a word for a length": (lambda: mg.arange("3"), TypeError, "arange: expected a number, got str"),
+    "a word for a seed": (lambda: mg.manual_seed("a"), TypeError, "expected an integer, got 'a'"),
+    "a mode for other images": (
+        lambda: F.interpolate(mg.ones(1, 1, 4), scale_factor=2, mode="bilinear"),
+        NotImplementedError,
+        "of shape (1, 1, 4); there are 'nearest', 'nearest-exact', 'linear', 'area'",
+    ),
+    "an image without channels": (
+        lambda: F.interpolate(mg.ones(2, 2), scale_factor=2),
+        NotImplementedError,
+        "expected (N, C, *) of 3 to 5 dimensions",
+    ),
+    "NaN from too high a rate": (diverge, RuntimeWarning, "overflow encountered in square"),
     "item of many": (lambda: mg.ones(3).item(), ValueError, "expected a tensor of one element, got shape (3,)"),
     "the truth of many": (lambda: bool(mg.ones(3) > 0), ValueError, "use .any() or .all()"),
     "words for numbers": (lambda: mg.tensor(["cat", "dog"]), TypeError, "expected numbers, got 'cat'"),

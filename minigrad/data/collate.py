@@ -22,10 +22,9 @@ def default_collate(batch: Sequence[Any]) -> Any:
     if isinstance(first, str | bytes):
         return batch
     if isinstance(first, Tensor):
-        out: Tensor = stack(batch)
-        return out
+        return _stack(stack, batch)
     if isinstance(first, np.ndarray | np.generic) and first.dtype.kind in "fiub":
-        return from_numpy(np.stack([np.asarray(sample) for sample in batch]))
+        return from_numpy(_stack(np.stack, [np.asarray(sample) for sample in batch]))
     if isinstance(first, bool | int | float):
         return tensor(list(batch), dtype=np.float64 if isinstance(first, float) else None)
     if isinstance(first, Mapping):
@@ -41,6 +40,20 @@ def default_collate(batch: Sequence[Any]) -> Any:
         f"default_collate: a batch needs tensors, NumPy arrays, numbers, dicts or lists, found {kind}; "
         "convert the samples, or pass a collate_fn"
     )
+
+
+def _stack(stack: Callable[[Sequence[Any]], Any], samples: Sequence[Any]) -> Any:
+    """The samples along a new dimension; a ValueError that names two shapes unless they have one."""
+    try:
+        return stack(samples)
+    except ValueError:
+        shapes = list(dict.fromkeys(getattr(sample, "shape", ()) for sample in samples))
+        if len(shapes) == 1:
+            raise
+        raise ValueError(
+            f"default_collate: samples of one batch must have one shape, got {shapes[0]} and {shapes[1]}; "
+            "bring them to one size, or pass a collate_fn"
+        ) from None
 
 
 def default_convert(data: Any) -> Any:

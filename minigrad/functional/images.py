@@ -45,10 +45,9 @@ def interpolate(
     """
     dims = input.ndim - 2
     if mode not in _DIMENSIONS or dims not in _DIMENSIONS[mode]:
-        raise NotImplementedError(
-            f"interpolate: no mode {mode!r} for an input of shape {input.shape}; expected (N, C, *) with so many "
-            f"further dimensions: {_DIMENSIONS}"
-        )
+        modes = [name for name, taken in _DIMENSIONS.items() if dims in taken]
+        there = f"there are {', '.join(map(repr, modes))}" if modes else "expected (N, C, *) of 3 to 5 dimensions"
+        raise NotImplementedError(f"interpolate: no mode {mode!r} for an input of shape {input.shape}; {there}")
     if antialias:
         raise NotImplementedError("interpolate: there is no antialias; use avg_pool2d to make an image smaller")
     smooth = "linear" in mode or mode == "bicubic"

@@ -15,7 +15,7 @@ from minigrad.nn.linear import *
 from minigrad.nn.losses import *
 from minigrad.nn.module import Module as Module
 from minigrad.nn.normalisation import *
-from minigrad.nn.parallel import *
+from minigrad.nn.parallel import DataParallel as DataParallel
 from minigrad.nn.parameter import Parameter as Parameter
 from minigrad.nn.pooling import *
 from minigrad.nn.summary import summary as summary

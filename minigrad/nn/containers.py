@@ -27,6 +27,9 @@ class _Held(Module, Generic[_T]):
     def __len__(self) -> int:
         return len(self._named())
 
+    def _hint_of_forward(self) -> str:
+        return "; it holds modules for yours: call them in your forward(), or use Sequential"
+
 
 class _Numbered(_Held[_T]):
     """In order, as attributes "0", "1", ..., which is what PyTorch's state_dict calls them."""

@@ -64,7 +64,15 @@ class Module:
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """What calling the module computes; for subclasses to define."""
-        raise NotImplementedError(f"{type(self).__name__} does not define forward()")
+        raise NotImplementedError(f"{type(self).__name__} does not define forward(){self._hint_of_forward()}")
+
+    def _hint_of_forward(self) -> str:
+        """What its author may have meant instead of `forward`."""
+        import difflib  # here: a module that computes does not wait for it
+
+        own = {name for kind in type(self).__mro__ if issubclass(kind, Module) for name in vars(kind)} - {*vars(Module)}
+        meant = difflib.get_close_matches("forward", own, 1)
+        return f"; does its {meant[0]}() mean forward()?" if meant else ""
 
     if TYPE_CHECKING:
 

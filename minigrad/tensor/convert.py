@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+import textwrap
 from collections.abc import Sequence
 from numbers import Number
 from typing import Any
@@ -21,8 +22,8 @@ def as_array(data: Any, dtype: Any = None) -> np.ndarray:
         data = [as_array(d) if isinstance(d, Value) else d for d in data]
     try:
         array = np.array(data, None if dtype is None else as_dtype(dtype))
-    except ValueError as error:
-        raise ValueError(f"tensor: expected numbers or nested lists of equal lengths: {error}") from None
+    except ValueError:
+        raise ValueError(f"tensor: expected numbers in nested lists of equal lengths, got {describe(data)}") from None
     kind = array.dtype.kind if dtype is None or isinstance(data, np.ndarray) else np.array(data).dtype.kind
     if kind in "OUS":  # with a dtype NumPy would make numbers of None and words
         stranger = next((v for v in np.ravel(np.array(data, object)) if not isinstance(v, Number)), array)
@@ -31,6 +32,18 @@ def as_array(data: Any, dtype: Any = None) -> np.ndarray:
         array = array.astype(as_dtype(None))
     as_dtype(array.dtype)
     return array
+
+
+def describe(data: Any) -> str:
+    """What is uneven in nested lists, or the data themselves in few letters."""
+    rows = [data]
+    while rows and all(isinstance(part, list | tuple | np.ndarray) for part in rows):
+        if len(lengths := sorted({len(part) for part in rows})) > 1:
+            return f"lengths {' and '.join(map(str, lengths[:4]))}{' and more' * (len(lengths) > 4)} side by side"
+        rows = [part for row in rows for part in row]
+    if any(isinstance(part, list | tuple | np.ndarray) for part in rows):
+        return "numbers and lists side by side"
+    return textwrap.shorten(repr(data), 60, placeholder="...")
 
 
 def row(values: tuple[Any, ...], name: str = "", named: dict[str, Any] | None = None) -> tuple[int, ...]:

@@ -55,12 +55,23 @@ def from_numpy(array: np.ndarray) -> Tensor:
     return box(array)
 
 
-def as_number(value: Any) -> Any:
+def as_number(name: str, value: Any) -> Any:
     """A number, also from a tensor of one element."""
     number = value.item() if hasattr(value, "item") else value
     if not isinstance(number, Number):
-        raise TypeError(f"expected a number, got {type(number).__name__}")
+        raise TypeError(f"{name}: expected a number, got {type(number).__name__}")
     return number
+
+
+def read_size(name: str, size: Sequence[Any]) -> tuple[int, ...]:
+    """The lengths in f(2, 3) or f((2, 3)); a TypeError or a ValueError, with the function's name, unless they are."""
+    try:
+        lengths = row(tuple(size))
+    except TypeError as error:
+        raise TypeError(f"{name}: {error}") from None
+    if any(length < 0 for length in lengths):
+        raise ValueError(f"{name}: lengths must be at least 0, got {lengths}")
+    return lengths
 
 
 def finished(array: np.ndarray, requires_grad: bool) -> Tensor:
@@ -70,19 +81,19 @@ def finished(array: np.ndarray, requires_grad: bool) -> Tensor:
 def zeros(*size: Any, dtype: Any = None, requires_grad: bool = False, device: Any = None) -> Tensor:
     """Zeros of a shape."""
     check_device(device, "zeros")
-    return finished(np.zeros(row(size), as_dtype(dtype)), requires_grad)
+    return finished(np.zeros(read_size("zeros", size), as_dtype(dtype)), requires_grad)
 
 
 def ones(*size: Any, dtype: Any = None, requires_grad: bool = False, device: Any = None) -> Tensor:
     """Ones of a shape."""
     check_device(device, "ones")
-    return finished(np.ones(row(size), as_dtype(dtype)), requires_grad)
+    return finished(np.ones(read_size("ones", size), as_dtype(dtype)), requires_grad)
 
 
 def empty(*size: Any, dtype: Any = None, requires_grad: bool = False, device: Any = None) -> Tensor:
     """A tensor of a shape with arbitrary elements."""
     check_device(device, "empty")
-    return finished(np.empty(row(size), as_dtype(dtype)), requires_grad)
+    return finished(np.empty(read_size("empty", size), as_dtype(dtype)), requires_grad)
 
 
 def full(
@@ -91,7 +102,7 @@ def full(
     """A tensor of a shape with one value everywhere; its dtype is the value's unless given."""
     check_device(device, "full")
     value = as_array(fill_value, dtype)
-    return finished(np.full(tuple(size), value, value.dtype), requires_grad)
+    return finished(np.full(read_size("full", size), value, value.dtype), requires_grad)
 
 
 def arange(
@@ -99,7 +110,8 @@ def arange(
 ) -> Tensor:
     """start, start + step, … up to but not including end; from 0 with one argument. Integers unless one is a float."""
     check_device(device, "arange")
-    start, end, step = map(as_number, (0, start, step) if end is None else (start, end, step))
+    start, end = (0, start) if end is None else (start, end)
+    start, end, step = (as_number("arange", value) for value in (start, end, step))
     given = None if any(isinstance(v, float) for v in (start, end, step)) else np.int64
     kind = as_dtype(given if dtype is None else dtype)
     if step == 0 or (end - start) * step < 0 or not math.isfinite(end - start):
@@ -114,7 +126,7 @@ def linspace(
 ) -> Tensor:
     """`steps` numbers at equal distances, from start to end, both included."""
     check_device(device, "linspace")
-    kind, start, end = as_dtype(dtype), as_number(start), as_number(end)
+    kind, start, end = as_dtype(dtype), as_number("linspace", start), as_number("linspace", end)
     if kind.kind != "f":
         start, end = int(start), int(end)
     return finished(np.linspace(start, end, steps).astype(kind), requires_grad)
@@ -131,7 +143,7 @@ def rand(
 ) -> Tensor:
     """Draws from the uniform distribution on [0, 1)."""
     check_device(device, "rand")
-    return finished(draw("random", row(size), dtype, generator), requires_grad)
+    return finished(draw("random", read_size("rand", size), dtype, generator), requires_grad)
 
 
 def randn(
@@ -139,7 +151,7 @@ def randn(
 ) -> Tensor:
     """Draws from the standard normal distribution."""
     check_device(device, "randn")
-    return finished(draw("standard_normal", row(size), dtype, generator), requires_grad)
+    return finished(draw("standard_normal", read_size("randn", size), dtype, generator), requires_grad)
 
 
 def randint(
@@ -156,7 +168,7 @@ def randint(
     if not low < high:
         raise ValueError(f"randint: expected low below high, got {low} and {high}")
     source = random.default_generator if generator is None else generator
-    return box(np.asarray(source.integers(low, high, tuple(size))).astype(as_dtype(dtype)))
+    return box(np.asarray(source.integers(low, high, read_size("randint", size))).astype(as_dtype(dtype)))
 
 
 def randperm(n: int, generator: Source = None, device: Any = None) -> Tensor:
