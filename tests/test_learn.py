@@ -120,6 +120,21 @@ def test_the_tour_shows_every_line_of_every_step():
         assert not missing
 
 
+def test_every_name_that_the_tours_prose_quotes_stands_in_the_code_beside_it():
+    page = (LEARN / "tour.html").read_text(encoding="utf-8")
+    code = " ".join(re.findall(r"<pre[^>]*>(.*?)</pre>", page, flags=re.S))
+    known = set(re.findall(r"\w+", html.unescape(re.sub(r"<[^>]+>", "", code))))
+    prose = re.sub(r"<(pre|figure)[^>]*>.*?</\1>", "", page, flags=re.S)
+    quoted = [html.unescape(text) for text in re.findall(r"<code>(.*?)</code>", prose, flags=re.S)]
+    assert len(quoted) > 50
+    unknown = [text for text in quoted if not re.search(r'[/"]', text) and not set(re.findall(r"\w+", text)) <= known]
+    assert not unknown
+
+
+def test_every_operation_in_the_tours_pictures_of_numbers_shows_its_value():
+    assert "→ scalar" not in (LEARN / "tour.html").read_text(encoding="utf-8")
+
+
 # ---------------------------------------------------------------------------------------------- step by step
 
 

@@ -58,10 +58,12 @@ def draw_network():
 
 def draw_reduction(name):
     """What a unit of gradient becomes, under the sum or under the maximum."""
-    answers = [mg.tensor(value, requires_grad=True) for value in (2.0, 0.0, -2.0)]
-    red, green, blue = answers
-    result = red + green + blue if name == "sum" else mg.maximum(mg.maximum(red, green), blue)
-    return mg.graph(result, names=dict(zip(COLOURS, answers, strict=True)), gradients=True, title=f"the {name}").svg()
+    reductions = {
+        "sum": lambda red, green, blue: red + green + blue,
+        "maximum": lambda red, green, blue: mg.maximum(mg.maximum(red, green), blue),
+    }
+    answers = tuple(mg.tensor(value, requires_grad=True) for value in (2.0, 0.0, -2.0))
+    return mg.graph(reductions[name], answers, gradients=True, title=f"the {name}").svg()
 
 
 PICTURES = {
@@ -85,7 +87,7 @@ PICTURES = {
     "step3_convolution": [
         (
             """The library draws a convolution channel by channel. Here is the first filter on a larger image: `x` is a
-            channel of the image, `w` the slice of weights for it, `r` the slice's answer. Blue is positive and orange
+            channel of the image, `w` the slice of weights for it, `r` the slice's answer. Teal is positive and magenta
             negative. The sum Σ is empty: all has cancelled.
 
             Look at the gradient that comes *back*, too. It is not zero, and it arrives at every `r` alike. The weights
