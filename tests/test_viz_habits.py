@@ -110,6 +110,8 @@ def test_a_missing_graphviz_package_is_no_obstacle(monkeypatch):
 def test_a_wrong_sample_input_is_a_clear_error():
     with pytest.raises(TypeError, match=r"Sequential\(.*\) does not take the sample input"):
         mg.graph(network(), (mg.ones(2, 4), mg.ones(2, 4), mg.ones(2)))
+    with pytest.raises(TypeError, match=r"a list is one argument: give several as a tuple, \(x, y\)$"):
+        mg.graph(lambda x, y: x * y, [mg.ones(2), mg.ones(2)])
     with pytest.raises(TypeError, match="needs a sample input, and only one"):
         mg.graph(network(), mg.ones(2, 4), input_size=(2, 4))
     with pytest.raises(ValueError, match="direction must be 'TB' or 'LR', got 'RL'"):

@@ -48,7 +48,8 @@ class Run:
         except TypeError as error:
             name = type(called).__name__ if isinstance(called, Module) else getattr(called, "__name__", "the function")
             called_as = f"{name}({', '.join(signature.parameters)})"
-            raise TypeError(f"graph: {called_as} does not take the sample input: {error}") from None
+            hint = "; a list is one argument: give several as a tuple, (x, y)" if isinstance(given, list) else ""
+            raise TypeError(f"graph: {called_as} does not take the sample input: {error}{hint}") from None
         for name, value in bound.arguments.items():
             several = signature.parameters[name].kind is inspect.Parameter.VAR_POSITIONAL
             prepared = tuple(self.prepare(f"{name} {i + 1}", v) for i, v in enumerate(value)) if several else (
