@@ -10,7 +10,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 import minigrad as mg
-from minigrad.kernels import convolution, definition, elementwise, normalise, pooling, products, special, threads
+from minigrad.kernels import convolution, definition, elementwise, normalise, pooling, products, rows, special, threads
 from minigrad.kernels.windows import Window, count_windows
 
 LAYOUTS = {"NCHW": (0, 1, 2, 3), "CNHW": (1, 0, 2, 3), "HCWN": (2, 1, 3, 0), "NHWC": (0, 2, 3, 1)}
@@ -376,15 +376,17 @@ def test_normalising_a_batch_matches_its_definition(shape, layout):
     np.testing.assert_allclose(mean, x.mean(dims), rtol=1e-13)
     np.testing.assert_allclose(variance, x.var(dims), rtol=1e-11)
     deviation = np.sqrt(variance + 1e-5)
+    moments = normalise.Moments(mean, deviation)
     standard = (x - mean[along]) / deviation[along]
-    out = normalise.normalise(x, w, b, mean, deviation)
+    out = normalise.normalise(x, w, b, moments)
     np.testing.assert_allclose(out, standard * w[along] + b[along], atol=1e-12)
     expected = g - g.mean(dims, keepdims=True) - standard * (g * standard).mean(dims, keepdims=True)
-    sums = normalise.sum_upstream(g, x, mean, deviation)
+    sums = normalise.sum_upstream(g, x, moments)
     np.testing.assert_allclose(sums, [g.sum(dims), (g * standard).sum(dims) * deviation], atol=1e-9)
-    dx = normalise.normalise_input(g, x, w, mean, deviation, sums)
+    dx = normalise.normalise_input(g, x, w, moments, sums)
     np.testing.assert_allclose(dx, expected * (w / deviation)[along], atol=1e-11)
-    narrow = normalise.normalise(x.astype("f4"), None, None, *(a.astype("f4") for a in (mean, deviation)))
+    narrow = normalise.Moments(*(a.astype("f4") for a in (mean, deviation)))
+    narrow = normalise.normalise(x.astype("f4"), None, None, narrow)
     assert np.abs(narrow - standard).max() <= 1e-4  # x itself was rounded at 100
 
 
@@ -430,11 +432,12 @@ def test_sums_by_channel_in_float32_are_exact_wherever_the_mean_is(mean, order):
     np.testing.assert_allclose(variance, wide.var(axes), rtol=1e-5)
     centre, deviation = found.astype(np.float64), np.sqrt(variance.astype(np.float64))
     centred = (wide - centre.reshape(columns)) / deviation.reshape(columns)
-    sums = normalise.sum_upstream(g, x, found, np.sqrt(variance))
+    moments = normalise.Moments(found, np.sqrt(variance))
+    sums = normalise.sum_upstream(g, x, moments)
     np.testing.assert_allclose(sums[0], along.sum(axes), rtol=1e-5, atol=1e-3)
     np.testing.assert_allclose(sums[1] / deviation, (along * centred).sum(axes), rtol=1e-5, atol=1e-3)
     expected = along - along.mean(axes).reshape(columns) - centred * (along * centred).mean(axes).reshape(columns)
-    dx = normalise.normalise_input(g, x, None, found, np.sqrt(variance), sums)
+    dx = normalise.normalise_input(g, x, None, moments, sums)
     np.testing.assert_allclose(dx, expected / deviation.reshape(columns), atol=2e-5)
 
 
@@ -497,10 +500,10 @@ def test_a_normalised_batch_is_the_same_bits_for_any_number_of_threads():
 
     def everything():
         mean, variance = normalise.channel_moments(x)
-        deviation = np.sqrt(variance)
-        sums = normalise.sum_upstream(g, x, mean, deviation)
-        out = normalise.normalise(x, w, w, mean, deviation)
-        dx = normalise.normalise_input(g, x, w, mean, deviation, sums)
+        moments = normalise.Moments(mean, np.sqrt(variance))
+        sums = normalise.sum_upstream(g, x, moments)
+        out = normalise.normalise(x, w, w, moments)
+        dx = normalise.normalise_input(g, x, w, moments, sums)
         return [a.tobytes() for a in (mean, variance, sums, out, dx)]
 
     before = threads.get_num_threads()
@@ -511,3 +514,14 @@ def test_a_normalised_batch_is_the_same_bits_for_any_number_of_threads():
         assert everything() == alone
     finally:
         threads.set_num_threads(before)
+
+
+@pytest.mark.parametrize("height", [-200.0, -20.0, 0.0, 7.0, 30.0, 1e30])
+@pytest.mark.parametrize("length", [3, 700])
+def test_a_softmax_in_float32_is_exact_wherever_its_rows_lie(height, length):
+    x = (np.random.default_rng(0).standard_normal((40, length)) * 3 + height).astype(np.float32)
+    x[1, 1:], x[2, 1] = -np.inf, -np.inf
+    wide = np.exp(x.astype(float) - x.max(1, keepdims=True).astype(float))
+    np.testing.assert_allclose(rows.softmax(x), wide / wide.sum(1, keepdims=True), rtol=3e-6, atol=1e-37)
+    x[0, 0], x[3, 1], x[4] = np.nan, np.inf, -np.inf
+    assert np.isnan(rows.softmax(x)[[0, 3, 4]]).all()

@@ -8,12 +8,13 @@ time. It is checked every time.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from math import prod
 
 import numpy as np
 
 from minigrad.kernels.memory import LONG, Array, borrow, order_axes, short_buffer
-from minigrad.kernels.threads import BLOCK, WORTH, one_blas_thread, share_slices
+from minigrad.kernels.threads import BLOCK, SMALL, WORTH, one_blas_thread, share_slices
 
 SHORT = 64  # numbers of a channel side by side from which they are added up as rows; below, many channels are a row
 RUN = 256  # float32 numbers that may be added up one by one without losing digits
@@ -34,18 +35,22 @@ def as_lines(x: Array) -> Array:
 
 
 def as_factors(values: Array, x: Array) -> Array:
-    """Values (C,) to go with `as_lines(x)`: a column, or lines that repeat them (NumPy is fastest with these)."""
-    outer, channels, inner = x.shape
+    """Values (C,) to go with `as_lines(x)`: a column, or one line that repeats them; NumPy is fastest with these."""
     values = values.astype(x.dtype, copy=False)
-    if inner >= LONG:
-        return np.tile(values, outer)[:, None]
-    return np.broadcast_to(np.repeat(values, inner), (outer, channels * inner))
+    if x.shape[2] >= LONG:
+        return np.tile(values, len(x))[:, None]
+    return np.repeat(values, x.shape[2])[None]
+
+
+def take(factors: Array, lines: slice) -> Array:
+    """What of the factors goes with these lines."""
+    return factors if len(factors) == 1 else factors[lines]
 
 
 def share_lines(task: Callable[[slice], object], x: Array) -> None:
     """Call `task` for slices of (lines, length) that stay in cache."""
     length = max(1, x.shape[1])
-    with one_blas_thread(), short_buffer(length):
+    with short_buffer(length):
         share_slices(task, len(x), max(1, 2 * BLOCK // length), WORTH // length)
 
 
@@ -79,23 +84,40 @@ def add_up_lines(x: Array, y: Array | None) -> Array:
         if y is not None:
             np.vecdot(x[s], y[s], out=sums[1, s])
 
-    share_lines(add, x)
+    with one_blas_thread():
+        share_lines(add, x)
     return sums.astype(np.float64, copy=False)
 
 
 def add_up_rows(x: Array, y: Array | None) -> Array:
     """The sums of x, and of x · y, down the lines: (1 or 2, length), in float64."""
-    sums = np.zeros((1 if y is None else 2, x.shape[1]))
-    step = max(1, min(RUN, 2 * BLOCK // max(1, x.shape[1])))
-    ones = np.ones(step, x.dtype)
-    with one_blas_thread():
-        for i in range(0, len(x), step):
+    lines, length = x.shape
+    sums = np.zeros((1 if y is None else 2, length))
+    step = max(RUN, 2 * BLOCK // max(1, length) // RUN * RUN)
+    with nullcontext() if x.size <= SMALL else one_blas_thread():
+        for i in range(0, lines, step):
             part = x[i : i + step]
-            sums[0] += ones[: len(part)] @ part
+            add_runs(part, sums[0])
             if y is not None:
-                product = np.multiply(part, y[i : i + step], out=borrow("product", part.shape, x.dtype))
-                sums[1] += ones[: len(part)] @ product
+                add_runs(np.multiply(part, y[i : i + step], out=borrow("product", part.shape, x.dtype)), sums[1])
     return sums
+
+
+def add_runs(x: Array, total: Array) -> None:
+    """Add the sums down the lines of x to the total; no more than RUN lines are added up in float32."""
+    whole = len(x) // RUN * RUN
+    for part in (x[:whole].reshape(-1, RUN, x.shape[1]), x[None, whole:]):
+        if part.size:
+            runs = np.vecmat(np.ones(part.shape[1], x.dtype), part)
+            total += runs[0] if len(runs) == 1 else runs.sum(0, np.float64)
+
+
+class Moments:
+    """The mean and the deviation of each channel, (C,), and whether no mean is larger than two deviations."""
+
+    def __init__(self, mean: Array, deviation: Array):
+        self.mean, self.deviation = mean, deviation
+        self.near = bool((np.abs(mean) <= 2 * deviation).all())
 
 
 def channel_moments(x: Array) -> tuple[Array, Array]:
@@ -118,30 +140,27 @@ def channel_products(x: Array, y: Array) -> Array:
     return total
 
 
-def sum_upstream(g: Array, x: Array, mean: Array, deviation: Array) -> Array:
+def sum_upstream(g: Array, x: Array, moments: Moments) -> Array:
     """The sums of g and of g (x - mean) over each channel of (N, C, *): (2, C), in float64."""
     order, _ = order_axes(x.strides)
     upstream, rows = view_by_channel(g, order), view_by_channel(x, order)
-    if (mean * mean <= 4 * deviation * deviation).all():
-        total, product = add_up_channels(upstream, rows)
-        return np.stack([total, product - mean * total])
-    return add_up_channels(upstream, rows - mean.astype(x.dtype)[:, None])
+    if not moments.near:
+        return add_up_channels(upstream, rows - moments.mean.astype(x.dtype)[:, None])
+    sums = add_up_channels(upstream, rows)
+    sums[1] -= moments.mean * sums[0]
+    return sums
 
 
 # --------------------------------------------------------------------------------------------- normalisation
 
 
-def normalise(x: Array, weight: Array | None, bias: Array | None, mean: Array, deviation: Array) -> Array:
+def normalise(x: Array, weight: Array | None, bias: Array | None, moments: Moments) -> Array:
     """(x - mean) / deviation * weight + bias, all but x (N, C, *) of shape (C,)."""
-    factor = (1 if weight is None else weight) / deviation
-    if is_near(mean, deviation, factor):
-        return move(x, None, factor, (0 if bias is None else bias) - mean.astype(np.float64) * factor)
-    return move(x, mean, factor, bias)
-
-
-def is_near(mean: Array, deviation: Array, factor: Array) -> bool:
-    """Whether x · factor - mean · factor is as exact as (x - mean) · factor, up to three roundings."""
-    return bool((mean * mean <= 4 * deviation * deviation).all() and np.isfinite(factor).all())
+    factor = (1 if weight is None else weight) / moments.deviation
+    if not moments.near:
+        return move(x, moments.mean, factor, bias)
+    shift = moments.mean * -factor
+    return move(x, None, factor, shift if bias is None else bias + shift)
 
 
 def scale(x: Array, weight: Array | None, bias: Array | None) -> Array:
@@ -159,9 +178,9 @@ def move(x: Array, centre: Array | None, factor: Array, shift: Array | None) -> 
     factors = as_factors(factor, view)
 
     def fill(s: slice) -> None:
-        target = multiply_distance(rows[s], None if centres is None else centres[s], factors[s], results[s])
+        target = multiply_distance(rows[s], None if centres is None else take(centres, s), take(factors, s), results[s])
         if shifts is not None:
-            target += shifts[s]
+            target += take(shifts, s)
 
     share_lines(fill, rows)
     return out
@@ -176,8 +195,8 @@ def multiply_distance(x: Array, centre: Array | None, factor: Array, out: Array)
     return out
 
 
-def normalise_input(g: Array, x: Array, weight: Array | None, mean: Array, deviation: Array, sums: Array) -> Array:
-    """Gradient of `normalise` by x where `mean` and `deviation` are those of x itself (Ioffe & Szegedy 2015, 3).
+def normalise_input(g: Array, x: Array, weight: Array | None, moments: Moments, sums: Array) -> Array:
+    """Gradient of `normalise` by x where the moments are those of x itself (Ioffe & Szegedy 2015, 3).
 
     sums: what `sum_upstream` returns. The result is ((x - mean) · slope + g + shift) · factor.
     """
@@ -186,19 +205,20 @@ def normalise_input(g: Array, x: Array, weight: Array | None, mean: Array, devia
     view = view_by_channel(x, order)
     rows, upstream, results = (as_lines(a) for a in (view, view_by_channel(g, order), view_by_channel(out, order)))
     total, along = sums / (view.shape[0] * view.shape[2])
-    slope, shift = -along / (deviation * deviation), -total
+    mean, deviation = moments.mean, moments.deviation
+    slope, shift, centres = -along / (deviation * deviation), -total, None
+    if moments.near and np.isfinite(slope).all():
+        shift -= mean * slope
+    else:
+        centres = as_factors(mean, view)
     factor = (1 if weight is None else weight) / deviation
-    near = is_near(mean, deviation, slope)
-    if near:
-        shift = shift - mean * slope
     slopes, shifts, factors = (as_factors(a, view) for a in (slope, shift, factor))
-    centres = None if near else as_factors(mean, view)
 
     def fill(s: slice) -> None:
-        target = multiply_distance(rows[s], None if centres is None else centres[s], slopes[s], results[s])
+        target = multiply_distance(rows[s], None if centres is None else take(centres, s), take(slopes, s), results[s])
         target += upstream[s]
-        target += shifts[s]
-        target *= factors[s]
+        target += take(shifts, s)
+        target *= take(factors, s)
 
     share_lines(fill, rows)
     return out

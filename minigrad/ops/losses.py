@@ -41,9 +41,9 @@ def scatter_classes(y: Array, shape: tuple[int, ...], index: Array, weights: Arr
     return out
 
 
-def class_entropy_rule(g: Any, input: Any, index: Array, weights: Array, total: float, shares: Array) -> Any:
+def class_entropy_rule(g: Any, input: Any, index: Array, weights: Array, total: float, slopes: Array) -> Any:
     if not is_grad_enabled():
-        return class_entropy_input(g, shares, index, weights, total, input.shape)
+        return class_entropy_input(g, slopes, weights, total, input.shape)
     chosen = np.zeros(input.shape, input.dtype)
     chosen[class_places(index)] = 1
     scale = expand(g if total is None else g / total, index.shape)
@@ -52,31 +52,29 @@ def class_entropy_rule(g: Any, input: Any, index: Array, weights: Array, total: 
     return (softmax(input, 1) - chosen) * reshape(scale, (index.shape[0], 1, *index.shape[1:]))
 
 
-@primitive(input=class_entropy_rule, keeps="shares")
+@primitive(input=class_entropy_rule, keeps="slopes")
 def class_entropy(input: Array, index: Array, weights: Array, total: float | None) -> Any:
     """-weights · log softmax(input) at each place's class, and 0 where the weight is 0; or their sum over `total`.
 
     input: (N, C, *). index: (N, *). weights: of the same shape, or None for 1. One node, and one pass over the scores.
     """
-    rows, place = np.moveaxis(input, 1, -1), index.reshape(-1)
-    losses, shares = kernels.class_entropy(np.ascontiguousarray(rows).reshape(len(place), rows.shape[-1]), place)
+    rows, place = input if input.ndim == 2 else np.moveaxis(input, 1, -1), index.reshape(-1)
+    losses, slopes = kernels.class_entropy(np.ascontiguousarray(rows).reshape(len(place), rows.shape[-1]), place)
     losses = losses.reshape(index.shape)
     if weights is not None:
         losses = weigh(losses, weights)
-    return (losses if total is None else add_up(losses) / input.dtype.type(total)), shares
+    return (losses if total is None else add_up(losses) / input.dtype.type(total)), slopes
 
 
 @primitive()
-def class_entropy_input(
-    g: Array, shares: Array, index: Array, weights: Array, total: float | None, shape: tuple[int, ...]
-) -> Array:
-    """What g, through `class_entropy`, becomes at the scores, of this shape."""
+def class_entropy_input(g: Array, slopes: Array, weights: Array, total: float | None, shape: tuple[int, ...]) -> Array:
+    """What g, through `class_entropy`, becomes at the scores, of this shape; slopes: (places, C)."""
     scale = np.asarray(g if total is None else g / g.dtype.type(total))
     scale = scale if weights is None else scale * weights
-    grad = kernels.class_entropy_input(scale.reshape(-1) if scale.ndim else scale, shares, index.reshape(-1))
+    grad = slopes * (scale.reshape(-1, 1) if scale.ndim else scale)
     if weights is not None:
         grad[weights.reshape(-1) == 0] = 0
-    return np.moveaxis(grad.reshape(shape[0], *shape[2:], shape[1]), -1, 1)
+    return grad if len(shape) == 2 else np.moveaxis(grad.reshape(shape[0], *shape[2:], shape[1]), -1, 1)
 
 
 # ----------------------------------------------------------------------------------------------- probabilities

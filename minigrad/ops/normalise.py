@@ -27,21 +27,19 @@ def standardise(input: Any, eps: float) -> tuple[Tensor, Tensor]:
     return centred * scale, scale
 
 
-class Moments:
-    """Mean and deviation, each (C,), by which a batch is normalised.
+class Batch(kernels.Moments):
+    """The moments of a batch, and what the rules of one backward share: the sums of the upstream gradient."""
 
-    Beside them, what the rules of one backward share: sums of the upstream gradient, which each of them needs.
-    """
-
-    def __init__(self, mean: Array, deviation: Array, eps: float):
-        self.mean, self.deviation, self.eps = mean, deviation, eps
+    def __init__(self, mean: Array, variance: Array, eps: float):
+        super().__init__(mean, np.sqrt(variance + eps))
+        self.eps = eps
         self.known: tuple[Any, int, Array] | None = None  # the gradient whose sums these are, and its version
 
     def sum_upstream(self, g: Tensor, input: Tensor) -> Array:
         """The sums of g and of g · (input - mean) over each channel, (2, C): computed for the first rule that asks."""
         sums = self.recall(g)
         if sums is None:
-            sums = kernels.sum_upstream(g.array, input.array, self.mean, self.deviation)
+            sums = kernels.sum_upstream(g.array, input.array, self)
             self.known = weakref.ref(g), g.version[0], sums
         return sums
 
@@ -51,25 +49,25 @@ class Moments:
         return known[2] if known and known[0]() is g and known[1] == g.version[0] else None
 
 
-def normalise_input_rule(g: Any, input: Any, weight: Any, moments: Moments) -> Any:
+def normalise_input_rule(g: Any, input: Any, weight: Any, batch: Batch) -> Any:
     if not is_grad_enabled():
-        moments.known = None  # this rule comes first
-        return gradient_of_input(g, input, weight, moments, moments.sum_upstream(g, input))
+        batch.known = None  # this rule comes first
+        return gradient_of_input(g, input, weight, batch, batch.sum_upstream(g, input))
     dims = (0, *range(2, input.ndim))
-    out, scale = standardise(input, moments.eps)
+    out, scale = standardise(input, batch.eps)
     if weight is not None:
         g = g * weight.reshape((-1,) + (1,) * (input.ndim - 2))
     return (g - g.mean(dims, True) - out * (g * out).mean(dims, True)) * scale
 
 
-def normalise_weight_rule(g: Any, input: Any, moments: Moments) -> Any:
+def normalise_weight_rule(g: Any, input: Any, batch: Batch) -> Any:
     if not is_grad_enabled():
-        return as_gradient(moments.sum_upstream(g, input)[1] / moments.deviation, g)
-    return (g * standardise(input, moments.eps)[0]).sum((0, *range(2, input.ndim)))
+        return as_gradient(batch.sum_upstream(g, input)[1] / batch.deviation, g)
+    return (g * standardise(input, batch.eps)[0]).sum((0, *range(2, input.ndim)))
 
 
-def normalise_bias_rule(g: Any, moments: Moments) -> Any:
-    sums = None if is_grad_enabled() else moments.recall(g)
+def normalise_bias_rule(g: Any, batch: Batch) -> Any:
+    sums = None if is_grad_enabled() else batch.recall(g)
     return g.sum((0, *range(2, g.ndim))) if sums is None else as_gradient(sums[0], g)
 
 
@@ -80,15 +78,15 @@ def as_gradient(values: Array, g: Array) -> Array:
 
 
 @primitive()
-def gradient_of_input(g: Array, input: Array, weight: Array, moments: Moments, sums: Array) -> Array:
+def gradient_of_input(g: Array, input: Array, weight: Array, batch: Batch, sums: Array) -> Array:
     """What g, through `normalise`, becomes at its input."""
-    return kernels.normalise_input(g, input, weight, moments.mean, moments.deviation, sums)
+    return kernels.normalise_input(g, input, weight, batch, sums)
 
 
 @primitive(input=normalise_input_rule, weight=normalise_weight_rule, bias=normalise_bias_rule)
-def normalise(input: Array, weight: Array, bias: Array, moments: Moments) -> Array:
+def normalise(input: Array, weight: Array, bias: Array, batch: Batch) -> Array:
     """(N, C, *) standardised by its own mean and deviation, then scaled by weight and moved by bias, both (C,)."""
-    return kernels.normalise(input, weight, bias, moments.mean, moments.deviation)
+    return kernels.normalise(input, weight, bias, batch)
 
 
 def normalise_batch(input: Any, weight: Any, bias: Any, eps: float) -> tuple[Tensor, Array, Array]:
@@ -98,7 +96,7 @@ def normalise_batch(input: Any, weight: Any, bias: Any, eps: float) -> tuple[Ten
         scaled = input * (1.0 if weight is None else weight.reshape(shape))
         return scaled + (0.0 if bias is None else bias.reshape(shape)), zeros, zeros
     mean, variance = kernels.channel_moments(input.array)
-    return normalise(input, weight, bias, Moments(mean, np.sqrt(variance + eps), eps)), mean, variance
+    return normalise(input, weight, bias, Batch(mean, variance, eps)), mean, variance
 
 
 # ------------------------------------------------------------------------------------------------ rows by themselves
