@@ -7,17 +7,13 @@ time. It is checked every time.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from contextlib import nullcontext
+from collections.abc import Sequence
 from math import prod
 
 import numpy as np
 
-from minigrad.kernels.memory import LONG, Array, borrow, order_axes, short_buffer
-from minigrad.kernels.threads import BLOCK, SMALL, WORTH, one_blas_thread, share_slices
-
-SHORT = 64  # numbers of a channel side by side from which they are added up as rows; below, many channels are a row
-RUN = 256  # float32 numbers that may be added up one by one without losing digits
+from minigrad.kernels.memory import LONG, Array, order_axes
+from minigrad.kernels.sums import add_up_channels, share_lines
 
 
 def view_by_channel(x: Array, order: Sequence[int]) -> Array:
@@ -47,69 +43,13 @@ def take(factors: Array, lines: slice) -> Array:
     return factors if len(factors) == 1 else factors[lines]
 
 
-def share_lines(task: Callable[[slice], object], x: Array) -> None:
-    """Call `task` for slices of (lines, length) that stay in cache."""
-    length = max(1, x.shape[1])
-    with short_buffer(length):
-        share_slices(task, len(x), max(1, 2 * BLOCK // length), WORTH // length)
-
-
 # ---------------------------------------------------------------------------------------------------- sums
 
 
 def channel_sum(x: Array) -> Array:
-    """Sum of each channel of (N, C, *): (C,). As products with ones, which BLAS adds up faster than NumPy does."""
+    """Sum of each channel of (N, C, *): (C,)."""
     order, _ = order_axes(x.strides)
     return add_up_channels(view_by_channel(x, order)).astype(x.dtype)
-
-
-def add_up_channels(x: Array, y: Array | None = None) -> Array:
-    """For (outer, C, inner), the sum over each channel in float64: (C,); with y, of x and of x · y: (2, C)."""
-    outer, channels, inner = x.shape
-    if inner >= SHORT:
-        add, shape, parts = add_up_lines, (outer * channels, inner), (outer, channels, 1)
-    else:
-        add, shape, parts = add_up_rows, (outer, channels * inner), (1, channels, inner)
-    sums = add(x.reshape(shape), None if y is None else y.reshape(shape))
-    sums = sums.reshape(len(sums), *parts).sum((1, 3))
-    return sums[0] if y is None else sums  # type: ignore[no-any-return]
-
-
-def add_up_lines(x: Array, y: Array | None) -> Array:
-    """The sums of x, and of x · y, along each line: (1 or 2, lines), in float64."""
-    sums, ones = np.empty((1 if y is None else 2, len(x)), x.dtype), np.ones(x.shape[1], x.dtype)
-
-    def add(s: slice) -> None:
-        np.matmul(x[s], ones, out=sums[0, s])
-        if y is not None:
-            np.vecdot(x[s], y[s], out=sums[1, s])
-
-    with one_blas_thread():
-        share_lines(add, x)
-    return sums.astype(np.float64, copy=False)
-
-
-def add_up_rows(x: Array, y: Array | None) -> Array:
-    """The sums of x, and of x · y, down the lines: (1 or 2, length), in float64."""
-    lines, length = x.shape
-    sums = np.zeros((1 if y is None else 2, length))
-    step = max(RUN, 2 * BLOCK // max(1, length) // RUN * RUN)
-    with nullcontext() if x.size <= SMALL else one_blas_thread():
-        for i in range(0, lines, step):
-            part = x[i : i + step]
-            add_runs(part, sums[0])
-            if y is not None:
-                add_runs(np.multiply(part, y[i : i + step], out=borrow("product", part.shape, x.dtype)), sums[1])
-    return sums
-
-
-def add_runs(x: Array, total: Array) -> None:
-    """Add the sums down the lines of x to the total; no more than RUN lines are added up in float32."""
-    whole = len(x) // RUN * RUN
-    for part in (x[:whole].reshape(-1, RUN, x.shape[1]), x[None, whole:]):
-        if part.size:
-            runs = np.vecmat(np.ones(part.shape[1], x.dtype), part)
-            total += runs[0] if len(runs) == 1 else runs.sum(0, np.float64)
 
 
 class Moments:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.kernels.memory import Array, short_buffer
-from minigrad.kernels.normalise import add_up_rows
+from minigrad.kernels.sums import add_up_rows
 from minigrad.kernels.threads import BLOCK, WORTH, share_slices
 
 DOT = 1 << 13  # numbers up to which a product with ones is as exact as a sum in pairs, and less than half as long
