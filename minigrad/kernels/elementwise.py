@@ -24,9 +24,7 @@ COSTLY, COSTLIEST = WORTH // 2, WORTH // 4  # elements from which a step with on
 def by_blocks(step: Callable[..., object], *arrays: Array, worth: int = COSTLY) -> Array:
     """A new array like the first, filled by `step(*arrays, out)`, which works element by element.
 
-    Large arrays are taken block by block, over the threads from `worth` elements on. Blocks are larger then: between
-    calls threads wait for the interpreter, so that shorter ones would be slower than one thread (measured).
-    float16 is computed in float32.
+    Large arrays are taken block by block, over the threads from `worth` elements on. float16 is computed in float32.
     """
     x = arrays[0]
     if x.dtype == np.float16:
@@ -39,8 +37,7 @@ def by_blocks(step: Callable[..., object], *arrays: Array, worth: int = COSTLY) 
     elif lines is None:
         step(*arrays, out)
     else:
-        block = 2 * BLOCK if x.size >= worth else BLOCK
-        share_slices(lambda part: step(*[line[part] for line in lines]), x.size, block, worth)
+        share_slices(lambda part: step(*[line[part] for line in lines]), x.size, BLOCK, worth)
     return out
 
 

@@ -135,13 +135,26 @@ def stop_workers(helpers: Iterable[Future[None]]) -> None:
 
 
 def share_slices(task: Callable[[slice], object], size: int, block: int, worth: int = WORTH) -> None:
-    """Call `task` for slices of `block` elements that make up `size`, on the threads from `worth` elements on."""
-    slices = [slice(i, min(i + block, size)) for i in range(0, size, block)]
-    if size >= worth:
-        run(task, slices)
-    else:
+    """Call `task` for slices that make up `size`: of `block` elements, or on the threads from `worth` elements on.
+
+    Shared slices are larger. Between calls threads wait for the interpreter, longer than a cache saves (measured).
+    """
+    step = block if size < worth else min(find_share(size), 8 * block)
+    slices = [slice(i, min(i + step, size)) for i in range(0, size, step)]
+    if size < worth:
         for part in slices:
             task(part)
+    else:
+        run(task, slices)
+
+
+def find_share(size: int) -> int:
+    """The size of the parts that `size` is cut into for the threads: one each, and half of one for who is free first.
+
+    A worker begins later than the caller, so that the caller takes the last part, and nobody waits (measured: two
+    halves of 0.12 ms take 0.17 ms, and 0.14 ms with a third, smaller part).
+    """
+    return max(1, 2 * size // (2 * get_num_threads() + 1))
 
 
 # ------------------------------------------------------------------------------------------------------ BLAS
