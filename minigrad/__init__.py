@@ -1,4 +1,8 @@
-"""minigrad: a tiny reverse-mode autodiff engine in NumPy. The public names and nothing else."""
+"""minigrad: a tiny reverse-mode autodiff engine in NumPy. The public names and nothing else.
+
+A function whose words name no shape works element by element, and its tensors broadcast. Shapes that do not fit are a
+ValueError, a dimension or an index that there is not is an IndexError, and what is no tensor is a TypeError.
+"""
 
 import typing as _typing
 from importlib import import_module as _import_module

@@ -45,7 +45,13 @@ class Distribution:
 
 
 class Normal(Distribution):
-    """Normal distributions with means `loc` and standard deviations `scale` > 0."""
+    """Normal distributions with means `loc` and standard deviations `scale` > 0.
+
+    loc and scale broadcast to the shape S of a draw; `sample((n,))` gives (n, *S).
+
+    >>> Normal(0.0, 1.0).log_prob(0.0)
+    tensor(-0.9189)
+    """
 
     def __init__(self, loc: Any, scale: Any, validate_args: bool | None = None):
         self.loc, self.scale = broadcast_tensors(as_tensor(loc), as_tensor(scale))
@@ -73,7 +79,10 @@ class Normal(Distribution):
 
 
 class Uniform(Distribution):
-    """Uniform distributions from `low` up to `high`."""
+    """Uniform distributions from `low` up to `high`.
+
+    low and high broadcast to the shape S of a draw; `sample((n,))` gives (n, *S).
+    """
 
     def __init__(self, low: Any, high: Any, validate_args: bool | None = None):
         self.low, self.high = broadcast_tensors(as_tensor(low), as_tensor(high))
@@ -111,7 +120,10 @@ def keep_inside(probs: Tensor) -> Tensor:
 
 
 class Categorical(Distribution):
-    """Classes, as likely as `probs` (…, C) says once it is divided by its sums, or as the softmax of `logits` says."""
+    """Classes, as likely as `probs` (…, C) says once it is divided by its sums, or as the softmax of `logits` says.
+
+    Draws are int64 and have the shape without its last dimension. Raises ValueError unless one of both is given.
+    """
 
     def __init__(self, probs: Tensor | None = None, logits: Tensor | None = None, validate_args: bool | None = None):
         choose("Categorical", probs, logits)
@@ -142,7 +154,10 @@ class Categorical(Distribution):
 
 
 class Bernoulli(Distribution):
-    """1 with probability `probs`, or sigmoid(`logits`), else 0."""
+    """1 with probability `probs`, or sigmoid(`logits`), else 0.
+
+    Draws have the shape S of what is given; `sample((n,))` gives (n, *S). Raises ValueError unless one of both is.
+    """
 
     def __init__(self, probs: Any = None, logits: Any = None, validate_args: bool | None = None):
         choose("Bernoulli", probs, logits)
@@ -173,7 +188,10 @@ class Bernoulli(Distribution):
 
 
 def kl_divergence(p: Distribution, q: Distribution) -> Tensor:
-    """The expectation under p of log p - log q, of two Normals, two Categoricals or two Bernoullis."""
+    """The expectation under p of log p - log q, of two Normals, two Categoricals or two Bernoullis.
+
+    Of the shape that both broadcast to. Raises NotImplementedError for other pairs.
+    """
     if isinstance(p, Normal) and isinstance(q, Normal):
         ratio = (p.scale / q.scale) ** 2
         return 0.5 * (ratio + ((p.loc - q.loc) / q.scale) ** 2 - 1 - log(ratio))

@@ -4,6 +4,7 @@ import doctest
 import importlib
 import inspect
 import pkgutil
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -88,6 +89,27 @@ def test_every_public_method_has_a_docstring(kind):
             inspect.isroutine(getattr(kind, name)) or isinstance(getattr(kind, name), property)
         ):
             assert inspect.getdoc(inspect.getattr_static(kind, name)), f"{kind.__name__}.{name} has no docstring"
+
+
+ELEMENT_BY_ELEMENT = [
+    "celu", "elu", "gelu", "hardshrink", "hardsigmoid", "hardswish", "hardtanh", "leaky_relu", "logsigmoid", "mish",
+    "relu", "relu6", "selu", "sigmoid", "silu", "softplus", "softshrink", "softsign", "tanh", "tanhshrink",
+    "threshold",
+]  # fmt: skip
+SHAPE = r"\((?:N|C|O|V|D|\*|n)\b|\(\*|shape|\bdim\b|`interpolate`|dimension"
+
+
+@pytest.mark.parametrize("name", [n for n in F.__all__ if n.removesuffix("_") not in ELEMENT_BY_ELEMENT])
+def test_a_function_that_works_on_more_than_elements_names_its_shapes(name):
+    assert re.search(SHAPE, getattr(F, name).__doc__)
+
+
+@pytest.mark.parametrize("layer, words", [
+    (nn.Conv2d, "weight (O, C/groups, K, L)"), (nn.MaxPool2d, "(N, C, H, W) or (C, H, W)"), (nn.Linear, "(*, I)"),
+    (nn.BatchNorm2d, "(N, C, *)"), (nn.Dropout, "probability"), (nn.CrossEntropyLoss, "Raises IndexError"),
+])  # fmt: skip
+def test_help_of_a_layer_has_the_words_of_its_function(layer, words):
+    assert words in layer.__doc__
 
 
 def modules():

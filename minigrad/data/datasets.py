@@ -46,7 +46,14 @@ class IterableDataset(Dataset):
 
 
 class TensorDataset(Dataset):
-    """Samples that are the rows of tensors (or arrays) of equal length: sample i is (a[i], b[i], ...)."""
+    """Samples that are the rows of tensors (or arrays) of equal length: sample i is (a[i], b[i], ...).
+
+    Raises ValueError where lengths differ.
+
+    >>> import minigrad as mg
+    >>> len(TensorDataset(mg.ones(5, 2), mg.arange(5)))
+    5
+    """
 
     def __init__(self, *tensors: Tensor | NDArray[Any]):
         if not tensors:
@@ -68,7 +75,10 @@ class TensorDataset(Dataset):
 
 
 class StackDataset(Dataset):
-    """Datasets side by side: sample i is the tuple of their samples i, or a dictionary of them if they have names."""
+    """Datasets side by side: sample i is the tuple of their samples i, or a dictionary of them if they have names.
+
+    Raises ValueError where lengths differ.
+    """
 
     def __init__(self, *args: Any, **kwargs: Any):
         if bool(args) == bool(kwargs):
@@ -165,6 +175,8 @@ def random_split(
     """The dataset in random parts that do not overlap, of `lengths` samples, or of these shares if they sum to 1.
 
     What rounding the shares down leaves over goes to the parts in turn, as in PyTorch.
+
+    Raises ValueError for parts that do not make up the dataset.
     """
     counts: list[Any] = list(lengths)
     if math.isclose(sum(counts), 1) and sum(counts) <= 1:

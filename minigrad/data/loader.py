@@ -26,6 +26,13 @@ class DataLoader:
 
     The other options are PyTorch's and change nothing: samples are loaded in this process, one batch when it is asked
     for, whatever `num_workers` is; so `worker_init_fn` is not called, and no memory is pinned.
+
+    Raises ValueError for options that contradict each other.
+
+    >>> import minigrad as mg
+    >>> samples = mg.data.TensorDataset(mg.ones(5, 2), mg.arange(5))
+    >>> [labels.tolist() for _, labels in DataLoader(samples, batch_size=2)]
+    [[0, 1], [2, 3], [4]]
     """
 
     def __init__(

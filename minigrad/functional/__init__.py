@@ -1,7 +1,8 @@
 """Functions of Tensors that are built from the primitives: activations, losses, normalisation, resampling.
 
 Also the door to the primitives that PyTorch keeps under `nn.functional` (`conv2d`, `max_pool2d`, and more). What is
-written here composes operations and so needs no rule of its own.
+written here composes operations and so needs no rule of its own. A function whose words name no shape works element by
+element.
 """
 
 from functools import partial

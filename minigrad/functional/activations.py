@@ -55,7 +55,10 @@ def selu(input: Tensor, inplace: bool = False) -> Tensor:
 
 @expect_tensors
 def celu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
-    """x where positive, else `alpha` (exp(x / alpha) - 1). Source: Barron 2017."""
+    """x where positive, else `alpha` (exp(x / alpha) - 1). Source: Barron 2017.
+
+    Raises ValueError for an alpha of 0.
+    """
     if inplace:
         return change(input, "celu_", celu, alpha)
     if alpha == 0:
@@ -79,7 +82,10 @@ def mish(input: Tensor, inplace: bool = False) -> Tensor:
 
 @expect_tensors
 def hardtanh(input: Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> Tensor:
-    """x between `min_val` and `max_val`, else the nearer of the two; no gradient at either."""
+    """x between `min_val` and `max_val`, else the nearer of the two; no gradient at either.
+
+    Raises ValueError if min_val is larger than max_val.
+    """
     if inplace:
         return change(input, "hardtanh_", hardtanh, min_val, max_val)
     if min_val > max_val:
@@ -136,7 +142,10 @@ def tanhshrink(input: Tensor) -> Tensor:
 
 @expect_tensors
 def softshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
-    """x moved by `lambd` towards 0, which nothing passes."""
+    """x moved by `lambd` towards 0, which nothing passes.
+
+    Raises ValueError for a negative `lambd`.
+    """
     if lambd < 0:
         raise ValueError(f"softshrink: lambd must not be negative, got {lambd}")
     return where(input > lambd, input - lambd, where(input < -lambd, input + lambd, input * 0))
@@ -150,7 +159,10 @@ def hardshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
 
 @expect_tensors
 def prelu(input: Tensor, weight: Tensor) -> Tensor:
-    """x where positive, else weight · x; one weight, or one for each channel of (N, C, *). Source: He et al. 2015."""
+    """x where positive, else weight · x; one weight, or one for each channel of (N, C, *). Source: He et al. 2015.
+
+    Raises ValueError for another number of weights than 1 or C.
+    """
     channels = input.shape[1] if input.ndim > 1 else 1
     if weight.ndim > 1 or weight.numel() not in (1, channels):
         raise ValueError(f"prelu: expected one weight or {channels}, got shape {weight.shape} for {input.shape}")
@@ -174,7 +186,12 @@ def _choose_dim(name: str, input: Tensor, dim: int | None) -> int:
 
 @expect_tensors
 def softmax(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: DTypeLike | None = None) -> Tensor:
-    """exp(x) along `dim`, divided by its sum; computed in `dtype` if one is given."""
+    """exp(x) along `dim`, divided by its sum; computed in `dtype` if one is given.
+
+    >>> softmax(Tensor([[0.0, 0.0], [0.0, 1.0]]), dim=1)
+    tensor([[0.5   , 0.5   ],
+            [0.2689, 0.7311]])
+    """
     return exponentials.softmax(input if dtype is None else input.to(dtype), _choose_dim("softmax", input, dim))
 
 
@@ -195,7 +212,10 @@ def gumbel_softmax(
     logits: Tensor, tau: float = 1, hard: bool = False, eps: float = 1e-10, dim: int = -1,
     generator: np.random.Generator | None = None,
 ) -> Tensor:  # fmt: skip
-    """softmax((logits + Gumbel noise) / tau); `hard`: one-hot, with the gradient of that. Source: Jang et al. 2017."""
+    """softmax((logits + Gumbel noise) / tau); `hard`: one-hot, with the gradient of that. Source: Jang et al. 2017.
+
+    The result has the shape of the logits. Along `dim` it sums to 1.
+    """
     noise = (generator or random.default_generator).gumbel(size=logits.shape).astype(logits.dtype)
     soft = exponentials.softmax((logits + noise) / tau, dim)
     if not hard:
@@ -207,7 +227,10 @@ def gumbel_softmax(
 
 @expect_tensors
 def glu(input: Tensor, dim: int = -1) -> Tensor:
-    """The first half along `dim` times the sigmoid of the second. Source: Dauphin et al. 2017."""
+    """The first half along `dim` times the sigmoid of the second. Source: Dauphin et al. 2017.
+
+    Raises ValueError unless the length of `dim` is even; the result has half of it.
+    """
     if input.ndim == 0 or input.shape[dim] % 2:
         raise ValueError(f"glu: the halves of dimension {dim} must be equally long, got shape {input.shape}")
     values, gates = chunk(input, 2, dim)

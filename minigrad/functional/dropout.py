@@ -46,6 +46,8 @@ def dropout(
     """Zero each element with probability `p` and scale the others by 1 / (1 - p); the input itself in evaluation.
 
     Source: Srivastava et al. 2014, in its inverted form.
+
+    Raises ValueError unless p is in [0, 1]. The result has the input's shape.
     """
     return _drop("dropout", input, input.shape, p, training, inplace, generator)
 
@@ -63,7 +65,10 @@ def _drop_channels(
 def dropout1d(
     input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False, *, generator: Generator = None
 ) -> Tensor:
-    """Zero whole channels of (N, C, L) or (C, L) with probability `p`, scaling the others by 1 / (1 - p)."""
+    """Zero whole channels of (N, C, L) or (C, L) with probability `p`, scaling the others by 1 / (1 - p).
+
+    Raises ValueError for another number of dimensions than 2 or 3, or unless p is in [0, 1].
+    """
     return _drop_channels("dropout1d", 1, input, p, training, inplace, generator)
 
 
@@ -74,6 +79,8 @@ def dropout2d(
     """Zero whole channels of (N, C, H, W) with probability `p`, scaling the others by 1 / (1 - p).
 
     As in PyTorch three dimensions are (N, C, L). Source: Tompson et al. 2015.
+
+    Raises ValueError for another number of dimensions than 3 or 4, or unless p is in [0, 1].
     """
     if input.ndim == 3:
         return _drop_channels("dropout2d", 1, input, p, training, inplace, generator)
@@ -84,7 +91,10 @@ def dropout2d(
 def dropout3d(
     input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False, *, generator: Generator = None
 ) -> Tensor:
-    """Zero whole channels of (N, C, D, H, W) or (C, D, H, W) with probability `p`, the others scaled by 1 / (1 - p)."""
+    """Zero whole channels of (N, C, D, H, W) or (C, D, H, W) with probability `p`, the others scaled by 1 / (1 - p).
+
+    Raises ValueError for another number of dimensions than 4 or 5, or unless p is in [0, 1].
+    """
     return _drop_channels("dropout3d", 3, input, p, training, inplace, generator)
 
 
@@ -94,6 +104,8 @@ def alpha_dropout(
     """Set each element to selu's lower limit with probability `p`, then keep mean 0 and variance 1.
 
     Source: Klambauer et al. 2017.
+
+    Raises ValueError unless p is in [0, 1]. The result has the input's shape.
     """
     check_tensors("alpha_dropout", input=input)
     _check_probability("alpha_dropout", p)

@@ -42,6 +42,12 @@ def interpolate(
     mode: "nearest", "nearest-exact", "linear" (and "bilinear", "trilinear"), "bicubic" or "area" (means over bins).
     align_corners: whether the corner elements' centres stay where they are, or their outer corners do.
     recompute_scale_factor: whether positions follow the rounded size instead of the given factor.
+
+    Raises ValueError unless one of `size` and `scale_factor` is given, and NotImplementedError for a mode that the
+    input's dimensions do not have.
+
+    >>> interpolate(Tensor([[[0.0, 1.0]]]), scale_factor=2)
+    tensor([[[0., 0., 1., 1.]]])
     """
     dims = input.ndim - 2
     if mode not in _DIMENSIONS or dims not in _DIMENSIONS[mode]:
@@ -132,7 +138,10 @@ def upsample(
 
 @expect_tensors
 def pixel_shuffle(input: Tensor, upscale_factor: int) -> Tensor:
-    """Channels become pixels: (*, C·r², H, W) -> (*, C, H·r, W·r), r = `upscale_factor`. Source: Shi et al. 2016."""
+    """Channels become pixels: (*, C·r², H, W) -> (*, C, H·r, W·r), r = `upscale_factor`. Source: Shi et al. 2016.
+
+    Raises ValueError unless the channels divide by r².
+    """
     r = upscale_factor
     if input.ndim < 3 or r < 1 or input.shape[-3] % (r * r):
         raise ValueError(f"pixel_shuffle: the channels of shape {input.shape} do not divide by upscale_factor² = {r}²")
@@ -145,7 +154,10 @@ def pixel_shuffle(input: Tensor, upscale_factor: int) -> Tensor:
 
 @expect_tensors
 def pixel_unshuffle(input: Tensor, downscale_factor: int) -> Tensor:
-    """Pixels become channels, the inverse of `pixel_shuffle`: (*, C, H·r, W·r) -> (*, C·r², H, W)."""
+    """Pixels become channels, the inverse of `pixel_shuffle`: (*, C, H·r, W·r) -> (*, C·r², H, W).
+
+    Raises ValueError unless height and width divide by r.
+    """
     r = downscale_factor
     if input.ndim < 3 or r < 1 or input.shape[-2] % r or input.shape[-1] % r:
         raise ValueError(f"pixel_unshuffle: the image of shape {input.shape} does not divide by downscale_factor = {r}")
@@ -158,7 +170,10 @@ def pixel_unshuffle(input: Tensor, downscale_factor: int) -> Tensor:
 
 @expect_tensors
 def channel_shuffle(input: Tensor, groups: int) -> Tensor:
-    """The channels of (N, C, *) dealt out anew, one of each group in turn. Source: Zhang et al. 2018."""
+    """The channels of (N, C, *) dealt out anew, one of each group in turn. Source: Zhang et al. 2018.
+
+    Raises ValueError unless C divides into `groups`.
+    """
     if input.ndim < 3 or groups < 1 or input.shape[1] % groups:
         raise ValueError(f"channel_shuffle: the channels of shape {input.shape} do not divide into {groups} groups")
     return input.unflatten(1, (groups, -1)).transpose(1, 2).reshape(input.shape)
@@ -176,7 +191,13 @@ def _window_units(kernel: tuple[int, int], dtype: Any) -> Tensor:
 def unfold(
     input: Tensor, kernel_size: IntOrPair, dilation: IntOrPair = 1, padding: IntOrPair = 0, stride: IntOrPair = 1
 ) -> Tensor:
-    """Windows as columns: (N, C, H, W) -> (N, C·kh·kw, L), L windows row by row; or without N."""
+    """Windows as columns: (N, C, H, W) -> (N, C·kh·kw, L), L windows row by row; or without N.
+
+    Raises ValueError for another number of dimensions, or where no window fits.
+
+    >>> unfold(Tensor(1, 2, 4, 5), 3).shape  # 2 · 3 · 3 numbers in each of 2 · 3 windows
+    (1, 18, 6)
+    """
     if input.ndim == 3:
         return unfold(input.unsqueeze(0), kernel_size, dilation, padding, stride).squeeze(0)
     if input.ndim != 4:
@@ -197,7 +218,10 @@ def fold(
     padding: IntOrPair = 0,
     stride: IntOrPair = 1,
 ) -> Tensor:
-    """Columns added up where their windows are, the transpose of `unfold`: (N, C·kh·kw, L) -> (N, C, *output_size)."""
+    """Columns added up where their windows are, the transpose of `unfold`: (N, C·kh·kw, L) -> (N, C, *output_size).
+
+    Raises ValueError unless L is the number of windows that `output_size` has.
+    """
     if input.ndim == 2:
         return fold(input.unsqueeze(0), output_size, kernel_size, dilation, padding, stride).squeeze(0)
     size, kernel = pair("fold", "output_size", output_size, 1), pair("fold", "kernel_size", kernel_size, 1)

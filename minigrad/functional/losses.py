@@ -84,6 +84,9 @@ def nll_loss(
     """-weight[y] · input[y] for log-probabilities (N, C, *) and integer classes y (N, *); or (C,) and one class.
 
     The mean is weighted: the sum over the weights of the targets. Places whose target is `ignore_index` count nothing.
+
+    Raises IndexError for a class that there is not, TypeError for a floating target, and ValueError for shapes that do
+    not belong together.
     """
     reduction = choose_reduction("nll_loss", reduction, size_average, reduce)
     index, coefficients, _ = _check_targets("nll_loss", input, target, weight, ignore_index)
@@ -114,6 +117,13 @@ def cross_entropy(
     mixes it with the uniform distribution: q = (1 - ε) target + ε / C (Szegedy et al. 2016). For classes, the mean is
     over the weights of the targets, and places whose target is `ignore_index` count nothing; for probabilities it is
     over the places.
+
+    Gives a scalar, or with reduction="none" one loss for each target. Raises IndexError for a class that there is not,
+    TypeError for a floating target of classes, and ValueError for shapes that do not belong together.
+
+    >>> scores = Tensor([[2.0, 0.0], [0.0, 2.0]])
+    >>> cross_entropy(scores, Tensor([0, 1]).long())
+    tensor(0.1269)
     """
     name = "cross_entropy"
     reduction = choose_reduction(name, reduction, size_average, reduce)
@@ -188,7 +198,10 @@ def mse_loss(
     reduction: str = "mean",
     weight: ArrayLike | None = None,
 ) -> Tensor:
-    """(input - target)², reduced; the mean is over the weights where there are any."""
+    """(input - target)², reduced; the mean is over the weights where there are any.
+
+    input, target: of one shape; others broadcast, with a warning. Gives a scalar, or that shape with reduction="none".
+    """
     reduction = choose_reduction("mse_loss", reduction, size_average, reduce)
     return _weigh("mse_loss", _subtract("mse_loss", input, target).square(), weight, reduction)
 
@@ -202,7 +215,10 @@ def l1_loss(
     reduction: str = "mean",
     weight: ArrayLike | None = None,
 ) -> Tensor:
-    """|input - target|, reduced; the mean is over the weights where there are any."""
+    """|input - target|, reduced; the mean is over the weights where there are any.
+
+    input, target: of one shape; others broadcast, with a warning. Gives a scalar, or that shape with reduction="none".
+    """
     reduction = choose_reduction("l1_loss", reduction, size_average, reduce)
     return _weigh("l1_loss", _subtract("l1_loss", input, target).abs(), weight, reduction)
 
@@ -216,7 +232,10 @@ def smooth_l1_loss(
     reduction: str = "mean",
     beta: float = 1.0,
 ) -> Tensor:
-    """d² / (2 beta) where |d| < beta, else |d| - beta / 2, for d = input - target. Source: Girshick 2015."""
+    """d² / (2 beta) where |d| < beta, else |d| - beta / 2, for d = input - target. Source: Girshick 2015.
+
+    input, target: of one shape. Raises ValueError for a negative beta.
+    """
     if beta < 0:
         raise ValueError(f"smooth_l1_loss: beta must not be negative, got {beta}")
     reduction = choose_reduction("smooth_l1_loss", reduction, size_average, reduce)
@@ -235,7 +254,10 @@ def huber_loss(
     delta: float = 1.0,
     weight: ArrayLike | None = None,
 ) -> Tensor:
-    """d² / 2 where |d| ≤ delta, else delta (|d| - delta / 2), for d = input - target. Source: Huber 1964."""
+    """d² / 2 where |d| ≤ delta, else delta (|d| - delta / 2), for d = input - target. Source: Huber 1964.
+
+    input, target: of one shape. Raises ValueError unless delta is positive.
+    """
     if delta <= 0:
         raise ValueError(f"huber_loss: delta must be positive, got {delta}")
     reduction = choose_reduction("huber_loss", reduction)
@@ -260,6 +282,9 @@ def binary_cross_entropy(
     """-weight (t log p + (1 - t) log(1 - p)) for probabilities p = input and targets t in [0, 1] of the same shape.
 
     Logarithms are no less than -100, so that the loss stays finite.
+
+    Gives a scalar, or with reduction="none" the input's shape. Raises ValueError for other shapes than one for both,
+    and for an input outside of [0, 1].
     """
     name = "binary_cross_entropy"
     reduction = choose_reduction(name, reduction, size_average, reduce)
@@ -284,7 +309,11 @@ def binary_cross_entropy_with_logits(
     reduction: str = "mean",
     pos_weight: ArrayLike | None = None,
 ) -> Tensor:
-    """binary_cross_entropy of sigmoid(input), without overflow; `pos_weight` multiplies the terms of t = 1."""
+    """binary_cross_entropy of sigmoid(input), without overflow; `pos_weight` multiplies the terms of t = 1.
+
+    input, target: of one shape; weights broadcast to it. Gives a scalar, or that shape with reduction="none". Raises
+    ValueError for a target of another shape.
+    """
     name = "binary_cross_entropy_with_logits"
     reduction = choose_reduction(name, reduction, size_average, reduce)
     check_tensors(name, input=input, target=target)
@@ -316,6 +345,8 @@ def kl_div(
     """t (log t - input) for log-probabilities `input` and probabilities t, or their logarithms with `log_target`.
 
     reduction: also "batchmean", the sum over the number of examples, which is the Kullback–Leibler divergence.
+
+    input, target: of one shape. Raises ValueError for a reduction that there is not.
     """
     batch = reduction == "batchmean"
     reduction = choose_reduction("kl_div", "sum" if batch else reduction, size_average, reduce)
@@ -341,6 +372,8 @@ def poisson_nll_loss(
     """exp(input) - t·input for the logarithm of a rate, or without `log_input` rate - t log(rate + eps).
 
     full: with Stirling's approximation of log t! where t > 1.
+
+    input, target: of one shape. Gives a scalar, or that shape with reduction="none".
     """
     reduction = choose_reduction("poisson_nll_loss", reduction, size_average, reduce)
     check_tensors("poisson_nll_loss", input=input, target=target)
@@ -365,6 +398,8 @@ def gaussian_nll_loss(
     where one holds for all; or one for each row.
 
     full: with the constant log(2π) / 2. Source: Nix & Weigend 1994.
+
+    Raises ValueError for a negative variance, and for one of another shape.
     """
     name = "gaussian_nll_loss"
     reduction = choose_reduction(name, reduction)

@@ -36,7 +36,10 @@ def margin_ranking_loss(
     reduce: bool | None = None,
     reduction: str = "mean",
 ) -> Tensor:
-    """max(0, margin - t (input1 - input2)): t = 1 where the first should be the larger one, -1 where the second."""
+    """max(0, margin - t (input1 - input2)): t = 1 where the first should be the larger one, -1 where the second.
+
+    Raises ValueError unless the three have as many dimensions as each other.
+    """
     name = "margin_ranking_loss"
     reduction = choose_reduction(name, reduction, size_average, reduce)
     check_tensors(name, input1=input1, input2=input2, target=target)
@@ -56,7 +59,10 @@ def hinge_embedding_loss(
     reduce: bool | None = None,
     reduction: str = "mean",
 ) -> Tensor:
-    """A distance x where the target is 1, max(0, margin - x) where it is -1."""
+    """A distance x where the target is 1, max(0, margin - x) where it is -1.
+
+    input, target: of one shape, reduced to a scalar unless reduction="none".
+    """
     reduction = choose_reduction("hinge_embedding_loss", reduction, size_average, reduce)
     check_tensors("hinge_embedding_loss", input=input, target=target)
     apart = where(target != 1, (margin - input).clamp(min=0), 0.0)
@@ -73,7 +79,10 @@ def cosine_embedding_loss(
     reduce: bool | None = None,
     reduction: str = "mean",
 ) -> Tensor:
-    """1 - cos where the target is 1, max(0, cos - margin) where it is -1: (N, D), (N, D), (N,); or (D,), (D,), ()."""
+    """1 - cos where the target is 1, max(0, cos - margin) where it is -1: (N, D), (N, D), (N,); or (D,), (D,), ().
+
+    Raises ValueError for other shapes than these.
+    """
     name = "cosine_embedding_loss"
     reduction = choose_reduction(name, reduction, size_average, reduce)
     check_tensors(name, input1=input1, input2=input2, target=target)
@@ -104,6 +113,8 @@ def triplet_margin_loss(
     """max(0, margin + ‖anchor - positive‖ - ‖anchor - negative‖) of (N, D) each; `swap` takes the nearer negative.
 
     Source: Balntas et al. 2016.
+
+    Raises ValueError unless the margin is positive.
     """
     if margin <= 0:
         raise ValueError(f"triplet_margin_loss: margin must be positive, got {margin}")
@@ -140,7 +151,10 @@ def multi_margin_loss(
     reduce: bool | None = None,
     reduction: str = "mean",
 ) -> Tensor:
-    """Σ_{j≠y} weight[y] max(0, margin - x[y] + x[j])^p / C, for scores (N, C) and classes y (N,); p is 1 or 2."""
+    """Σ_{j≠y} weight[y] max(0, margin - x[y] + x[j])^p / C, for scores (N, C) and classes y (N,); p is 1 or 2.
+
+    Raises ValueError for another p, and unless there is one class for each row of scores.
+    """
     name = "multi_margin_loss"
     reduction = choose_reduction(name, reduction, size_average, reduce)
     index = _place_classes(name, input, target, 0)
@@ -167,6 +181,8 @@ def multilabel_margin_loss(
     """Σ_{y, j} max(0, 1 - x[y] + x[j]) / C over the target's classes y and all other classes j, for scores (N, C).
 
     target: classes (N, C), of which those before the first -1 count.
+
+    Raises ValueError unless both have one shape.
     """
     name = "multilabel_margin_loss"
     reduction = choose_reduction(name, reduction, size_average, reduce)
@@ -189,7 +205,10 @@ def soft_margin_loss(
     reduce: bool | None = None,
     reduction: str = "mean",
 ) -> Tensor:
-    """log(1 + exp(-t x)), for targets t of 1 and -1."""
+    """log(1 + exp(-t x)), for targets t of 1 and -1.
+
+    input, target: of one shape, reduced to a scalar unless reduction="none".
+    """
     reduction = choose_reduction("soft_margin_loss", reduction, size_average, reduce)
     check_tensors("soft_margin_loss", input=input, target=target)
     return reduce_losses(softplus(-target * input, threshold=np.inf), reduction)

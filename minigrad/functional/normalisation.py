@@ -41,6 +41,9 @@ def batch_norm(
 
     Training takes mean and variance of the batch and moves the running ones, in place, towards them by `momentum` (the
     running variance towards the unbiased one). Evaluation takes the running ones. Source: Ioffe & Szegedy 2015.
+
+    Raises ValueError where a statistic, weight or bias is not (C,), where evaluation has no statistics, and where
+    training has one value a channel.
     """
     if input.ndim < 2:
         raise ValueError(f"batch_norm: expected an input (N, C, *), got shape {input.shape}")
@@ -96,6 +99,8 @@ def instance_norm(
 
     The running statistics move towards the mean of the examples' own; without `use_input_stats` they are taken instead.
     Source: Ulyanov et al. 2016.
+
+    Raises ValueError where a channel of an example has one value only.
     """
     if not use_input_stats:
         return batch_norm(input, running_mean, running_var, weight, bias, False, momentum, eps)
@@ -125,6 +130,8 @@ def layer_norm(
     """Standardise over the last dimensions, whose sizes are `normalized_shape`, as are those of `weight` and `bias`.
 
     Source: Ba, Kiros & Hinton 2016.
+
+    Raises ValueError unless the input's shape ends with `normalized_shape`. The result has the input's shape.
     """
     sizes = tuple(normalized_shape)
     if not sizes or input.shape[-len(sizes) :] != sizes:
@@ -143,6 +150,8 @@ def group_norm(
     """Standardise an (N, C, *) input over each of `num_groups` groups of channels; `weight` and `bias` are (C,).
 
     Source: Wu & He 2018.
+
+    Raises ValueError unless C divides into `num_groups`.
     """
     if input.ndim < 2 or num_groups < 1 or input.shape[1] % num_groups:
         raise ValueError(
@@ -164,6 +173,8 @@ def rms_norm(
     """Divide by the root of the mean square over the last dimensions, whose sizes are `normalized_shape`.
 
     eps: the dtype's own unless given. Source: Zhang & Sennrich 2019.
+
+    Raises ValueError unless the input's shape ends with `normalized_shape`.
     """
     sizes = tuple(normalized_shape)
     if not sizes or input.shape[-len(sizes) :] != sizes:
@@ -179,6 +190,8 @@ def local_response_norm(input: Tensor, size: int, alpha: float = 1e-4, beta: flo
     """Divide (N, C, *) by (k + alpha · mean of the squares of `size` neighbouring channels)^beta.
 
     Source: Krizhevsky et al. 2012.
+
+    Raises ValueError for fewer dimensions than 3, and for a size below 1.
     """
     if input.ndim < 3 or size < 1:
         raise ValueError(f"local_response_norm: expected an input (N, C, *) and a size ≥ 1, got {input.shape}, {size}")
@@ -193,7 +206,11 @@ def local_response_norm(input: Tensor, size: int, alpha: float = 1e-4, beta: flo
 
 @expect_tensors
 def normalize(input: Tensor, p: float = 2.0, dim: int = 1, eps: float = 1e-12) -> Tensor:
-    """`input` divided by its p-norm along `dim`, or by `eps` where the norm is smaller."""
+    """`input` divided by its p-norm along `dim`, or by `eps` where the norm is smaller.
+
+    >>> normalize(Tensor([[3.0, 4.0]]))
+    tensor([[0.6, 0.8]])
+    """
     out: Tensor = input / input.norm(p, dim, keepdim=True).clamp(min=eps)
     return out
 

@@ -48,6 +48,8 @@ def conv_transpose1d(
     """The transpose of `conv1d`: input (N, O, P) or (O, P), weight (O, C/groups, K), bias (C) -> (N, C, L) or (C, L).
 
     L = (P - 1)·stride - 2·padding + dilation·(K - 1) + output_padding + 1.
+
+    Raises ValueError where shapes or options do not fit each other.
     """
     name = "conv_transpose1d"
     if weight.ndim != 3:
@@ -111,7 +113,10 @@ def adaptive_max_pool1d(input: Tensor, output_size: Any, return_indices: bool = 
 def max_unpool1d(
     input: Tensor, indices: Tensor, kernel_size: Any, stride: Any = None, padding: Any = 0, output_size: Any = None
 ) -> Tensor:
-    """Each element where `max_pool1d` with return_indices found it, zeros elsewhere; as for `max_unpool2d`."""
+    """Each element where `max_pool1d` with return_indices found it, zeros elsewhere: (N, C, P) -> (N, C, L).
+
+    Options and errors as for `max_unpool2d`.
+    """
     name = "max_unpool1d"
     k, s = _single(name, "kernel_size", kernel_size, 1), _single(name, "stride", stride, 1)
     size = None if output_size is None else (1, list(output_size)[-1])

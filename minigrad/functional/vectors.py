@@ -16,7 +16,10 @@ from minigrad.tensor import Tensor, from_numpy
 
 @expect_tensors
 def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-    """Σ_ij input1[i] weight[o, i, j] input2[j] + bias[o]: (*, I), (*, J), (O, I, J) and (O,) or None -> (*, O)."""
+    """Σ_ij input1[i] weight[o, i, j] input2[j] + bias[o]: (*, I), (*, J), (O, I, J) and (O,) or None -> (*, O).
+
+    Raises ValueError for shapes that do not belong together.
+    """
     sizes = input1.shape[-1:] + input2.shape[-1:]
     if weight.ndim != 3 or weight.shape[1:] != sizes or input1.shape[:-1] != input2.shape[:-1]:
         raise ValueError(
@@ -39,6 +42,8 @@ def embedding(
     """Rows of `weight` (V, D) by integer `input` (*): (*, D). Row `padding_idx` receives no gradient.
 
     max_norm: rows that are used are first shortened, in place, to this `norm_type`-norm. sparse: changes nothing here.
+
+    Raises IndexError for a number outside of [0, V), and TypeError for one that is not whole.
     """
     if scale_grad_by_freq:
         raise NotImplementedError("embedding: scale_grad_by_freq is not there; divide the gradient by the counts")
@@ -58,7 +63,14 @@ def embedding(
 
 
 def one_hot(input: ArrayLike, num_classes: int = -1) -> Tensor:
-    """Integer classes (*) as int64 indicator vectors (*, num_classes); -1 takes the largest class that occurs."""
+    """Integer classes (*) as int64 indicator vectors (*, num_classes); -1 takes the largest class that occurs.
+
+    Raises ValueError for a class outside of [0, num_classes), and TypeError for one that is not whole.
+
+    >>> one_hot(Tensor([0, 2]).long(), 3)
+    tensor([[1, 0, 0],
+            [0, 0, 1]])
+    """
     index = whole_numbers("one_hot", "input", input)
     if num_classes == -1:
         if index.size == 0:
@@ -75,7 +87,10 @@ def one_hot(input: ArrayLike, num_classes: int = -1) -> Tensor:
 
 @expect_tensors
 def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -> Tensor:
-    """x1·x2 / (max(‖x1‖, eps) max(‖x2‖, eps)) along `dim`, of x1 and x2 broadcast to one shape."""
+    """x1·x2 / (max(‖x1‖, eps) max(‖x2‖, eps)) along `dim`, of x1 and x2 broadcast to one shape.
+
+    Raises ValueError for a negative eps.
+    """
     if eps < 0:
         raise ValueError(f"cosine_similarity: eps must not be negative, got {eps}")
     shape = np.broadcast_shapes(x1.shape, x2.shape)

@@ -97,7 +97,14 @@ class _Numbered(_Held[_T]):
 
 
 class Sequential(_Numbered[Module]):
-    """Modules applied one after the other; given as arguments, or as one dictionary that names them."""
+    """Modules applied one after the other; given as arguments, or as one dictionary that names them.
+
+    >>> import minigrad as mg
+    >>> from minigrad import nn
+    >>> model = Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 2))
+    >>> model(mg.ones(1, 4)).shape, model[1], len(model)
+    ((1, 2), ReLU(), 3)
+    """
 
     def __init__(self, *modules: Module | Mapping[str, Module]):
         super().__init__()
@@ -121,7 +128,13 @@ class Sequential(_Numbered[Module]):
 
 
 class ModuleList(_Numbered[Module]):
-    """A list of modules whose parameters are registered, which those in a plain list are not."""
+    """A list of modules whose parameters are registered, which those in a plain list are not.
+
+    >>> from minigrad import nn
+    >>> layers = ModuleList([nn.Linear(2, 2) for _ in range(3)])
+    >>> len(list(layers.parameters()))
+    6
+    """
 
     def __init__(self, modules: Iterable[Module] | None = None):
         super().__init__()

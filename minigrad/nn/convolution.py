@@ -127,7 +127,10 @@ class _Convolution(Module):
 
 
 class Conv1d(_Convolution):
-    """`functional.conv1d` with weight (out, in/groups, k) and bias (out); b = 1/√(in/groups · k)."""
+    """`functional.conv1d` with weight (out, in/groups, k) and bias (out).
+
+    Both begin as draws from U(-b, b) with b = 1/√(in/groups · k).
+    """
 
     dims = 1
 
@@ -138,7 +141,10 @@ class Conv1d(_Convolution):
 
 
 class Conv2d(_Convolution):
-    """`functional.conv2d` with weight (out, in/groups, kh, kw) and bias (out); b = 1/√(in/groups · kh · kw)."""
+    """`functional.conv2d` with weight (out, in/groups, kh, kw) and bias (out).
+
+    Both begin as draws from U(-b, b) with b = 1/√(in/groups · kh · kw).
+    """
 
     dims = 2
 
@@ -191,7 +197,10 @@ class _Transpose(_Convolution):
 
 
 class ConvTranspose1d(_Transpose):
-    """`functional.conv_transpose1d` with weight (in, out/groups, k) and bias (out); b = 1/√(out/groups · k)."""
+    """`functional.conv_transpose1d` with weight (in, out/groups, k) and bias (out).
+
+    Both begin as draws from U(-b, b) with b = 1/√(out/groups · k).
+    """
 
     dims = 1
 
@@ -201,7 +210,10 @@ class ConvTranspose1d(_Transpose):
 
 
 class ConvTranspose2d(_Transpose):
-    """`functional.conv_transpose2d`, weight (in, out/groups, kh, kw), bias (out); b = 1/√(out/groups · kh · kw)."""
+    """`functional.conv_transpose2d`, weight (in, out/groups, kh, kw), bias (out).
+
+    Both begin as draws from U(-b, b) with b = 1/√(out/groups · kh · kw).
+    """
 
     dims = 2
 

@@ -28,7 +28,10 @@ GAINS = {  # so that the variance of a layer's output is that of its input
 
 
 def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
-    """The factor by which weights before `nonlinearity` are enlarged; `param` is leaky_relu's negative slope."""
+    """The factor by which weights before `nonlinearity` are enlarged; `param` is leaky_relu's negative slope.
+
+    Raises ValueError for a nonlinearity that has none.
+    """
     if nonlinearity == "leaky_relu":
         return math.sqrt(2 / (1 + (0.01 if param is None else param) ** 2))
     if nonlinearity not in GAINS:
@@ -84,7 +87,10 @@ def ones_(tensor: Tensor) -> Tensor:
 
 @expect_tensors
 def eye_(tensor: Tensor) -> Tensor:
-    """The identity, for a tensor of two dimensions."""
+    """The identity, for a tensor of two dimensions.
+
+    Raises ValueError for another number of dimensions.
+    """
     if tensor.ndim != 2:
         raise ValueError(f"eye_: expected two dimensions, got shape {tensor.shape}")
     return _fill(tensor, np.eye(tensor.shape[0], tensor.shape[1]))
@@ -92,14 +98,20 @@ def eye_(tensor: Tensor) -> Tensor:
 
 @expect_tensors
 def xavier_uniform_(tensor: Tensor, gain: float = 1.0, generator: np.random.Generator | None = None) -> Tensor:
-    """Draws from U(-a, a), a = gain √(6 / (fan in + fan out)). Source: Glorot & Bengio 2010, eq. 16."""
+    """Draws from U(-a, a), a = gain √(6 / (fan in + fan out)). Source: Glorot & Bengio 2010, eq. 16.
+
+    Raises ValueError for fewer than two dimensions.
+    """
     bound = gain * math.sqrt(6 / sum(_fans("xavier_uniform_", tensor)))
     return uniform_(tensor, -bound, bound, generator)
 
 
 @expect_tensors
 def xavier_normal_(tensor: Tensor, gain: float = 1.0, generator: np.random.Generator | None = None) -> Tensor:
-    """Draws from N(0, gain² · 2 / (fan in + fan out)). Source: Glorot & Bengio 2010, eq. 12."""
+    """Draws from N(0, gain² · 2 / (fan in + fan out)). Source: Glorot & Bengio 2010, eq. 12.
+
+    Raises ValueError for fewer than two dimensions.
+    """
     return normal_(tensor, 0.0, gain * math.sqrt(2 / sum(_fans("xavier_normal_", tensor))), generator)
 
 
@@ -118,7 +130,11 @@ def kaiming_uniform_(
     nonlinearity: str = "leaky_relu",
     generator: np.random.Generator | None = None,
 ) -> Tensor:
-    """Draws from U(-b, b), b = gain √(3 / fan); `a` is leaky_relu's negative slope. Source: He et al. 2015."""
+    """Draws from U(-b, b), b = gain √(3 / fan); `a` is leaky_relu's negative slope. Source: He et al. 2015.
+
+    mode: whether `fan` counts the inputs of an output ("fan_in") or the outputs of an input ("fan_out"). Raises
+    ValueError for another mode, a nonlinearity without a gain, and fewer than two dimensions.
+    """
     bound = math.sqrt(3) * _kaiming_std("kaiming_uniform_", tensor, a, mode, nonlinearity)
     return uniform_(tensor, -bound, bound, generator)
 
@@ -131,7 +147,10 @@ def kaiming_normal_(
     nonlinearity: str = "leaky_relu",
     generator: np.random.Generator | None = None,
 ) -> Tensor:
-    """Draws from N(0, gain² / fan); `a` is leaky_relu's negative slope. Source: He et al. 2015."""
+    """Draws from N(0, gain² / fan); `a` is leaky_relu's negative slope. Source: He et al. 2015.
+
+    `mode` and errors as for `kaiming_uniform_`.
+    """
     return normal_(tensor, 0.0, _kaiming_std("kaiming_normal_", tensor, a, mode, nonlinearity), generator)
 
 
@@ -141,6 +160,8 @@ def orthogonal_(tensor: Tensor, gain: float = 1.0, generator: np.random.Generato
 
     Uniform over such matrices: the Q of a Gaussian matrix, its signs made those of a unique QR.
     Source: Saxe et al. 2014.
+
+    Raises ValueError for fewer than two dimensions.
     """
     if tensor.ndim < 2:
         raise ValueError(f"orthogonal_: expected two dimensions or more, got shape {tensor.shape}")
@@ -174,7 +195,10 @@ def trunc_normal_(
 
 @expect_tensors
 def dirac_(tensor: Tensor, groups: int = 1) -> Tensor:
-    """A convolution's weight (out, in / groups, *) that hands its input channels on; further filters are 0."""
+    """A convolution's weight (out, in / groups, *) that hands its input channels on; further filters are 0.
+
+    Raises ValueError for other dimensions than 3 to 5, and unless the output channels divide into the groups.
+    """
     if not 3 <= tensor.ndim <= 5 or tensor.shape[0] % groups:
         raise ValueError(f"dirac_: expected 3 to 5 dimensions, the first divisible by {groups}, got {tensor.shape}")
     values = np.zeros(tensor.shape)
@@ -188,7 +212,10 @@ def dirac_(tensor: Tensor, groups: int = 1) -> Tensor:
 
 @expect_tensors
 def sparse_(tensor: Tensor, sparsity: float, std: float = 0.01, generator: np.random.Generator | None = None) -> Tensor:
-    """Draws from N(0, std²), and in each column of a matrix this share of zeros. Source: Martens 2010."""
+    """Draws from N(0, std²), and in each column of a matrix this share of zeros. Source: Martens 2010.
+
+    Raises ValueError for another number of dimensions than two.
+    """
     if tensor.ndim != 2:
         raise ValueError(f"sparse_: expected two dimensions, got shape {tensor.shape}")
     source = generator or random.default_generator

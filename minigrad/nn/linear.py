@@ -27,7 +27,14 @@ class Identity(Module):
 
 
 class Linear(Module):
-    """`functional.linear` with weight (out, in) and bias (out), from U(-1/√in, 1/√in)."""
+    """`functional.linear` with weight (out, in) and bias (out), from U(-1/√in, 1/√in).
+
+    Raises ValueError for features that are no positive whole numbers.
+
+    >>> import minigrad as mg
+    >>> Linear(3, 2)(mg.ones(4, 3)).shape
+    (4, 2)
+    """
 
     def __init__(
         self, in_features: int, out_features: int, bias: bool = True, device: Any = None, dtype: DTypeLike | None = None
@@ -87,7 +94,10 @@ class Bilinear(Module):
 
 
 class Embedding(Module):
-    """`functional.embedding` with weight (num_embeddings, embedding_dim) from N(0, 1); row `padding_idx` is 0."""
+    """`functional.embedding` with weight (num_embeddings, embedding_dim) from N(0, 1); row `padding_idx` is 0.
+
+    Raises ValueError for sizes that are no positive whole numbers.
+    """
 
     def __init__(
         self,

@@ -47,7 +47,19 @@ class Forward(Protocol[P, T]):
 
 
 class Module:
-    """A function with parameters. Subclasses set attributes and define `forward`; `__init__` need not be called."""
+    """A function with parameters. Subclasses set attributes and define `forward`; `__init__` need not be called.
+
+    >>> import minigrad as mg
+    >>> from minigrad import nn
+    >>> class Twice(Module):
+    ...     def __init__(self):
+    ...         self.linear = nn.Linear(2, 2)
+    ...     def forward(self, x):
+    ...         return self.linear(self.linear(x))
+    >>> model = Twice()
+    >>> model(mg.ones(5, 2)).shape, [name for name, _ in model.named_parameters()]
+    ((5, 2), ['linear.weight', 'linear.bias'])
+    """
 
     training: bool = True
     _buffers: Mapping[str, bool] = MappingProxyType({})  # name -> whether it belongs to the state_dict

@@ -13,9 +13,11 @@ subclass of one that is not decorated, such as a user's, is a class like any oth
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterable
 from typing import Any, ClassVar, NamedTuple, TypeVar, dataclass_transform
 
+from minigrad import functional
 from minigrad.instead import hide
 from minigrad.nn.module import Module
 from minigrad.tensor import Tensor
@@ -65,6 +67,15 @@ class Elementwise(WithOptions):
         """What the layer's function makes of the input."""
         out: Tensor = type(self).function(input, **self._given())
         return out
+
+
+def add_words_of_functions(layers: Iterable[Any]) -> None:
+    """Let the words of a layer that begin with the name of a function of `functional` go on with that function's."""
+    for layer in layers:
+        named = re.match(r"`functional\.(\w+)`", getattr(layer, "__doc__", None) or "")
+        words = named and getattr(functional, named[1]).__doc__
+        if words:
+            layer.__doc__ = f"{layer.__doc__.rstrip()}\n\n    {words.partition('>>>')[0].strip()}\n    "
 
 
 M = TypeVar("M", bound=WithOptions)

@@ -69,6 +69,14 @@ def clip_grad_norm_(
     """Scale all gradients, in place, so that their norm as one vector is at most `max_norm`; return the norm before.
 
     Source: Pascanu et al. 2013, with PyTorch's 1e-6 in the denominator.
+
+    >>> import minigrad as mg
+    >>> w = mg.zeros(2, requires_grad=True)
+    >>> (w * mg.tensor([3.0, 4.0])).sum().backward()
+    >>> clip_grad_norm_([w], max_norm=1.0)
+    tensor(5.)
+    >>> w.grad
+    tensor([0.6, 0.8])
     """
     tensors = _as_list(parameters)
     total = get_total_norm(_gradients(tensors), norm_type, error_if_nonfinite)
@@ -86,14 +94,20 @@ def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float, f
 
 @expect_tensors
 def parameters_to_vector(parameters: Iterable[Tensor]) -> Tensor:
-    """All elements of all parameters as one vector."""
+    """All elements of all parameters as one vector.
+
+    Shapes S, T, … -> (|S| + |T| + …).
+    """
     out: Tensor = cat([parameter.reshape(-1) for parameter in parameters])
     return out
 
 
 @expect_tensors
 def vector_to_parameters(vec: Tensor, parameters: Iterable[Tensor]) -> None:
-    """Copy what `parameters_to_vector` packed back into the parameters."""
+    """Copy what `parameters_to_vector` packed back into the parameters.
+
+    Raises ValueError for another number of elements.
+    """
     tensors = list(parameters)
     expected = sum(tensor.numel() for tensor in tensors)
     if vec.shape != (expected,):

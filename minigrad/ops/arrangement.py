@@ -102,7 +102,10 @@ def ravel(x: Any) -> Tensor:
 
 @allow_spellings
 def flipud(x: Any) -> Tensor:
-    """The rows in reverse: dimension 0."""
+    """The rows in reverse: dimension 0.
+
+    Raises ValueError for a scalar.
+    """
     if x.ndim < 1:
         raise ValueError("flipud: expected at least one dimension")
     return flip(x, (0,))
@@ -110,7 +113,10 @@ def flipud(x: Any) -> Tensor:
 
 @allow_spellings
 def fliplr(x: Any) -> Tensor:
-    """The columns in reverse: dimension 1."""
+    """The columns in reverse: dimension 1.
+
+    Raises ValueError for fewer than two dimensions.
+    """
     if x.ndim < 2:
         raise ValueError(f"fliplr: expected at least two dimensions, got shape {tuple(x.shape)}")
     return flip(x, (1,))
@@ -118,7 +124,10 @@ def fliplr(x: Any) -> Tensor:
 
 @allow_spellings
 def rot90(x: Any, k: int = 1, dims: Sequence[int] = (0, 1)) -> Tensor:
-    """x turned by k quarters in the plane of two dimensions, from the first towards the second."""
+    """x turned by k quarters in the plane of two dimensions, from the first towards the second.
+
+    Raises ValueError unless the two dimensions differ.
+    """
     a, b = (position(d, x.ndim, "rot90") for d in dims)
     if a == b:
         raise ValueError(f"rot90: expected two different dimensions, got {tuple(dims)}")
@@ -133,7 +142,10 @@ def rot90(x: Any, k: int = 1, dims: Sequence[int] = (0, 1)) -> Tensor:
 @allow_spellings
 def diff(x: Any, n: int = 1, dim: int = -1, prepend: Any = None, append: Any = None) -> Tensor:
     """The difference of each element and the one before it along `dim`, n times over; with more slices before and
-    after x, if given."""
+    after x, if given.
+
+    Raises ValueError for a scalar or a negative n. `dim` becomes shorter by n, but for what is put before and after.
+    """
     place = position(dim, x.ndim, "diff")
     if x.ndim == 0 or n < 0:
         raise ValueError(f"diff: expected at least one dimension and n ≥ 0, got shape {tuple(x.shape)} and {n}")
@@ -157,7 +169,10 @@ def diagonal_places(rows: int, columns: int, offset: int) -> tuple[np.ndarray, n
 
 @allow_spellings
 def diagonal(x: Any, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Tensor:
-    """A diagonal of the plane of two dimensions, as the last dimension; a copy."""
+    """A diagonal of the plane of two dimensions, as the last dimension; a copy.
+
+    (n, m, *) -> (*, k) with the defaults. Raises ValueError if both dimensions are one.
+    """
     a, b = position(dim1, x.ndim, "diagonal"), position(dim2, x.ndim, "diagonal")
     if a == b or x.ndim < 2:
         raise ValueError(f"diagonal: expected two different dimensions, got {dim1} and {dim2}")
@@ -177,7 +192,10 @@ def fill_diagonal(x: Any, fill_value: float, wrap: bool = False) -> Tensor:
 
 @allow_spellings
 def diag_embed(x: Any, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Tensor:
-    """Zeros with the last dimension of x on a diagonal of the plane of two new dimensions."""
+    """Zeros with the last dimension of x on a diagonal of the plane of two new dimensions.
+
+    (*, n) -> (*, n, n) with the defaults. Raises ValueError if both dimensions are one.
+    """
     n = x.shape[-1] + abs(offset)
     places = diagonal_places(n, n, offset)
     zeros = np.zeros((*x.shape[:-1], n, n), x.dtype)
@@ -193,7 +211,10 @@ def diag_embed(x: Any, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Tenso
 
 @allow_spellings
 def diag(x: Any, diagonal: int = 0) -> Tensor:
-    """A diagonal of a matrix, or the matrix with a vector on it."""
+    """A diagonal of a matrix, or the matrix with a vector on it.
+
+    (n) -> (n, n), or (n, m) -> (k). Raises ValueError for another number of dimensions than 1 or 2.
+    """
     if x.ndim not in (1, 2):
         raise ValueError(f"diag: expected a vector or a matrix, got shape {tuple(x.shape)}")
     if x.ndim == 1:
@@ -206,7 +227,14 @@ def diag(x: Any, diagonal: int = 0) -> Tensor:
 
 @expect_tensors
 def meshgrid(*tensors: Any, indexing: str = "ij") -> tuple[Tensor, ...]:
-    """Vectors as coordinates of a grid: each repeated along the others' dimensions; "xy" exchanges the first two."""
+    """Vectors as coordinates of a grid: each repeated along the others' dimensions; "xy" exchanges the first two.
+
+    >>> import minigrad as mg
+    >>> rows, columns = meshgrid(mg.arange(2), mg.arange(3), indexing="ij")
+    >>> rows
+    tensor([[0, 0, 0],
+            [1, 1, 1]])
+    """
     vectors = tensors[0] if len(tensors) == 1 and not isinstance(tensors[0], Value) else tensors
     if indexing not in ("ij", "xy"):
         raise ValueError(f"meshgrid: indexing must be 'ij' or 'xy', got {indexing!r}")
@@ -219,6 +247,9 @@ def meshgrid(*tensors: Any, indexing: str = "ij") -> tuple[Tensor, ...]:
 
 @expect_tensors
 def broadcast_tensors(*tensors: Any) -> tuple[Tensor, ...]:
-    """The tensors expanded to the shape that all of them broadcast to."""
+    """The tensors expanded to the shape that all of them broadcast to.
+
+    Raises ValueError if they broadcast to no shape.
+    """
     shape = np.broadcast_shapes(*(t.shape for t in tensors))
     return tuple(expand(t, shape) for t in tensors)

@@ -53,8 +53,15 @@ def where(condition: Any) -> tuple[Tensor, ...]: ...
 def where(condition: Any, x: Any, y: Any) -> Tensor: ...
 @allow_spellings
 def where(condition: Any, x: Any = None, y: Any = None) -> Any:
-    """x where the condition, of booleans, holds and y elsewhere, all three broadcasting; without x and y, where it is
-    true, as `nonzero(condition, as_tuple=True)`."""
+    """x where the condition holds and y elsewhere, all three broadcasting.
+
+    Without x and y, where it is true: `nonzero(condition, as_tuple=True)`. Raises TypeError for a condition of numbers.
+
+    >>> import minigrad as mg
+    >>> x = mg.tensor([-1.0, 2.0])
+    >>> where(x > 0, x, 0.0)
+    tensor([0., 2.])
+    """
     if x is None and y is None:
         return nonzero(condition, as_tuple=True)
     if isinstance(condition, Value) and condition.array.dtype not in (np.bool_, np.uint8):
@@ -67,7 +74,12 @@ def unique(
     x: Any, sorted: bool = True, return_inverse: bool = False, return_counts: bool = False, dim: int | None = None
 ) -> Any:
     """The different elements, or slices along `dim`, in order; and if asked for, the place of each element among them
-    and how often each is there."""
+    and how often each is there.
+
+    >>> import minigrad as mg
+    >>> unique(mg.tensor([3, 1, 3]), return_counts=True)
+    (tensor([1, 3]), tensor([1, 2]))
+    """
     array = plain(x)
     axis = None if dim is None else position(dim, array.ndim, "unique")
     values, inverse, counts = np.unique(array, return_inverse=True, return_counts=True, axis=axis)
@@ -79,7 +91,10 @@ def unique(
 
 @allow_spellings
 def bincount(x: Any, weights: Any = None, minlength: int = 0) -> Tensor:
-    """How often each number from 0 on is in a vector of whole numbers; or the sum of the weights of each."""
+    """How often each number from 0 on is in a vector of whole numbers; or the sum of the weights of each.
+
+    (n) -> (largest + 1), or longer with `minlength`. Raises ValueError for what is no vector of such numbers.
+    """
     array = plain(x)
     if array.ndim != 1 or array.dtype.kind not in "iu" or (array.size and array.min() < 0):
         raise ValueError(f"bincount: expected a vector of whole numbers from 0 on, got {array.dtype} {array.shape}")
@@ -104,7 +119,10 @@ def bounds(array: np.ndarray, low: float, high: float, margin: float) -> tuple[f
 
 @allow_spellings
 def histc(x: Any, bins: int = 100, min: float = 0, max: float = 0) -> Tensor:
-    """How many elements fall into each of `bins` equal intervals from min to max; of all elements if both are 0."""
+    """How many elements fall into each of `bins` equal intervals from min to max; of all elements if both are 0.
+
+    Gives (bins,) in x's dtype, or float32 for whole numbers. Raises ValueError if min is larger than max.
+    """
     array = plain(x)
     counts, _ = np.histogram(array, bins, bounds(array, min, max, 1))
     return box(counts.astype(array.dtype if array.dtype.kind == "f" else np.float32))
@@ -114,7 +132,10 @@ def histc(x: Any, bins: int = 100, min: float = 0, max: float = 0) -> Tensor:
 def histogram(
     x: Any, bins: Any, *, range: tuple[float, float] | None = None, weight: Any = None, density: bool = False
 ) -> Histogram:
-    """(counts, edges) of a number of equal intervals, or of those between given edges."""
+    """(counts, edges) of a number of equal intervals, or of those between given edges.
+
+    Gives (bins,) counts and (bins + 1,) edges in x's dtype.
+    """
     array = plain(x)
     if isinstance(bins, Value | Sequence):
         edges = plain(bins)
@@ -138,6 +159,8 @@ def searchsorted(
     """Where to insert each value into a sorted sequence, row by row if it has several: before equal ones, or after.
 
     sorter: the indices that sort the sequence, if it is not sorted itself.
+
+    Gives the shape of `values`, as int64. Raises ValueError for a side that there is not.
     """
     edges, wanted = plain(sorted_sequence), plain(values)
     if sorter is not None:

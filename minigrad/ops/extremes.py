@@ -158,7 +158,12 @@ def place_of_one(name: str, x: Any, dim: Any, keepdim: bool) -> int | None:
 
 @allow_spellings
 def max(x: Any, dim: Any = None, keepdim: bool = False, *, other: Any = None) -> Any:
-    """The largest element; along a `dim`: (values, indices), a tie to the first; of two tensors: `maximum`."""
+    """The largest element; along a `dim`: (values, indices), a tie to the first; of two tensors: `maximum`.
+
+    >>> import minigrad as mg
+    >>> max(mg.tensor([[1.0, 5.0], [7.0, 2.0]]), dim=1)
+    Extremum(values=tensor([5., 7.]), indices=tensor([1, 0]))
+    """
     if other is not None or isinstance(dim, Value | np.ndarray):
         return maximum(x, dim if other is None else other)
     place = place_of_one("max", x, dim, keepdim)
@@ -195,7 +200,10 @@ def sort(x: Any, dim: int = -1, descending: bool = False, stable: bool = True) -
 
 @allow_spellings
 def topk(x: Any, k: int, dim: int = -1, largest: bool = True, sorted: bool = True) -> Extremum:
-    """(values, indices) of the k largest along `dim`, or of the smallest; in order, also where `sorted` is False."""
+    """(values, indices) of the k largest along `dim`, or of the smallest; in order, also where `sorted` is False.
+
+    Raises ValueError for more than `dim` has. The result has k in place of its length.
+    """
     place, k = position(dim, x.ndim, "topk"), whole_number(k, "topk: k")
     if not 0 <= k <= (x.shape[place] if x.ndim else 1):
         raise ValueError(f"topk: k={k} of dimension {place} of shape {tuple(x.shape)}")
@@ -207,7 +215,10 @@ def topk(x: Any, k: int, dim: int = -1, largest: bool = True, sorted: bool = Tru
 
 @allow_spellings
 def kthvalue(x: Any, k: int, dim: int = -1, keepdim: bool = False) -> Extremum:
-    """(value, index) of the k-th smallest element along `dim`, counted from 1."""
+    """(value, index) of the k-th smallest element along `dim`, counted from 1.
+
+    Raises ValueError unless k is from 1 to the length of `dim`.
+    """
     place, k = position(dim, x.ndim, "kthvalue"), whole_number(k, "kthvalue: k")
     if not 1 <= k <= (x.shape[place] if x.ndim else 1):
         raise ValueError(f"kthvalue: k={k} of dimension {place} of shape {tuple(x.shape)}")

@@ -106,7 +106,10 @@ def explain_features(x: tuple[int, ...], w: tuple[int, ...]) -> str:
 
 @allow_spellings
 def outer(x: Any, y: Any) -> Tensor:
-    """The outer product of two vectors: (n), (m) -> (n, m)."""
+    """The outer product of two vectors: (n), (m) -> (n, m).
+
+    Raises ValueError unless both are vectors.
+    """
     if x.ndim != 1 or y.ndim != 1:
         raise ValueError(f"outer: expected two vectors, got shapes {tuple(x.shape)} and {tuple(y.shape)}")
     return mul(unsqueeze(x, 1), y)
@@ -121,14 +124,20 @@ def check_dims(name: str, *expected: tuple[Any, int]) -> None:
 
 @allow_spellings
 def mm(x: Any, mat2: Any) -> Tensor:
-    """The product of two matrices: (n, k) @ (k, m) -> (n, m)."""
+    """The product of two matrices: (n, k) @ (k, m) -> (n, m).
+
+    Raises ValueError unless both are matrices that fit.
+    """
     check_dims("mm", (x, 2), (mat2, 2))
     return matmul(x, mat2)
 
 
 @allow_spellings
 def bmm(x: Any, mat2: Any) -> Tensor:
-    """The products of matrices in pairs: (b, n, k) @ (b, k, m) -> (b, n, m)."""
+    """The products of matrices in pairs: (b, n, k) @ (b, k, m) -> (b, n, m).
+
+    Raises ValueError for another number of dimensions than three, and where shapes do not fit.
+    """
     check_dims("bmm", (x, 3), (mat2, 3))
     if x.shape[0] != mat2.shape[0]:
         raise ValueError(f"bmm: batches of {x.shape[0]} and {mat2.shape[0]} matrices")
@@ -137,14 +146,20 @@ def bmm(x: Any, mat2: Any) -> Tensor:
 
 @allow_spellings
 def mv(x: Any, vec: Any) -> Tensor:
-    """The product of a matrix and a vector: (n, k) @ (k) -> (n)."""
+    """The product of a matrix and a vector: (n, k) @ (k) -> (n).
+
+    Raises ValueError unless they fit.
+    """
     check_dims("mv", (x, 2), (vec, 1))
     return matmul(x, vec)
 
 
 @allow_spellings
 def dot(x: Any, tensor: Any) -> Tensor:
-    """The scalar product of two vectors: (n) @ (n) -> ()."""
+    """The scalar product of two vectors: (n) @ (n) -> ().
+
+    Raises ValueError unless they are two vectors of one length and dtype.
+    """
     check_dims("dot", (x, 1), (tensor, 1))
     if tuple(x.shape) != tuple(tensor.shape) or x.dtype != tensor.dtype:
         raise ValueError(f"dot: expected two vectors alike, got {describe(x)} and {describe(tensor)}")
@@ -179,7 +194,10 @@ def baddbmm(x: Any, batch1: Any, batch2: Any, *, beta: float = 1, alpha: float =
 
 @allow_spellings
 def trace(x: Any) -> Tensor:
-    """The sum of a matrix's diagonal."""
+    """The sum of a matrix's diagonal.
+
+    (n, m) -> (). Raises ValueError for what is no matrix.
+    """
     check_dims("trace", (x, 2))
     n = np.arange(builtins.min(x.shape))
     return sum(subscript(x, (n, n)))
@@ -187,7 +205,10 @@ def trace(x: Any) -> Tensor:
 
 @allow_spellings
 def cross(x: Any, y: Any, dim: int = -1) -> Any:
-    """The vector product along a dimension of length 3; the others broadcast."""
+    """The vector product along a dimension of length 3; the others broadcast.
+
+    Raises ValueError unless that dimension has length 3 in both.
+    """
     place = position(dim, x.ndim, "cross")
     if x.ndim != y.ndim or x.shape[place] != 3 or y.shape[place] != 3:
         raise ValueError(
@@ -206,6 +227,8 @@ def cdist(x1: Any, x2: Any, p: float = 2.0, compute_mode: str | None = None) -> 
     """The p-norm distance of each row of x1 to each row of x2: (…, n, k), (…, m, k) -> (…, n, m).
 
     compute_mode: PyTorch's choice of how; here each distance is computed from the differences themselves.
+
+    Raises ValueError where rows differ in length.
     """
     if x1.ndim < 2 or x2.ndim < 2 or x1.shape[-1] != x2.shape[-1]:
         raise ValueError(f"cdist: expected rows of one length, got shapes {tuple(x1.shape)} and {tuple(x2.shape)}")
@@ -214,7 +237,10 @@ def cdist(x1: Any, x2: Any, p: float = 2.0, compute_mode: str | None = None) -> 
 
 @allow_spellings
 def kron(x: Any, y: Any) -> Any:
-    """The Kronecker product: each element of x times y, in its place."""
+    """The Kronecker product: each element of x times y, in its place.
+
+    (n, m), (k, l) -> (n·k, m·l).
+    """
     ndim = builtins.max(x.ndim, y.ndim)
     a, b = ((1,) * (ndim - t.ndim) + tuple(t.shape) for t in (x, y))
     apart = tuple(n for pair in zip(a, (1,) * ndim, strict=True) for n in pair)
@@ -225,7 +251,10 @@ def kron(x: Any, y: Any) -> Any:
 
 @expect_tensors
 def tensordot(a: Any, b: Any, dims: Any = 2) -> Tensor:
-    """Products summed over dimensions of a and of b: the last and the first `dims`, or ([of a], [of b])."""
+    """Products summed over dimensions of a and of b: the last and the first `dims`, or ([of a], [of b]).
+
+    Raises ValueError where the dimensions' lengths differ.
+    """
     if isinstance(dims, int):
         if dims < 0 or dims > builtins.min(a.ndim, b.ndim):
             raise ValueError(f"tensordot: {dims} dimensions of shapes {tuple(a.shape)} and {tuple(b.shape)}")

@@ -88,6 +88,13 @@ def max_pool2d(
 
     stride: kernel_size unless given. padding: of -inf. ceil_mode: keep a last window that overhangs.
     return_indices: also give where each maximum stands in its image of H·W elements. A tie goes to the first.
+
+    Raises ValueError where no window fits the image with its padding.
+
+    >>> import minigrad as mg
+    >>> max_pool2d(mg.arange(16.0).reshape(1, 1, 4, 4), 2)
+    tensor([[[[ 5.,  7.],
+              [13., 15.]]]])
     """
     if len(input.shape) == 3:
         out = max_pool2d(unsqueeze(input, 0), kernel_size, stride, padding, dilation, ceil_mode, return_indices)
@@ -119,6 +126,8 @@ def avg_pool2d(
 
     stride: kernel_size unless given. count_include_pad: whether zeros of the padding count among the elements.
     divisor_override: divide by this instead of the number of elements.
+
+    Raises ValueError where no window fits or divisor_override is 0, and TypeError for an input of whole numbers.
     """
     if len(input.shape) == 3:
         args = (kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override)
@@ -227,6 +236,8 @@ def max_unpool2d(
     """Each element where `max_pool2d` with return_indices found it, zeros elsewhere: (N, C, P, Q) -> (N, C, H, W).
 
     output_size: (H, W), or a shape that ends so; (P - 1)·stride - 2·padding + kernel_size unless given.
+
+    Raises ValueError unless input and indices have one shape, and IndexError for an index outside of the image.
     """
     name = "max_unpool2d"
     kernel, margins = pair(name, "kernel_size", kernel_size, 1), pair(name, "padding", padding, 0)

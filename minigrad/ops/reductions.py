@@ -98,7 +98,12 @@ def sum_to_size(x: Array, shape: tuple[int, ...]) -> Array:
 
 @reduction
 def mean(x: Any, dim: Dims = None, keepdim: bool = False) -> Tensor:
-    """The mean of the elements along `dim`; not a number where there are none."""
+    """The mean of the elements along `dim`; not a number where there are none.
+
+    >>> import minigrad as mg
+    >>> mean(mg.tensor([[1.0, 3.0], [5.0, 7.0]]), dim=0)
+    tensor([3., 5.])
+    """
     number = count(x.shape, dim, "mean")
     return div(sum(x, dim, keepdim), number or math.nan)
 

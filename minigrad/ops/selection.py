@@ -73,13 +73,22 @@ def grid_index(x: Any, dim: int, index: Any, name: str) -> tuple[Index, tuple[in
 
 @allow_spellings
 def index_select(x: Any, dim: int, index: Any) -> Tensor:
-    """The slices of x at the numbers in the vector `index` along `dim`."""
+    """The slices of x at the numbers in the vector `index` along `dim`.
+
+    Raises IndexError for a number that there is not.
+    """
     return getitem(x, dim_index(x, dim, index, "index_select"))
 
 
 @allow_spellings
 def gather(x: Any, dim: int, index: Any) -> Tensor:
-    """out[i][j][k] = x[index[i][j][k]][j][k] for dim 0, and so on; `index` is nowhere longer than x but along `dim`."""
+    """out[i][j][k] = x[index[i][j][k]][j][k] for dim 0, and so on; `index` is nowhere longer than x but along `dim`.
+
+    >>> import minigrad as mg
+    >>> gather(mg.tensor([[1, 2], [3, 4]]), 1, mg.tensor([[0], [1]]))  # the first of one row, the second of the next
+    tensor([[1],
+            [4]])
+    """
     chosen, _ = grid_index(x, dim, index, "gather")
     out = getitem(x, chosen)
     return out if np.ndim(getattr(index, "array", index)) == out.ndim else reshape(out, ())
@@ -87,7 +96,10 @@ def gather(x: Any, dim: int, index: Any) -> Tensor:
 
 @allow_spellings
 def take_along_dim(x: Any, indices: Any, dim: int | None = None) -> Tensor:
-    """The elements of x at `indices` along `dim`, both broadcast in the other dimensions; None: of x flattened."""
+    """The elements of x at `indices` along `dim`, both broadcast in the other dimensions; None: of x flattened.
+
+    Raises ValueError unless both have as many dimensions, and TypeError for indices that are not whole.
+    """
     array = whole_numbers(indices, "take_along_dim")
     if dim is None:
         return subscript(flatten(x), array.reshape(-1))
@@ -106,7 +118,10 @@ def take_along_dim(x: Any, indices: Any, dim: int | None = None) -> Tensor:
 
 @allow_spellings
 def take(x: Any, index: Any) -> Tensor:
-    """The elements of x, flattened, at `index`, in its shape."""
+    """The elements of x, flattened, at `index`, in its shape.
+
+    Raises IndexError for a number that there is not.
+    """
     return subscript(flatten(x), whole_numbers(index, "take"))
 
 
@@ -119,7 +134,10 @@ def select(x: Any, dim: int, index: int) -> Tensor:
 
 @allow_spellings
 def narrow(x: Any, dim: int, start: int, length: int) -> Tensor:
-    """`length` slices along `dim`, from `start` on."""
+    """`length` slices along `dim`, from `start` on.
+
+    Raises ValueError unless they are there.
+    """
     place, total = position(dim, x.ndim, "narrow"), x.shape[dim] if x.ndim else 0
     start, length = whole_number(start, "narrow: start"), whole_number(length, "narrow: length")
     if not -total <= start <= total or length < 0 or start % (total or 1) + length > total:
@@ -130,7 +148,10 @@ def narrow(x: Any, dim: int, start: int, length: int) -> Tensor:
 
 @allow_spellings
 def masked_select(x: Any, mask: Any) -> Tensor:
-    """The elements of x where the mask is true, in a row; both broadcast."""
+    """The elements of x where the mask is true, in a row; both broadcast.
+
+    Gives a vector. Raises TypeError for a mask that is not of booleans.
+    """
     mask = boolean(mask, "masked_select")
     shape = np.broadcast_shapes(x.shape, mask.shape)
     return subscript(expand(x, shape), np.broadcast_to(mask, shape).reshape(shape)) if shape else subscript(x, mask)
@@ -148,6 +169,10 @@ def repeat_interleave(x: Any, repeats: Any = None, dim: int | None = None, *, ou
     """Each slice along `dim` repeated by a number or by its own in `repeats`; without `dim`, of x flattened.
 
     With one argument, the index of that: each place as often as x says.
+
+    >>> import minigrad as mg
+    >>> repeat_interleave(mg.tensor([1, 2]), mg.tensor([1, 3]))
+    tensor([1, 2, 2, 2])
     """
     if repeats is None:
         return subscript(np_arange(x.shape[0]), np.repeat(np.arange(x.shape[0]), whole_numbers(x, "repeat_interleave")))
@@ -168,7 +193,10 @@ def np_arange(n: int) -> Tensor:
 
 @allow_spellings
 def masked_fill(x: Any, mask: Any, value: Any) -> Tensor:
-    """x with one value wherever the mask, which broadcasts to x's shape, is true."""
+    """x with one value wherever the mask, which broadcasts to x's shape, is true.
+
+    Raises TypeError for a mask that is not of booleans, and ValueError for several values.
+    """
     boolean(mask, "masked_fill")
     if np.ndim(getattr(value, "array", value)):
         raise ValueError(f"masked_fill: expected one value, got shape {tuple(value.shape)}")
@@ -180,6 +208,8 @@ def scatter(x: Any, dim: int, index: Any, src: Any = None, *, value: Any = None,
     """x with src[i][j][k] at x[index[i][j][k]][j][k] for dim 0, and so on; of an index that comes twice, the last.
 
     src: a tensor of at least the shape of `index`, or one number. reduce: "add" or "multiply" instead of setting.
+
+    Raises ValueError for a reduction that there is not, TypeError for an index that is not whole.
     """
     chosen, shape = grid_index(x, dim, index, "scatter")
     src = source(value if src is None else src, shape, x, "scatter")
@@ -209,7 +239,12 @@ def any_longer(shape: Sequence[int], other: Sequence[int]) -> bool:
 
 @allow_spellings
 def scatter_add(x: Any, dim: int, index: Any, src: Any) -> Tensor:
-    """x with src[i][j][k] added to x[index[i][j][k]][j][k] for dim 0, and so on; what comes twice counts twice."""
+    """x with src[i][j][k] added to x[index[i][j][k]][j][k] for dim 0, and so on; what comes twice counts twice.
+
+    >>> import minigrad as mg
+    >>> scatter_add(mg.zeros(3), 0, mg.tensor([0, 2, 2]), mg.ones(3))
+    tensor([1., 0., 2.])
+    """
     chosen, shape = grid_index(x, dim, index, "scatter_add")
     return put(x, source(src, shape, x, "scatter_add"), chosen, True)
 
@@ -219,6 +254,8 @@ def scatter_reduce(x: Any, dim: int, index: Any, src: Any, reduce: str, *, inclu
     """As `scatter_add`, with what meets at a place reduced by "sum", "mean", "prod", "amax" or "amin".
 
     include_self: whether what x has at the place counts, too. Gradients: not for "prod".
+
+    Raises ValueError for a reduction that there is not, and TypeError for an index that is not whole.
     """
     chosen, shape = grid_index(x, dim, index, "scatter_reduce")
     src = source(src, shape, x, "scatter_reduce")

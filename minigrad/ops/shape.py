@@ -39,7 +39,10 @@ def reshape(x: Array, shape: Shape) -> Array:
 
 @primitive(x=lambda g, dims: permute(g, tuple(int(i) for i in np.argsort([d % len(dims) for d in dims]))))
 def permute(x: Array, dims: Sequence[int]) -> Array:
-    """The dimensions in another order: dimension i of the result is dimension dims[i] of x."""
+    """The dimensions in another order: dimension i of the result is dimension dims[i] of x.
+
+    Raises ValueError unless each dimension is there once.
+    """
     if len(dims) != x.ndim:
         raise ValueError(f"expected each of the {x.ndim} dimensions once, got {len(dims)} of them")
     return np.transpose(x, [whole_number(d, "a dimension") for d in dims])
@@ -97,7 +100,10 @@ def movedim(x: Any, source: int | Sequence[int], destination: int | Sequence[int
 
 @allow_spellings
 def flatten(x: Any, start_dim: int = 0, end_dim: int = -1) -> Tensor:
-    """Dimensions start_dim to end_dim, both included, as one."""
+    """Dimensions start_dim to end_dim, both included, as one.
+
+    (N, C, H, W) -> (N, C·H·W) for start_dim 1. Raises ValueError if start_dim comes after end_dim.
+    """
     if x.ndim == 0:
         return reshape(x, (1,))
     start, end = position(start_dim, x.ndim, "flatten"), position(end_dim, x.ndim, "flatten")
@@ -200,7 +206,15 @@ def joining(name: str, count: int) -> Callable[..., Tensor]:
 
 @allow_spellings
 def cat(tensors: Sequence[Any], dim: int = 0) -> Tensor:
-    """The tensors one after another along `dim`; they agree in all other dimensions."""
+    """The tensors one after another along `dim`; they agree in all other dimensions.
+
+    Raises ValueError where other dimensions differ, and TypeError for one tensor in place of several.
+
+    >>> import minigrad as mg
+    >>> cat([mg.zeros(2, 1), mg.ones(2, 2)], dim=1)
+    tensor([[0., 1., 1.],
+            [0., 1., 1.]])
+    """
     if hasattr(tensors, "node"):
         raise TypeError("cat: expected a list or a tuple of tensors, got one tensor")
     parts: list[Tensor] = list(tensors)
@@ -225,7 +239,15 @@ def cat(tensors: Sequence[Any], dim: int = 0) -> Tensor:
 
 @allow_spellings
 def stack(tensors: Sequence[Any], dim: int = 0) -> Tensor:
-    """The tensors, all of one shape, along a new dimension."""
+    """The tensors, all of one shape, along a new dimension.
+
+    n tensors of shape S -> (n, *S) for dim 0. Raises ValueError where shapes differ.
+
+    >>> import minigrad as mg
+    >>> stack([mg.zeros(2), mg.ones(2)])
+    tensor([[0., 0.],
+            [1., 1.]])
+    """
     if len({tuple(t.shape) for t in tensors}) != 1:
         raise ValueError(f"stack: expected tensors of one shape, got {[tuple(t.shape) for t in tensors]}")
     place = position(dim, tensors[0].ndim + 1, "stack")
@@ -234,7 +256,14 @@ def stack(tensors: Sequence[Any], dim: int = 0) -> Tensor:
 
 @allow_spellings
 def split(x: Any, split_size_or_sections: int | Sequence[int], dim: int = 0) -> tuple[Tensor, ...]:
-    """Pieces along `dim`: each of a given length, the last perhaps shorter, or of the lengths in a list."""
+    """Pieces along `dim`: each of a given length, the last perhaps shorter, or of the lengths in a list.
+
+    Raises ValueError for a length below 1, and for lengths that do not add up.
+
+    >>> import minigrad as mg
+    >>> [part.shape for part in split(mg.zeros(5), 2)]
+    [(2,), (2,), (1,)]
+    """
     dim = position(dim, x.ndim, "split")
     total, sections = x.shape[dim], split_size_or_sections
     if isinstance(sections, int):
@@ -249,7 +278,10 @@ def split(x: Any, split_size_or_sections: int | Sequence[int], dim: int = 0) -> 
 
 @allow_spellings
 def chunk(x: Any, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
-    """At most this many pieces of equal length along `dim`, the last perhaps shorter."""
+    """At most this many pieces of equal length along `dim`, the last perhaps shorter.
+
+    Raises ValueError for fewer than one piece.
+    """
     if chunks <= 0:
         raise ValueError(f"chunk: expected a positive number of chunks, got {chunks}")
     return split(x, max(1, -(-x.shape[position(dim, x.ndim, "chunk")] // chunks)), dim)
@@ -267,6 +299,14 @@ def pad(x: Tensor, pad: Sequence[int], mode: str = "constant", value: float = 0.
     """x with a margin: (left, right) of the last dimension, then of the one before it, and so on; negative ones crop.
 
     mode: constant (`value`), reflect (the edge not repeated), replicate (the edge repeated) or circular.
+
+    Raises ValueError for an odd number of widths, for more than x has dimensions, and where a mode cannot fill a
+    margin.
+
+    >>> import minigrad as mg
+    >>> pad(mg.ones(1, 2), (1, 0, 0, 1))  # one column on the left, one row below
+    tensor([[0., 1., 1.],
+            [0., 0., 0.]])
     """
     if len(pad) % 2 or len(pad) > 2 * x.ndim:
         raise ValueError(f"pad: expected pairs for at most {x.ndim} dimensions, got {tuple(pad)}")
@@ -339,7 +379,10 @@ def unfold(x: Any, dimension: int, size: int, step: int) -> Tensor:
 
 @expect_tensors
 def t(x: Any) -> Tensor:
-    """The transpose of a matrix; vectors and scalars stay as they are."""
+    """The transpose of a matrix; vectors and scalars stay as they are.
+
+    Raises ValueError for more than two dimensions.
+    """
     if x.ndim > 2:
         raise ValueError(f"t: expected at most 2 dimensions, got shape {tuple(x.shape)}; use transpose or permute")
     return permute(x, tuple(range(x.ndim))[::-1])

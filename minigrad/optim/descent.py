@@ -22,6 +22,14 @@ class SGD(Elementwise):
     """Gradient descent, with momentum as in Sutskever et al. 2013 (but α outside of the velocity, as in PyTorch).
 
     v ← μ v + (1 - dampening) g, beginning with v = g;  θ ← θ - α v, or with Nesterov's θ ← θ - α (g + μ v).
+
+    >>> import minigrad as mg
+    >>> w = mg.ones(1, requires_grad=True)
+    >>> optimizer = SGD([w], lr=0.1)
+    >>> (w * 2).sum().backward()
+    >>> optimizer.step()
+    >>> w
+    tensor([0.8], requires_grad=True)
     """
 
     lr: float | Tensor = option(default=1e-3, least=0)

@@ -16,7 +16,20 @@ Factor = Callable[[int], float]
 
 @declare
 class StepLR(LRScheduler):
-    """base · gamma^⌊t / step_size⌋."""
+    """base · gamma^⌊t / step_size⌋.
+
+    >>> import minigrad as mg
+    >>> from minigrad import optim
+    >>> optimizer = optim.SGD([mg.ones(1, requires_grad=True)], lr=1.0)
+    >>> schedule = StepLR(optimizer, step_size=2, gamma=0.1)
+    >>> rates = []
+    >>> for epoch in range(4):
+    ...     rates += schedule.get_last_lr()
+    ...     optimizer.step()
+    ...     schedule.step()
+    >>> rates
+    [1.0, 1.0, 0.1, 0.1]
+    """
 
     step_size: int = option(least=1)
     gamma: float = option(default=0.1)

@@ -41,6 +41,9 @@ class Optimizer:
     """Groups of parameters with options of their own, what is remembered of each parameter, and the loop over them.
 
     A subclass gives the `defaults` of its options and defines `update` or, as in PyTorch, `step`.
+
+    params: tensors, names with tensors, or dictionaries of "params" and options of their own. Raises ValueError for
+    parameters that are none, no leaves or there twice, and for options out of range, and TypeError for a module.
     """
 
     params: InitVar[Params]

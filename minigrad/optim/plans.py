@@ -59,7 +59,10 @@ class Composite(LRScheduler):
 
 
 class SequentialLR(Composite):
-    """One schedule after another: at each of the `milestones` the next one begins, from its own t = 0."""
+    """One schedule after another: at each of the `milestones` the next one begins, from its own t = 0.
+
+    Raises ValueError unless there is one milestone fewer than schedules, and all are of one optimizer.
+    """
 
     def __init__(
         self, optimizer: Optimizer, schedulers: list[LRScheduler], milestones: list[int], last_epoch: int = -1

@@ -26,6 +26,8 @@ class LRScheduler:
 
     A subclass defines `get_lr`. To resume, construct it as before and use `load_state_dict`, or load the optimizer's
     state and give the last t as `last_epoch`.
+
+    Raises TypeError for what is no optimizer, and ValueError for options out of range.
     """
 
     optimizer: Optimizer

@@ -38,7 +38,15 @@ def tensor(data: Any, dtype: Any = None, requires_grad: bool = False, device: An
 
 
 def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
-    """`data` as a Tensor: itself if it is one of that dtype, sharing the memory of an array of that dtype."""
+    """`data` as a Tensor: itself if it is one of that dtype, sharing the memory of an array of that dtype.
+
+    >>> import numpy as np
+    >>> array = np.zeros(2, np.float32)
+    >>> as_tensor(array).add_(1)
+    tensor([1., 1.])
+    >>> array
+    array([1., 1.], dtype=float32)
+    """
     check_device(device, "as_tensor")
     if isinstance(data, Tensor):
         return data if dtype is None else data.to(dtype)
@@ -48,7 +56,10 @@ def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
 
 
 def from_numpy(array: np.ndarray) -> Tensor:
-    """A Tensor that shares the array's memory."""
+    """A Tensor that shares the array's memory.
+
+    Raises TypeError for what is no array, and for an array of words or objects.
+    """
     if not isinstance(array, np.ndarray):
         raise TypeError(f"from_numpy: expected an array, got {type(array).__name__}")
     as_dtype(array.dtype)
@@ -79,7 +90,11 @@ def finished(array: np.ndarray, requires_grad: bool) -> Tensor:
 
 
 def zeros(*size: Any, dtype: Any = None, requires_grad: bool = False, device: Any = None) -> Tensor:
-    """Zeros of a shape."""
+    """Zeros of a shape.
+
+    >>> zeros(2, 3).shape, zeros((2, 3)).shape
+    ((2, 3), (2, 3))
+    """
     check_device(device, "zeros")
     return finished(np.zeros(read_size("zeros", size), as_dtype(dtype)), requires_grad)
 
@@ -108,7 +123,13 @@ def full(
 def arange(
     start: Any, end: Any = None, step: Any = 1, dtype: Any = None, requires_grad: bool = False, device: Any = None
 ) -> Tensor:
-    """start, start + step, … up to but not including end; from 0 with one argument. Integers unless one is a float."""
+    """start, start + step, … up to but not including end; from 0 with one argument. Integers unless one is a float.
+
+    Raises ValueError for a step that never arrives at the end.
+
+    >>> arange(1, 6, 2)
+    tensor([1, 3, 5])
+    """
     check_device(device, "arange")
     start, end = (0, start) if end is None else (start, end)
     start, end, step = (as_number("arange", value) for value in (start, end, step))
@@ -124,7 +145,11 @@ def arange(
 def linspace(
     start: float, end: float, steps: int, dtype: Any = None, requires_grad: bool = False, device: Any = None
 ) -> Tensor:
-    """`steps` numbers at equal distances, from start to end, both included."""
+    """`steps` numbers at equal distances, from start to end, both included.
+
+    >>> linspace(0, 1, 5)
+    tensor([0.  , 0.25, 0.5 , 0.75, 1.  ])
+    """
     check_device(device, "linspace")
     kind, start, end = as_dtype(dtype), as_number("linspace", start), as_number("linspace", end)
     if kind.kind != "f":
@@ -157,7 +182,10 @@ def randn(
 def randint(
     low: int, high: Any = None, size: Any = None, dtype: Any = np.int64, generator: Source = None, device: Any = None
 ) -> Tensor:
-    """Whole numbers from low up to but not including high, each as likely: randint(low, high, size) or (high, size)."""
+    """Whole numbers from low up to but not including high, each as likely: randint(low, high, size) or (high, size).
+
+    Gives int64 unless another dtype is asked for. Raises ValueError unless low is below high.
+    """
     check_device(device, "randint")
     if size is None:
         low, high, size = 0, low, high
@@ -172,7 +200,10 @@ def randint(
 
 
 def randperm(n: int, generator: Source = None, device: Any = None) -> Tensor:
-    """The numbers 0 … n - 1 in random order."""
+    """The numbers 0 … n - 1 in random order.
+
+    Gives int64 (n,). Raises TypeError for an n that is not whole.
+    """
     check_device(device, "randperm")
     source = random.default_generator if generator is None else generator
     return box(source.permutation(whole_number(n, "randperm: n")))

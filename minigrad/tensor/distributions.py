@@ -23,6 +23,8 @@ def normal(mean: Any = 0.0, std: Any = 1.0, size: Any = None, *, dtype: Any = No
     """Draws from normal distributions, each with its mean and standard deviation, which broadcast; of `size` if given.
 
     No gradient flows through a draw.
+
+    Raises RuntimeError for a negative standard deviation, and TypeError where there is neither a tensor nor a size.
     """
     arrays = [as_plain(value, dtype) for value in (mean, std)]
     tensors = [value.array for value in (mean, std) if isinstance(value, Value)]
@@ -37,7 +39,10 @@ def normal(mean: Any = 0.0, std: Any = 1.0, size: Any = None, *, dtype: Any = No
 
 @expect_tensors
 def bernoulli(input: Any, p: float | None = None, *, generator: Source = None) -> Tensor:
-    """1 with the probability that `input` has there (or with `p` everywhere), else 0; of input's shape and dtype."""
+    """1 with the probability that `input` has there (or with `p` everywhere), else 0; of input's shape and dtype.
+
+    Raises RuntimeError for a probability outside of [0, 1].
+    """
     shares = input.array if p is None else np.full(input.shape, p)
     if not ((shares >= 0) & (shares <= 1)).all():
         raise RuntimeError("bernoulli: expected probabilities from 0 to 1")
@@ -49,6 +54,9 @@ def multinomial(input: Any, num_samples: int, replacement: bool = False, *, gene
     """For each row of weights (C,) or (N, C), numbers of columns, as likely as their weights: (…, num_samples), int64.
 
     Without replacement no number comes twice in a row, so each row needs as many weights above 0.
+
+    Raises RuntimeError for negative weights, and for more samples than there are weights above 0, if none may come
+    twice.
     """
     if input.dtype.kind != "f":
         raise TypeError(f"multinomial: expected floating weights, got {input.dtype}")
