@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import subprocess
 import sys
 
@@ -11,6 +12,7 @@ from study_sample import sample
 
 from minigrad.study import __main__ as command
 from minigrad.study import console
+from minigrad.study.claims import CLAIMS
 from minigrad.study.records import Results, line
 
 
@@ -43,6 +45,30 @@ def test_the_table_fits_the_console_and_has_every_accuracy(columns):
         assert task[: console.CELL - 2] in text
     for run in results.where("run", F=8, init="he"):
         assert f"{sum(run['accuracy']) / len(run['accuracy']):.3f}" in text
+
+
+def test_claims_that_cannot_be_judged_are_counted_and_not_listed():
+    results = Results([record for record in sample() if record["kind"] in ("run", "study")])
+    names = {claim.claim for claim in CLAIMS}
+    text = console.table(results, 400)
+    listed = [line for line in text.splitlines() if line.split(":")[0] in names]
+    assert not any("not judged" in line for line in listed)
+    assert f"{len(names) - len(listed)} other claims: not judged, for too little was run" in text
+
+
+def test_a_part_of_the_study_ends_with_what_gives_the_answer(published, tmp_path, capsys):
+    assert command.main(["--report-only", "--out", str(tmp_path)]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "4 seeds: enough to see what is measured and how, too few to judge." in said
+    assert "`python -m minigrad.study --report-only --out published` gives the answer" in said
+
+
+def test_the_published_records_end_with_the_answer_of_their_page(tmp_path, capsys):
+    assert command.main(["--report-only", "--out", str(tmp_path)]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    page = " ".join((tmp_path / "why_sum.html").read_text(encoding="utf-8").split())
+    answers = re.findall("<p>(.*?)</p>", page[page.index('<div class="answer">') :])[:3]
+    assert len(answers) == 3 and all(paragraph in said for paragraph in answers)
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp1252"])

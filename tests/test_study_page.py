@@ -470,3 +470,14 @@ def test_print_shows_every_view_and_no_controls(tab):
         assert tab.run(hidden, ".controls") == tab.count(".controls")
     finally:
         tab.media()
+
+
+@needs_browser
+def test_no_words_of_the_published_pictures_are_cut_off(tab):
+    tab.open(Path(__file__).parents[1] / "examples" / "why_sum.html")
+    assert tab.count("svg text") > 500
+    cut = """return [...document.querySelectorAll("svg text")].filter((text) => {
+        const [words, picture] = [text, text.closest("svg")].map((element) => element.getBoundingClientRect());
+        return words.right > picture.right + 1 || words.left < picture.left - 1;
+    }).map((text) => text.textContent)"""
+    assert tab.run(cut) == []

@@ -131,7 +131,7 @@ def report_of(options: argparse.Namespace, path: Path) -> int:
     try:
         results = Results.load(path)
         page = page_of(options, path, results)
-        text, said = report.page(results), console.table(results, console.width())
+        text, said = report.page(results), [console.table(results, console.width()), report.summary(results)]
     except OSError as error:
         return complain(str(error))
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
@@ -143,7 +143,7 @@ def report_of(options: argparse.Namespace, path: Path) -> int:
         report.replace(page, text)
     except OSError as error:
         return cannot_write(options.out, error)
-    console.say(f"{said}\n\n{page}: {len(results)} records of {path}")
+    console.say("\n\n".join([*filter(None, said), f"{page}: {len(results)} records of {path}"]))
     return 0
 
 

@@ -109,10 +109,14 @@ def table(results: Results, columns: int = WIDEST) -> str:
         found += [*_accuracies(results, tasks[first : first + fit]), ""]
     same = "mean, sum+17 and alternating are the sum with other weights: what differs there is rounding."
     found += [textwrap.fill(same, columns), ""]
-    for v in verdicts(results):
-        found.append(textwrap.fill(f"{v.claim.claim}: {v.verdict}", columns))
+    judged = verdicts(results)
+    for v in judged:
         if v.verdict != "not judged":
+            found.append(textwrap.fill(f"{v.claim.claim}: {v.verdict}", columns))
             found.append(textwrap.indent(textwrap.fill(v.measured, columns - 4), "    "))
+    rest = sum(v.verdict == "not judged" for v in judged)
+    if rest:
+        found.append(textwrap.fill(f"{rest} other claims: not judged, for too little was run", columns))
     return "\n".join(found)
 
 

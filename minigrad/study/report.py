@@ -9,6 +9,7 @@ would stand. Pictures and tables are in `figures/`.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
@@ -67,13 +68,22 @@ def page(results: Results) -> str:
         for part in parts
     )
     if not whole(results):
-        top, lead = _scope(results), ""
+        top, lead = _your_machine(results), ""
     elif turned(found) or not (numbers := _numbers(results)):
         top, lead = _turned(turned(found)), _judged(found)
     else:
         top, lead = _answer(numbers), _claims(numbers) + _judged(found)
     first = f'<div class="first">{top}{edge.draw(results)}</div>'
     return _document(first, links, f"{lead}\n{sections}")
+
+
+def summary(results: Results) -> str:
+    """What the page says first, as text: the answer; of a part of the study how much was run, and what measures all."""
+    if not whole(results):
+        return _scope(results)
+    if turned(verdicts(results)) or not (numbers := _numbers(results)):
+        return ""
+    return "\n\n".join(paragraph.format(**numbers) for paragraph in answer.ANSWER)
 
 
 def _document(top: str, links: str, body: str) -> str:
@@ -183,7 +193,12 @@ def _scope(results: Results) -> str:
         for k, words in (("arms", "reductions"), ("tasks", "tasks"), ("seeds", "seeds"))
     )
     return (
-        f'<div class="answer"><p><strong>Your machine.</strong> {counts}: enough to see what is measured and how, too '
-        "few to judge. <code>python -m minigrad.study --report-only --out published</code> builds the page of the "
-        "published records, <code>python -m minigrad.study --full</code> measures all of it.</p></div>"
+        f"{counts}: enough to see what is measured and how, too few to judge. "
+        "`python -m minigrad.study --report-only --out published` gives the answer of the published records, "
+        "`python -m minigrad.study --full` measures all of it."
     )
+
+
+def _your_machine(results: Results) -> str:
+    said = re.sub(r"`([^`]+)`", r"<code>\1</code>", markup.escape(_scope(results)))
+    return said and f'<div class="answer"><p><strong>Your machine.</strong> {said}</p></div>'

@@ -47,7 +47,7 @@ def _change(curves: Record, name: str) -> str:
 def _curves(run: Record) -> str:
     curves = run["curves"]
     steps = curves["step"]
-    x, y = svg.Scale(steps[0], steps[-1], 34, 270), svg.Scale(0, 1, 130, 26)
+    x, y = svg.Scale(steps[0], steps[-1], 34, 262), svg.Scale(0, 1, 130, 26)
     parts = [svg.axes(x, y, "step", "", x.ticks(4)), svg.text(34, 16, run["task"], class_="strong")]
     for name, colour, style in (("null", "control", "curve dashed"), ("cancellation", "affine", "curve")):
         mean = np.asarray([math.nan if value is None else value for value in curves[name]], float)
