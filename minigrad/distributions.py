@@ -26,6 +26,14 @@ class Distribution:
 
     batch_shape: tuple[int, ...]
 
+    def __repr__(self) -> str:
+        """The parameters, as PyTorch shows them: single numbers, and of tensors the shapes."""
+        given = {name: value for name, value in vars(self).items() if isinstance(value, Tensor)}
+        if {"probs", "logits"} <= set(given):  # one was computed from the other
+            given.popitem()
+        shown = (f"{name}: {value.shape if value.ndim else value.item()}" for name, value in given.items())
+        return f"{type(self).__name__}({', '.join(shown)})"
+
     def rsample(self, sample_shape: Sequence[int] = ()) -> Tensor:
         """Draws of shape (*sample_shape, *batch_shape), through which the gradient passes to the parameters."""
         raise NotImplementedError(f"{type(self).__name__}: a draw has no gradient; use sample() and log_prob()")

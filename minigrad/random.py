@@ -49,6 +49,11 @@ class Generator(Base):
             raise AttributeError(f"'Generator' object has no attribute {name!r}", name=name, obj=self)
         return getattr(self._numpy, name)
 
+    def __repr__(self) -> str:
+        return f"Generator(seed={self._seed})"
+
+    __str__ = __repr__
+
     def manual_seed(self, seed: int) -> Generator:
         """Begin again as if made with this seed, an integer. PyTorch's negative seeds count from 2⁶⁴ down."""
         try:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import minigrad as mg
-from minigrad import nn, notebook
+from minigrad import data, distributions, nn, notebook, optim
 
 
 def text(html):
@@ -59,3 +59,22 @@ def test_a_module_that_contains_itself_is_an_error():
     model[0].back = model
     with pytest.raises(ValueError, match="contains itself"):
         model._repr_html_()
+
+
+def test_objects_without_a_table_say_what_they_are():
+    w, images = mg.ones(1), data.TensorDataset(mg.ones(5, 3, 2), mg.arange(5))
+    sgd = optim.SGD([w], 0.5)
+    assert repr(images) == "<TensorDataset of 5 samples: float32[3, 2], int64[]>"
+    assert repr(data.Subset(images, [0, 1])) == "<Subset of 2 samples of a TensorDataset>"
+    assert repr(data.DataLoader(images, batch_size=2)) == "<DataLoader of batches of 2 from a TensorDataset>"
+    assert repr(data.DataLoader([1, 2], batch_size=None)) == "<DataLoader of samples from a list>"
+    assert repr(data.DataLoader([1, 2], batch_sampler=[[0]])) == "<DataLoader of batches from a list>"
+    assert repr(optim.lr_scheduler.StepLR(sgd, 3)) == "<StepLR of SGD at t = 0: rate 0.5>"
+    assert repr(mg.Generator(3)) == str(mg.Generator(3)) == "Generator(seed=3)"
+
+
+def test_a_distribution_shows_what_it_was_given_as_in_pytorch():
+    assert repr(distributions.Normal(0.0, 1.0)) == "Normal(loc: 0.0, scale: 1.0)"
+    assert repr(distributions.Normal(mg.ones(2), 1.0)) == "Normal(loc: (2,), scale: (2,))"
+    assert repr(distributions.Bernoulli(0.5)) == "Bernoulli(probs: 0.5)"
+    assert repr(distributions.Categorical(logits=mg.ones(3))) == "Categorical(logits: (3,))"

@@ -32,7 +32,7 @@ class Table:
         def line(cells: Sequence[str], tag: str) -> str:
             sides = ["left"] + ["right"] * (len(cells) - 1)
             return "".join(
-                f'<{tag} style="text-align:{side}">{escape(cell)}</{tag}>'
+                f'<{tag} style="text-align:{side};padding:1px 6px">{escape(cell)}</{tag}>'
                 for cell, side in zip(cells, sides, strict=True)
             )
 

@@ -66,6 +66,10 @@ class TensorDataset(Dataset):
     def __len__(self) -> int:
         return len(self.tensors[0])
 
+    def __repr__(self) -> str:
+        parts = ", ".join(f"{tensor.dtype}{list(tensor.shape[1:])}" for tensor in self.tensors)
+        return f"<TensorDataset of {len(self)} samples: {parts}>"
+
     def __getitem__(self, index: Any) -> tuple[Tensor, ...]:
         return tuple(tensor[index] for tensor in self.tensors)
 
@@ -141,6 +145,9 @@ class Subset(Dataset):
 
     def __len__(self) -> int:
         return len(self.indices)
+
+    def __repr__(self) -> str:
+        return f"<Subset of {len(self)} samples of a {type(self.dataset).__name__}>"
 
     def __getitem__(self, index: Any) -> Any:
         chosen = [self.indices[i] for i in index] if isinstance(index, list) else self.indices[index]

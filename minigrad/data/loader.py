@@ -82,6 +82,10 @@ class DataLoader:
             raise ValueError(f"DataLoader: {name} cannot be set after the loader was made; make another one")
         object.__setattr__(self, name, value)
 
+    def __repr__(self) -> str:
+        what = "samples" if self.whole else "batches" if self.batch_size is None else f"batches of {self.batch_size}"
+        return f"<DataLoader of {what} from a {type(self.dataset).__name__}>"
+
     def __len__(self) -> int:
         if not isinstance(self.dataset, IterableDataset):
             return len(self.sampler if self.whole else self.batch_sampler)  # type: ignore[arg-type]

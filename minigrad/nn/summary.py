@@ -107,7 +107,7 @@ class Summary:
     def _repr_html_(self) -> str:
         def line(cells: Sequence[str], tag: str) -> str:
             return "".join(
-                f'<{tag} style="text-align:{"left" if name in LEFT else "right"};white-space:pre">'
+                f'<{tag} style="text-align:{"left" if name in LEFT else "right"};white-space:pre;padding:1px 6px">'
                 f"{notebook.escape(cell)}</{tag}>"
                 for cell, name in zip(cells, self.head, strict=True)
             )

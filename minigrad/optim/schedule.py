@@ -69,6 +69,10 @@ class LRScheduler:
         self._advance()
         self._is_initial = False
 
+    def __repr__(self) -> str:
+        rates = ", ".join(f"{rate:g}" for rate in self._get_rates())
+        return f"<{type(self).__name__} of {self.optimizer.name} at t = {self.last_epoch}: rate {rates}>"
+
     def step(self, epoch: float | None = None) -> None:
         """t ← t + 1, or t ← epoch, and the rates that belong to it."""
         if self._step_count == 1 and not self.optimizer.stepped:
