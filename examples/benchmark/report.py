@@ -203,16 +203,15 @@ def readme_table(record):
     rows = []
     for name in nets.NAMED:
         task = f"network:{name}"
-        ratios = [number(results.ratio(task, "torch", key)) for key in ("min", "median")]
-        rows.append([name, *ratios, spread(results.ratios(task, "torch", "min"))])
+        rows.append([name, *(number(results.ratio(task, "torch", key)) for key in ("min", "median"))])
     found = [results.ratio(f"network:{name}", "torch", "min") for name in nets.OTHERS]
     middle = f"{statistics.median(found):.2f} in the middle, from {min(found):.2f} to {max(found):.2f}"
     text = (
-        f"{machine['date']}, {machine['processor'].split(', Linux')[0]}, {machine['versions'][1]}: the time of a "
-        f"training step divided by PyTorch's, {len(results.values(task, 'torch', 'min'))} rounds in turn."
+        f"A training step's time divided by PyTorch's, in {len(results.values(task, 'torch', 'min'))} rounds "
+        f"({machine['date']}, {machine['processor'].split(', Linux')[0]}, {machine['versions'][1]}):"
     )
-    header = ["training step", "fastest steps", "middle steps", "fastest, by round"]
-    rest = f"The {len(found)} other networks of `examples/benchmark/nets.py`, by their fastest steps: {middle}."
+    header = ["training step", "fastest steps", "middle steps"]
+    rest = f"{len(found)} other networks, by their fastest steps: {middle}."
     return f"{text}\n\n{table(header, rows)}\n\n{rest}"
 
 
