@@ -19,7 +19,7 @@ from minigrad.kernels.threads import BLOCK, WORTH, share_slices
 
 DOT = 1 << 13  # numbers up to which a product with ones is as exact as a sum in pairs, and less than half as long
 
-SMALL, LEAST = 8.0, 1e-3  # exponentials of no more than that, and of this sum, lose no digits if they are not shifted
+LEAST, MOST = 1e-3, 1e5  # a sum of exponentials between these lost no digits, though none was shifted
 
 maximum_along: Any = np.maximum.reduce  # untyped: NumPy's stubs know a reduction only with a literal keepdims
 
@@ -58,15 +58,22 @@ def subtract_largest(x: Array, out: Array) -> None:
 
 
 def softmax(x: Array) -> Array:
-    """eˣ / Σ eˣ along each row, as powers of 2, which NumPy takes in half the time of powers of e."""
+    """eˣ / Σ eˣ along each row, as powers of 2, which NumPy takes in half the time of powers of e.
+
+    Only rows whose sum is too large or too small are shifted by their largest number: to find it costs a pass, too.
+    """
     out = np.empty_like(x)
 
     def fill(s: slice) -> None:
         part = out[s]
-        sums = add_powers(x[s], part) if np.max(x[s]) <= SMALL else None  # not for NaN
-        if sums is None or not np.min(sums) >= LEAST:
-            subtract_largest(x[s], part)
-            sums = add_powers(part, part)
+        with np.errstate(over="ignore", invalid="ignore"):
+            sums = add_powers(x[s], part)
+            wrong = ~((sums >= LEAST) & (sums <= MOST))[:, 0]
+            if wrong.any():
+                moved = np.empty_like(part[wrong])
+                subtract_largest(x[s][wrong], moved)
+                sums[wrong] = add_powers(moved, moved)
+                part[wrong] = moved
         part *= 1 / sums
 
     share_rows(fill, x)

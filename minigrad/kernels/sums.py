@@ -38,7 +38,7 @@ def add_up_lines(x: Array, y: Array | None) -> Array:
     sums, ones = np.empty((1 if y is None else 2, len(x)), x.dtype), np.ones(x.shape[1], x.dtype)
 
     def add(s: slice) -> None:
-        np.matmul(x[s], ones, out=sums[0, s])
+        np.vecdot(x[s], ones, out=sums[0, s])  # each line by itself, so that slices of any size give the same bits
         if y is not None:
             np.vecdot(x[s], y[s], out=sums[1, s])
 
@@ -51,7 +51,8 @@ def add_up_rows(x: Array, y: Array | None) -> Array:
     """The sums of x, and of x · y, down the lines: (1 or 2, length), in float64."""
     lines, length = x.shape
     sums = np.zeros((1 if y is None else 2, length))
-    step = max(RUN, 2 * BLOCK // max(1, length) // RUN * RUN)
+    step = max(1, 2 * BLOCK // max(1, length))
+    step -= step % RUN if step > RUN else 0
     with nullcontext() if x.size <= SMALL else one_blas_thread():
         for i in range(0, lines, step):
             part = x[i : i + step]

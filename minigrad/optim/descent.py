@@ -6,13 +6,14 @@ parameter has PyTorch's names, and the operations PyTorch's order. `p` and `g` a
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 
 from minigrad.dtypes import get_default_dtype
-from minigrad.optim.optimizer import Array, Elementwise, Group, State, zeros
+from minigrad.optim.optimizer import BLOCK, Array, Elementwise, Group, Optimizer, State, zeros
 from minigrad.options import declare, option
 from minigrad.tensor import Tensor
 
@@ -47,9 +48,10 @@ class SGD(Elementwise):
     def start(self, p: Array, group: Group) -> State:
         return zeros(p, "momentum_buffer") if group["momentum"] else {}
 
-    def update(self, p: Array, g: Array, state: State, o: Any) -> None:
+    def cut(self, p: Array, g: Array, state: State, o: Any, block: int) -> list[Callable[[], None]]:
         """The velocity, which starts at zero, begins with g as it is."""
-        super().update(p, g, state, o if state or not o.dampening else SimpleNamespace(**{**vars(o), "dampening": 0.0}))
+        o = o if state or not o.dampening else SimpleNamespace(**{**vars(o), "dampening": 0.0})
+        return super().cut(p, g, state, o, block)
 
     def change(self, p: Array, g: Array, state: State, o: Any) -> None:
         if o.momentum:
@@ -79,9 +81,14 @@ class ASGD(Elementwise):
 
     def update(self, p: Array, g: Array, state: State, o: Any) -> None:
         """η and μ of the next step are those of this one's t."""
-        super().update(p, g, state, o)
+        for piece in super().cut(p, g, state, o, BLOCK):
+            piece()
         state["eta"][()] = o.lr / (1 + o.lambd * o.lr * state["step"]) ** o.alpha
         state["mu"][()] = 1 / max(1, state["step"] - o.t0)
+
+    def cut(self, p: Array, g: Array, state: State, o: Any, block: int) -> list[Callable[[], None]]:
+        """One piece, for what follows the change of all numbers."""
+        return Optimizer.cut(self, p, g, state, o, block)
 
     def change(self, p: Array, g: Array, state: State, o: Any) -> None:
         ax, eta, mu = state["ax"], float(state["eta"]), float(state["mu"])

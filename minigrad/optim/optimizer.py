@@ -47,7 +47,6 @@ class Optimizer:
     """
 
     params: InitVar[Params]
-    _block = BLOCK  # numbers of a parameter that are updated at once
 
     def __init__(self, params: Params, defaults: Mapping[str, Any]):
         self.defaults = dict(defaults)
@@ -167,29 +166,27 @@ class Optimizer:
                     f"{self.name}: a parameter {describe(parameter)} has a gradient {describe(parameter.grad)}; "
                     "expected a tensor of its shape, and nothing was updated"
                 )
-        shared = sum(parameter.array.size for parameter, _, _ in tasks) > MANY
-        shared = shared and len(tasks) > 1 and threads.get_num_threads() > 1
-        self._block = SHARED if shared else BLOCK
-        if shared:
-            threads.run(lambda task: self._update_one(*task), tasks)
+        updates = [(p.array, p.grad.array, state, options) for p, state, options in tasks]
+        if sum(p.size for p, *_ in updates) > MANY and threads.get_num_threads() > 1:
+            threads.run(lambda piece: piece(), [piece for update in updates for piece in self.cut(*update, SHARED)])
         else:
-            for task in tasks:
-                self._update_one(*task)
+            for update in updates:
+                self.update(*update)
+        for parameter, _, _ in tasks:
+            parameter.bump_version()
         return loss
 
     def read_options(self, group: Group) -> Any:
         """What `update` is given of a group: here the group itself."""
         return group
 
-    def _update_one(self, parameter: Tensor, state: State, options: Any) -> None:
-        """Update one parameter, in whichever thread this is."""
-        assert parameter.grad is not None
-        self.update(parameter.array, parameter.grad.array, state, options)
-        parameter.bump_version()
-
     def update(self, p: Array, g: Array, state: State, group: Any) -> None:
         """Change `p` in place by one step along the gradient `g`; `state` starts empty."""
         raise NotImplementedError(f"{self.name} does not define update()")
+
+    def cut(self, p: Array, g: Array, state: State, group: Any, block: int) -> list[Callable[[], None]]:
+        """`update` in pieces that threads may take up in any order: here one piece."""
+        return [functools.partial(self.update, p, g, state, group)]
 
     def register_step_pre_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
         """Call `hook(optimizer, args, kwargs)` before each step; a pair that it returns replaces the arguments."""
@@ -353,18 +350,27 @@ class Elementwise(Optimizer):
 
     def update(self, p: Array, g: Array, state: State, o: Any) -> None:
         """Change `p` and the state block by block, in place."""
+        for piece in self.cut(p, g, state, o, BLOCK):
+            piece()
+
+    def cut(self, p: Array, g: Array, state: State, o: Any, block: int) -> list[Callable[[], None]]:
+        """`update` in pieces of so many numbers. What belongs to the whole parameter is changed at once."""
         if not state:
             state.update(self.start(p, vars(o)))
         self.advance(state, o)
-        if p.size <= self._block:
-            return self._change_block(p, g, state, o)
+        whole: list[Callable[[], None]] = [functools.partial(self._change_block, p, g, state, o)]
+        if p.size <= block:
+            return whole
         arrays = {k: v for k, v in state.items() if isinstance(v, np.ndarray) and v.shape == p.shape}
         flat = flatten_alike(p, g, *arrays.values())
         if flat is None:
-            return self._change_block(p, g, state, o)
-        for start in range(0, p.size, self._block):
-            parts = [array[start : start + self._block] for array in flat]
-            self._change_block(parts[0], parts[1], {**state, **dict(zip(arrays, parts[2:], strict=True))}, o)
+            return whole
+        pieces: list[Callable[[], None]] = []
+        for start in range(0, p.size, block):
+            parts = [array[start : start + block] for array in flat]
+            part = {**state, **dict(zip(arrays, parts[2:], strict=True))}
+            pieces.append(functools.partial(self._change_block, parts[0], parts[1], part, o))
+        return pieces
 
     def advance(self, state: State, o: Any) -> None:
         """Change the numbers in the state, which belong to the whole parameter."""
