@@ -1,4 +1,4 @@
-"""minigrad: a tiny reverse-mode autodiff engine in NumPy. The public names and nothing else.
+"""A tiny reverse-mode autodiff engine in NumPy: its public names, and nothing else.
 
 A function whose words name no shape works element by element, and its tensors broadcast. Shapes that do not fit are a
 ValueError, a dimension or an index that there is not is an IndexError, and what is no tensor is a TypeError.

@@ -82,7 +82,7 @@ class Generator(Base):
         try:
             self.bit_generator.state = json.loads(np.asarray(state, np.uint8).tobytes())
         except (TypeError, ValueError, KeyError, OverflowError, RuntimeError) as error:  # RecursionError is one
-            raise ValueError(f"set_state: expected what get_state gave, got something else ({error})") from error
+            raise ValueError(f"set_state: expected what get_state gave, got something else ({error})") from None
         return self
 
 

@@ -238,7 +238,7 @@ def load(f: Path | IO[bytes], map_location: Any = None, *, weights_only: bool = 
         except Exception as error:  # whatever a reader of zip, .npy or JSON may stumble on
             cause = str(error) or type(error).__name__  # zipfile's EOFError says nothing
             name = repr(os.fspath(f)) if isinstance(f, str | os.PathLike) else "the file"
-            raise ValueError(f"load: {name} is damaged or no checkpoint: {cause}") from error
+            raise ValueError(f"load: {name} is damaged or no checkpoint: {cause}") from None
 
 
 PYTORCH = (

@@ -86,7 +86,7 @@ IMAGES, FILTERS = [[[[1.0] * 4] * 4]], mg.ones(1, 1, 3, 3)
         (lambda: mg.argmax(None), "expected a Tensor or a number, got NoneType"),
         (lambda: mg.sum(None), "expected a Tensor or a number, got NoneType"),
         (lambda: mg.matmul(None, mg.ones(2)), "expected a Tensor or a number, got NoneType"),
-        (lambda: mg.unique("abc"), "expected a Tensor or a number, got str"),
+        (lambda: mg.unique("abc"), "unique: expected a Tensor or a number, got str"),
         (lambda: mg.tensor([1.0, None], dtype=mg.float32), "expected numbers, got None"),
         (lambda: mg.tensor("3", dtype=mg.float32), "expected numbers, got"),
         (lambda: mg.FloatTensor(None), "expected numbers, got None"),

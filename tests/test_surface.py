@@ -277,5 +277,6 @@ def test_completion_of_an_object_offers_no_workings(what):
 def test_completion_of_an_object_offers_what_it_is_for():
     assert {"backward", "grad", "shape", "sum", "add_", "numpy", "array"} <= set(dir(mg.ones(2)))
     assert {"weight", "bias", "forward", "state_dict"} <= set(dir(nn.Linear(2, 2)))
-    assert {"0", "append"} <= set(dir(nn.Sequential(nn.ReLU())))
+    names = dir(nn.Sequential(nn.ReLU()))
+    assert "append" in names and "0" not in names  # model.0 is no Python
     assert {"step", "zero_grad", "param_groups", "state"} <= set(dir(optim.Adam([mg.ones(2)])))

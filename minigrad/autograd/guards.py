@@ -232,7 +232,7 @@ def error_of_root(name: str, output: Any) -> Exception:
         )
     return RuntimeError(
         f"{name}: an upstream gradient is needed for a tensor of shape {output.array.shape}; "
-        "only a single element has 1 as its default"
+        "only a single element has 1 as its default, so give one, or take the sum or the mean first"
     )
 
 

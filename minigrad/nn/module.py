@@ -411,7 +411,7 @@ class Module:
         return notebook.details(line, note, (child._details(n) for n, child in self._attributes(Module)))
 
     def __dir__(self) -> list[str]:
-        return sorted({*super().__dir__(), *self.__dict__})
+        return sorted(name for name in {*super().__dir__(), *self.__dict__} if name.isidentifier())  # not "0"
 
 
 def _joined(prefix: str, name: str) -> str:

@@ -29,8 +29,11 @@ class Histogram(NamedTuple):
     bin_edges: Tensor
 
 
-def plain(x: Any) -> np.ndarray:
-    return x.array if isinstance(x, Value) else numbers(x)
+def plain(x: Any, name: str) -> np.ndarray:
+    try:
+        return x.array if isinstance(x, Value) else numbers(x)
+    except TypeError as error:
+        raise TypeError(f"{name}: {error}") from None
 
 
 @primitive()
@@ -44,7 +47,7 @@ def nonzero(x: Any, as_tuple: bool = False) -> Any:
     """The indices of the elements that are not zero, as `argwhere`, or with `as_tuple` a vector for each dimension."""
     if not as_tuple:
         return argwhere(x)
-    return tuple(box(np.asarray(places, np.int64)) for places in np.nonzero(np.atleast_1d(plain(x))))
+    return tuple(box(np.asarray(places, np.int64)) for places in np.nonzero(np.atleast_1d(plain(x, "nonzero"))))
 
 
 @overload
@@ -80,7 +83,7 @@ def unique(
     >>> unique(mg.tensor([3, 1, 3]), return_counts=True)
     (tensor([1, 3]), tensor([1, 2]))
     """
-    array = plain(x)
+    array = plain(x, "unique")
     axis = None if dim is None else position(dim, array.ndim, "unique")
     values, inverse, counts = np.unique(array, return_inverse=True, return_counts=True, axis=axis)
     inverse = inverse.reshape(array.shape if axis is None else -1)
@@ -95,12 +98,12 @@ def bincount(x: Any, weights: Any = None, minlength: int = 0) -> Tensor:
 
     (n) -> (largest + 1), or longer with `minlength`. Raises ValueError for what is no vector of such numbers.
     """
-    array = plain(x)
+    array = plain(x, "bincount")
     if array.ndim != 1 or array.dtype.kind not in "iu" or (array.size and array.min() < 0):
         raise ValueError(f"bincount: expected a vector of whole numbers from 0 on, got {array.dtype} {array.shape}")
     if weights is None:
         return box(np.bincount(array, minlength=minlength).astype(np.int64))
-    heavy = plain(weights)
+    heavy = plain(weights, "bincount")
     if heavy.shape != array.shape:
         raise ValueError(f"bincount: weights of shape {heavy.shape} for numbers of shape {array.shape}")
     sums = np.bincount(array, heavy, minlength)
@@ -123,7 +126,7 @@ def histc(x: Any, bins: int = 100, min: float = 0, max: float = 0) -> Tensor:
 
     Gives (bins,) in x's dtype, or float32 for whole numbers. Raises ValueError if min is larger than max.
     """
-    array = plain(x)
+    array = plain(x, "histc")
     counts, _ = np.histogram(array, bins, bounds(array, min, max, 1))
     return box(counts.astype(array.dtype if array.dtype.kind == "f" else np.float32))
 
@@ -136,13 +139,13 @@ def histogram(
 
     Gives (bins,) counts and (bins + 1,) edges in x's dtype.
     """
-    array = plain(x)
+    array = plain(x, "histogram")
     if isinstance(bins, Value | Sequence):
-        edges = plain(bins)
+        edges = plain(bins, "histogram")
     else:
         low, high = range or ((0, 0) if array.size else (0, 1))
         edges = np.linspace(*bounds(array, low, high, 0.5), int(bins) + 1)
-    weights = None if weight is None else plain(weight).reshape(-1)
+    weights = None if weight is None else plain(weight, "histogram").reshape(-1)
     counts, edges = np.histogram(array.reshape(-1), np.asarray(edges, np.float64), weights=weights, density=density)
     return Histogram(box(counts.astype(array.dtype)), box(edges.astype(array.dtype)))
 
@@ -162,9 +165,9 @@ def searchsorted(
 
     Gives the shape of `values`, as int64. Raises ValueError for a side that there is not.
     """
-    edges, wanted = plain(sorted_sequence), plain(values)
+    edges, wanted = plain(sorted_sequence, "searchsorted"), plain(values, "searchsorted")
     if sorter is not None:
-        edges = np.take_along_axis(edges, plain(sorter), -1)
+        edges = np.take_along_axis(edges, plain(sorter, "searchsorted"), -1)
     if side not in (None, "left", "right") or (side == "left" and right):
         raise ValueError(f"searchsorted: side must be 'left' or 'right' and agree with `right`, got {side!r}")
     after: Any = "right" if right or side == "right" else "left"
