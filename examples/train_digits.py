@@ -10,8 +10,12 @@ try:
     import minigrad as mg
     from minigrad import nn, optim
     from minigrad.data import DataLoader, digits, random_split
+
+    images_and_labels = digits()  # 1,797 images of 8×8 pixels
 except ModuleNotFoundError as error:
     raise SystemExit(f'{error.name} is not installed: python -m pip install -e ".[examples]" in the checkout') from None
+except KeyboardInterrupt:
+    raise SystemExit("\nstopped before it began") from None
 
 EPOCHS, BATCH, RATE, SEED = 15, 64, 0.01, 0
 
@@ -24,7 +28,7 @@ if args.epochs is not None and args.epochs < 1:
     parser.error(f"--epochs is the length of the schedule, at least 1, not {args.epochs}")
 
 mg.manual_seed(SEED)
-train, test = random_split(digits(), [0.8, 0.2])  # 1,438 and 359 images
+train, test = random_split(images_and_labels, [0.8, 0.2])  # 1,438 and 359 images
 batches, (images, labels) = DataLoader(train, BATCH, shuffle=True), test[:]
 model = nn.Sequential(
     nn.Sequential(nn.Conv2d(1, 16, 3, padding=1), nn.BatchNorm2d(16), nn.ReLU()),
@@ -76,6 +80,6 @@ try:
     axes[-1].set_xlabel("epoch")
     figure.savefig(args.out / "digits.png")
 except (KeyboardInterrupt, OSError) as error:
-    kept = f"go on with --resume: {checkpoint} holds {saved} epochs" if saved else "no epoch was saved"
+    kept = f"go on with --resume: {checkpoint} holds {saved} of {schedule.epochs} epochs" if saved else "no epoch was saved"
     raise SystemExit(f"\nstopped{f': {error}' * isinstance(error, OSError)}; {kept}") from None
 print(f"{history[-1][1]:.2%} of {len(test)} test images right; see {args.out / 'digits.png'}")

@@ -10,6 +10,7 @@ import matplotlib
 import matplotlib.pyplot
 import numpy as np
 import pytest
+import sklearn.datasets  # noqa: F401  before PyTorch is replaced, which its modules look for
 
 import minigrad as mg
 from minigrad import optim
@@ -44,7 +45,7 @@ NEEDS = {  # script: a module of its extra
     "ports/prove.py": "torch",
     "second_derivative.py": "matplotlib.pyplot",
     "train_cifar10.py": "tqdm",
-    "train_digits.py": "tqdm",
+    "train_digits.py": "sklearn.datasets",
     "why_sum.py": "matplotlib.pyplot",
 }
 
@@ -114,11 +115,21 @@ def test_train_digits_resumed_after_a_stop_ends_with_the_same_bits(run, tmp_path
         return step(self, *args)
 
     monkeypatch.setattr(optim.Adam, "step", interrupted)
-    with pytest.raises(SystemExit, match=r"stopped; go on with --resume: .*digits\.npz holds 1 epochs"):
+    with pytest.raises(SystemExit, match=r"stopped; go on with --resume: .*digits\.npz holds 1 of 3 epochs"):
         run("train_digits.py", "--epochs", 3, "--out", stopped)
     monkeypatch.setattr(optim.Adam, "step", step)
     run("train_digits.py", "--out", stopped, "--resume")  # of as many epochs as it was begun with
     assert (stopped / "digits.npz").read_bytes() == (whole / "digits.npz").read_bytes()
+
+
+def test_train_digits_stopped_while_it_loads_says_so_and_leaves_nothing(run, tmp_path, monkeypatch):
+    def interrupted():
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("minigrad.data.digits", interrupted)
+    with pytest.raises(SystemExit, match="stopped before it began"):
+        run("train_digits.py", "--out", tmp_path / "new")
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(

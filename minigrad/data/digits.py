@@ -16,8 +16,8 @@ def digits() -> TensorDataset:
     try:
         from sklearn.datasets import load_digits
     except ImportError:
-        hint = "pip install 'minigrad-whysum[examples]'"
-        raise ImportError(f"digits: the images come with scikit-learn, which is not installed; {hint}") from None
+        words = "digits: the images come with scikit-learn, which is not installed; "
+        raise ModuleNotFoundError(f"{words}pip install 'minigrad-whysum[examples]'", name="sklearn") from None
     images, classes = load_digits(return_X_y=True)
     pixels = (images / 16).astype(np.float32).reshape(-1, 1, 8, 8)  # (1797, 64) -> (1797, 1, 8, 8)
     return TensorDataset(pixels, classes.astype(np.int64))
