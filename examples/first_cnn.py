@@ -45,9 +45,8 @@ for epoch in range(1, 13):
 
 # %% The confusion matrix: rows are the true digits, columns what the network says.
 images, labels = test[:]  # (269, 1, 8, 8) and (269,), kept until now
-with mg.no_grad():
-    said = model(images).argmax(1)
-confusion = mg.bincount(labels * 10 + said, minlength=100).reshape(10, 10).numpy()
+said = model(images).argmax(1)
+confusion = mg.bincount(labels * 10 + said, minlength=100).reshape(10, 10)
 print(f"{(said == labels).float().mean().item():.1%} of the test images are right")
 
 # %% Saliency: which pixels does the winning score depend on? The gradient by the image says it.
@@ -65,15 +64,16 @@ print(channels.survey(model, images))
 
 # %% The pictures. In a notebook, the graph alone in a cell shows itself.
 mg.graph(model, images[:1], title="a first CNN").save("first_cnn.svg")
-figure, axes = plt.subplot_mosaic("CCMM;CCMM;0123;abcd", figsize=(8, 8), layout="constrained")
-axes["C"].plot(range(1, len(curves) + 1), curves, label=["training", "validation"])
+_, axes = plt.subplot_mosaic("CCMM;CCMM;0123;abcd", figsize=(8, 8), layout="constrained")
+axes["C"].legend(axes["C"].plot(range(1, len(curves) + 1), curves), ["training", "validation"])
 axes["C"].set(xlabel="epoch", ylabel="cross-entropy (nats)")
-axes["C"].legend()
 axes["M"].imshow(confusion, cmap="Blues", norm="symlog")
-axes["M"].set(xlabel="said", ylabel="true", xticks=range(10), yticks=range(10))
+axes["M"].set(title="test images", xlabel="said", ylabel="true", xticks=range(10), yticks=range(10))
+for i, j in confusion.nonzero().tolist():
+    axes["M"].text(j, i, confusion[i, j].item(), ha="center", va="center", color="white" if i == j else "black")
 for i in range(4):
     axes[f"{i}"].imshow(images[i, 0].numpy(), cmap="gray_r")
     axes[f"{i}"].set(title=f"{labels[i].item()}, said {said[i].item()}", xticks=[], yticks=[])
     axes["abcd"[i]].imshow(saliency[i], cmap="Oranges")
     axes["abcd"[i]].set(title="saliency", xticks=[], yticks=[])
-figure.savefig("first_cnn.png")
+plt.savefig("first_cnn.png")

@@ -80,6 +80,7 @@ try:
     axes[-1].set_xlabel("epoch")
     figure.savefig(args.out / "digits.png")
 except (KeyboardInterrupt, OSError) as error:
-    kept = f"go on with --resume: {checkpoint} holds {saved} of {schedule.epochs} epochs" if saved else "no epoch was saved"
+    epochs = f"{saved} of {schedule.epochs} epochs"
+    kept = f"go on with --resume: {checkpoint} holds {epochs}" if saved else "no epoch was saved"
     raise SystemExit(f"\nstopped{f': {error}' * isinstance(error, OSError)}; {kept}") from None
 print(f"{history[-1][1]:.2%} of {len(test)} test images right; see {args.out / 'digits.png'}")
