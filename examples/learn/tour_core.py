@@ -76,7 +76,7 @@ This is how the file begins in which `primitive` stands. It names the other file
             """
 Compare `apply` with `operation` in step 2:
 
-- `arrays = …` and `forward(*arrays)`: the forward runs on plain arrays.
+- `arrays.append(…)` and `forward(*arrays)`: the forward runs on plain arrays.
 - `for rule in …`: there is an edge for each argument that has a rule and asks for a gradient. In step 2 every Tensor
 asked. Here those ask that were made with `requires_grad=True`, and whatever was made from them.
 - `Node(…)`: the edges belong to an object of their own, beside the tensor. It keeps what the rules name. A Node never
