@@ -80,9 +80,9 @@ Compare `apply` with `operation` in step 2:
 - `for rule in …`: there is an edge for each argument that has a rule and asks for a gradient. In step 2 every Tensor
 asked. Here those ask that were made with `requires_grad=True`, and whatever was made from them.
 - `Node(…)`: the edges belong to an object of their own, beside the tensor. It keeps what the rules name. A Node never
-refers to its own result. So when you forget the tensor, Python can free its array at once.
-- `result.version`: a Node also notes the *version* of each array that it keeps: how often it was changed in place. If
-the version is another one when the gradient comes, there is an error, and not a wrong gradient.
+refers to its own result. So when you forget the tensor, Python can free its array at once. It also notes the *version*
+of each array that it keeps: how often it was changed in place. If the version is another one when the gradient comes,
+there is an error, and not a wrong gradient.
 
 The rest is care. `keeps=` is for a forward that has more to keep than its arguments and its result. A call may name its
 arguments. An error names the operation. A Python number does not turn a float32 array into float64. A result may lie in

@@ -341,7 +341,7 @@ def primitive(
                 arrays.append(a.array if isinstance(a, Value) else a)
             kept: Sequence[Any] = ()
             try:
-                out: Any = forward(*arrays)  # type: ignore[call-arg, arg-type]
+                out: Any = forward(*arrays)  # type: ignore[call-arg]
                 if kept_names:
                     out, *kept = guards.unpack(operation.name, out, kept_names)
                 if type(out) is not np.ndarray or out.dtype is not guards.FLOAT32:
