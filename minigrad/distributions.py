@@ -136,11 +136,13 @@ class Categorical(Distribution):
     def __init__(self, probs: Tensor | None = None, logits: Tensor | None = None, validate_args: bool | None = None):
         choose("Categorical", probs, logits)
         if probs is not None:
+            probs = as_tensor(probs)
             if not (probs.array >= 0).all():
                 raise ValueError(f"Categorical: expected probs ≥ 0, got {probs.array.min()}")
             self.probs = probs / probs.sum(-1, keepdim=True)
             self.logits = log(keep_inside(self.probs))
         elif logits is not None:
+            logits = as_tensor(logits)
             self.logits = logits - logits.logsumexp(-1, keepdim=True)
             self.probs = self.logits.softmax(-1)
         self.batch_shape = self.probs.shape[:-1]
@@ -171,6 +173,8 @@ class Bernoulli(Distribution):
         choose("Bernoulli", probs, logits)
         if probs is not None:
             self.probs = as_tensor(probs)
+            if not ((self.probs.array >= 0) & (self.probs.array <= 1)).all():
+                raise ValueError("Bernoulli: expected probs in [0, 1]")
             inside = keep_inside(self.probs)
             self.logits = log(inside) - log1p(-inside)
         else:

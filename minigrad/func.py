@@ -150,6 +150,8 @@ def multiply_hessian(
 
 def evaluate(name: str, func: Function, inputs: Any, create_graph: bool) -> tuple[tuple[Tensor, ...], Any]:
     """The inputs as points to differentiate at, and func's outputs there as a tuple."""
+    if not callable(func):
+        raise TypeError(f"{name}: expected a function first, got {type(func).__name__}")
     given = inputs if isinstance(inputs, tuple) else (inputs,)
     for i, x in enumerate(given):
         if not isinstance(x, Tensor):

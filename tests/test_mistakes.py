@@ -215,6 +215,41 @@ MISTAKES = {  # what was done: the call, the error, and words that must be in it
         ValueError,
         "got (2,) and (3,); bring them to one size, or pass a collate_fn",
     ),
+    "a list for a module": (
+        lambda: nn.utils.weight_norm([1.0]),
+        TypeError,
+        "weight_norm: expected a Module, got list",
+    ),
+    "a module without the weight": (
+        lambda: nn.utils.spectral_norm(nn.ReLU()),
+        ValueError,
+        "spectral_norm: ReLU has no weight 'weight'",
+    ),
+    "no parameters at all": (lambda: nn.utils.clip_grad_norm_(None, 1.0), TypeError, "expected tensors, got NoneType"),
+    "a module for a vector": (lambda: nn.utils.parameters_to_vector(nn.ReLU()), TypeError, "say model.parameters()"),
+    "a tensor for a function": (
+        lambda: mg.func.jacobian(mg.ones(2), mg.ones(2)),
+        TypeError,
+        "jacobian: expected a function first, got Tensor",
+    ),
+    "a probability above 1": (lambda: mg.distributions.Bernoulli(2.0), ValueError, "expected probs in [0, 1]"),
+    "words for probabilities": (lambda: mg.distributions.Categorical("a"), TypeError, "expected numbers, got 'a'"),
+    "a number for a shape": (
+        lambda: nn.summary(nn.Linear(2, 2), 3),
+        TypeError,
+        "summary: input_size is a shape, such as (64, 1, 28, 28), got 3",
+    ),
+    "responses without channels": (
+        lambda: mg.channels.cancellation([1.0, 2.0]),
+        ValueError,
+        "cancellation: expected numbers with the channels along dim=2, got shape (2,)",
+    ),
+    "nothing for responses": (lambda: mg.channels.cancellation(None), ValueError, "got NoneType"),
+    "a list for a reduction": (
+        lambda: mg.channels.streamed([1], mg.ones(1), "max"),
+        ValueError,
+        "streamed: reduce is one of",
+    ),
     # values
     "rows of other lengths": (
         lambda: mg.tensor([[1.0, 2.0], [3.0]]),

@@ -83,7 +83,11 @@ def cancellation(*args: Any, dim: int = 2) -> Cancellation:
     if len(given) == 2 and isinstance(given[1], int):
         dim = given.pop()
     r = given[0] if len(given) == 1 and not isinstance(given[0], nn.Module) else _responses_of(args)
-    parts = np.moveaxis(r.array if isinstance(r, Tensor) else np.asarray(r), dim, 0)  # (C, ...)
+    array = r.array if isinstance(r, Tensor) else np.asarray(r)
+    if array.dtype.kind not in "fiub" or not -array.ndim <= dim < array.ndim:
+        what = type(r).__name__ if array.dtype.kind not in "fiub" else f"shape {array.shape}"
+        raise ValueError(f"cancellation: expected numbers with the channels along dim={dim}, got {what}")
+    parts = np.moveaxis(array, dim, 0)  # (C, ...)
     channels, parts = len(parts), parts.reshape(len(parts), -1).astype(float)
     whole = np.abs(parts).sum()
     if whole == 0:

@@ -7,7 +7,6 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from minigrad.autograd.strangers import expect_tensors
 from minigrad.nn.convolution import ConvTranspose1d, ConvTranspose2d
 from minigrad.nn.module import Module
 from minigrad.nn.parameter import Parameter
@@ -25,6 +24,14 @@ def attach(module: M, name: str, compute: Any) -> M:
     return module
 
 
+def check_module(operation: str, module: Any, name: str = "") -> None:
+    """Raise a TypeError unless this is a module, or a ValueError unless it has the weight of that name."""
+    if not isinstance(module, Module):
+        raise TypeError(f"{operation}: expected a Module, got {type(module).__name__}")
+    if name and not isinstance(getattr(module, name, None), Tensor):
+        raise ValueError(f"{operation}: {type(module).__name__} has no weight {name!r}")
+
+
 def refresh(name: str, compute: Any, module: Module, args: Any) -> None:
     """The hook: compute the attribute anew."""
     setattr(module, name, compute(module))
@@ -32,6 +39,7 @@ def refresh(name: str, compute: Any, module: Module, args: Any) -> None:
 
 def detach(module: M, name: str, kind: Any) -> M:
     """Undo `attach`: what was computed last becomes a parameter."""
+    check_module(kind.__name__, module)
     for number, hook in list(module._hooks.get("forward_pre", {}).items()):
         call = hook.function
         if isinstance(call, partial) and call.func is refresh and call.args[0] == name and call.args[1].func is kind:
@@ -50,12 +58,12 @@ def detach(module: M, name: str, kind: Any) -> M:
 # ------------------------------------------------------------------------------------------------------ weight norm
 
 
-@expect_tensors
 def weight_norm(module: M, name: str = "weight", dim: int | None = 0) -> M:
     """Learn length and direction apart: weight = g v / ‖v‖ for each index of `dim`, or for the whole with None.
 
     The parameter becomes two, `weight_g` and `weight_v`. Source: Salimans & Kingma 2016.
     """
+    check_module("weight_norm", module, name)
     weight = getattr(module, name)
     dims = tuple(i for i in range(weight.ndim) if i != dim)
     setattr(module, f"{name}_g", Parameter(weight.detach().norm(2, dims, keepdim=dim is not None)))
@@ -70,7 +78,6 @@ def scale_direction(name: str, dims: tuple[int, ...], keepdim: bool, module: Mod
     return out
 
 
-@expect_tensors
 def remove_weight_norm(module: M, name: str = "weight") -> M:
     """Undo `weight_norm`: the weight is one parameter again."""
     return detach(module, name, scale_direction)
@@ -79,7 +86,6 @@ def remove_weight_norm(module: M, name: str = "weight") -> M:
 # ---------------------------------------------------------------------------------------------------- spectral norm
 
 
-@expect_tensors
 def spectral_norm(
     module: M, name: str = "weight", n_power_iterations: int = 1, eps: float = 1e-12, dim: int | None = None
 ) -> M:
@@ -87,8 +93,9 @@ def spectral_norm(
 
     A step of the power method before every forward in training follows it, with the buffers `weight_u` and `weight_v`;
     the parameter is called `weight_orig`. dim: 0 unless given, but 1 in transposed convolutions.
-    Source: Miyato et al. 2018.
+    Source: Miyato et al. 2018. Raises TypeError for what is no module, and ValueError for one without the weight.
     """
+    check_module("spectral_norm", module, name)
     if n_power_iterations < 1:
         raise ValueError(f"spectral_norm: n_power_iterations must be positive, got {n_power_iterations}")
     if dim is None:
@@ -118,7 +125,6 @@ def divide_by_largest(name: str, steps: int, eps: float, dim: int, module: Modul
     return out
 
 
-@expect_tensors
 def remove_spectral_norm(module: M, name: str = "weight") -> M:
     """Undo `spectral_norm`: the weight, divided as it was last, is the parameter again."""
     return detach(module, name, divide_by_largest)

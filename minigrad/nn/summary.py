@@ -172,6 +172,8 @@ forward.
 
 def make_inputs(input_size: Sequence[Any], dtype: DTypeLike) -> tuple[Tensor, ...]:
     """Zeros of a shape, or of each of several."""
+    if not isinstance(input_size, Sequence) or isinstance(input_size, str):
+        raise TypeError(f"summary: input_size is a shape, such as (64, 1, 28, 28), got {input_size!r}")
     several = any(isinstance(size, Sequence) for size in input_size)
     return tuple(zeros(*size, dtype=dtype) for size in (input_size if several else [input_size]))
 

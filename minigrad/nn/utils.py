@@ -23,7 +23,7 @@ def _gradients(parameters: Tensor | Iterable[Tensor]) -> list[Tensor]:
 
 
 def _as_list(tensors: Tensor | Iterable[Tensor]) -> list[Tensor]:
-    if hasattr(tensors, "parameters") or callable(tensors):
+    if tensors is None or hasattr(tensors, "parameters") or callable(tensors):
         raise TypeError(f"expected tensors, got {type(tensors).__name__}; say model.parameters()")
     return [tensors] if isinstance(tensors, Tensor) else list(tensors)
 
@@ -98,7 +98,7 @@ def parameters_to_vector(parameters: Iterable[Tensor]) -> Tensor:
 
     Shapes S, T, … -> (|S| + |T| + …).
     """
-    out: Tensor = cat([parameter.reshape(-1) for parameter in parameters])
+    out: Tensor = cat([parameter.reshape(-1) for parameter in _as_list(parameters)])
     return out
 
 

@@ -33,7 +33,7 @@ def streamed(reduce: str, x: Tensor, weight: Tensor) -> Tensor:
     Same value and gradient as `ChannelConv2d(…, bias=False)`, but a tie of max or min goes to the first channel.
     Raises ValueError for a reduction that has no streamed form here.
     """
-    if reduce not in STREAMS:
+    if not isinstance(reduce, str) or reduce not in STREAMS:
         raise ValueError(f"streamed: reduce is one of {list(STREAMS)}, got {reduce!r}")
     return (extreme if reduce in ("max", "min") else running)(x, weight, reduce)
 
