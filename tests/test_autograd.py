@@ -852,7 +852,8 @@ def test_a_rule_that_gives_the_wrong_shape_or_no_tensor_is_named():
 
     with pytest.raises(RuntimeError, match=r"the rule of misshapen for 'x' gave a gradient of shape \(3,\)"):
         misshapen(leaf(1.0, 2.0)).sum().backward()
-    for wrong, words in ((None, "None (is a return missing?)"), (3.0, "3.0"), (np.ones(2), "float64[2]")):
+    missing, array = "None (is a return missing?)", "the NumPy array float64[2]"
+    for wrong, words in ((None, missing), (3.0, "3.0"), (np.ones(2), array)):
 
         @primitive(x=lambda g, wrong=wrong: wrong)
         def empty(x, wrong=wrong):
@@ -860,6 +861,15 @@ def test_a_rule_that_gives_the_wrong_shape_or_no_tensor_is_named():
 
         with pytest.raises(TypeError, match=re.escape(f"rule of empty for 'x' returned {words}; expected a Tensor")):
             empty(leaf(1.0, 2.0)).sum().backward()
+
+
+def test_a_forward_that_takes_its_arrays_for_tensors_is_told_so():
+    @primitive(x=lambda g, out: g * out)
+    def grow(x):
+        return x.exp()
+
+    with pytest.raises(AttributeError, match=r"grow\(float64\[2\]\).*'exp'; a forward works on NumPy's arrays"):
+        grow(leaf(1.0, 2.0))
 
 
 def test_a_forward_that_returns_its_argument_shares_its_memory_and_version():

@@ -182,6 +182,8 @@ GUESSES = {
     "a wrong name": (lambda: explain(MODEL, "conv1", X, sum), LookupError, r"'conv1' is no Conv2d.*'0', '2'"),
     "no convolution": (lambda: explain(nn.ReLU(), X, sum), TypeError, "layers: none"),
     "no loss": (lambda: explain(MODEL[0], X), TypeError, r"expected explain\(conv, x, loss\) or explain\(model, "),
+    "no loss of a model": (lambda: explain(MODEL, "0", X), TypeError, r"loss is missing; expected explain\(conv, x, l"),
+    "no loss, a layer": (lambda: explain(MODEL, MODEL[2], X), TypeError, "explain: loss is missing"),
     "labels as loss": (lambda: explain(MODEL[0], X, X), TypeError, "a function of the output.*Tensor"),
     "a loss of many": (lambda: explain(MODEL[0], X, lambda out: out), TypeError, r"one element, got shape \(1, 4, 6"),
     "a loss of none": (lambda: explain(MODEL[0], X, lambda out: None), TypeError, "one element, got NoneType"),

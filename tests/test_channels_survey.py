@@ -156,6 +156,13 @@ def test_a_survey_reaches_every_call_and_leaves_the_model_alone():
     assert str(survey(model, image(2, 3, 6, 6), draws=10)) == str(found)  # the same twice
 
 
+def test_a_survey_takes_what_the_model_takes():
+    mg.manual_seed(0)
+    model = nn.Sequential(nn.Conv2d(3, 4, 3, padding=1, padding_mode="reflect"), nn.Conv2d(4, 2, 3))
+    x = mg.randn(2, 3, 8, 8)
+    assert str(survey(model, x.numpy())) == str(survey(model, x))
+
+
 def test_a_survey_prints_sorts_and_draws():
     model = nn.Sequential(*(nn.Conv2d(4, 4, 3, padding=1) for _ in range(4)), nn.Conv2d(4, 4, 1, groups=4))
     found = survey(model, image(1, 4, 6, 6), draws=50)

@@ -2,6 +2,7 @@
 
 import webbrowser
 
+import numpy as np
 import pytest
 from test_viz_graph import titles
 
@@ -105,6 +106,16 @@ def test_a_missing_graphviz_package_is_no_obstacle(monkeypatch):
     assert graph.svg().startswith("<svg") and graph.html() and str(graph)
     with pytest.raises(ImportError):
         graph.dot  # noqa: B018
+
+
+def test_numbers_alone_are_inputs_and_beside_a_tensor_they_are_options():
+    drawn = [mg.graph(lambda x, y: x * y + x, given, gradients=True) for given in (
+        (2.0, -3), (mg.tensor(2.0), mg.tensor(-3.0)), {"x": 2, "y": np.float64(-3)}
+    )]  # fmt: skip
+    assert "x  = 2  grad −2 = 1 − 3" in str(drawn[0]) and len({graph.svg() for graph in drawn}) == 1
+    assert str(mg.graph(lambda x: x**2, 3)) == str(mg.graph(lambda x, n: x**n, (mg.tensor(3.0), 2)))
+    with pytest.raises(TypeError, match=r"<lambda> needs a sample input.*mg\.graph\(function, \(x, y\)\)"):
+        mg.graph(lambda x, y: x * y)
 
 
 def test_a_wrong_sample_input_is_a_clear_error():

@@ -89,9 +89,11 @@ def explain(error: Exception, name: str, args: Sequence[Any]) -> Exception:
     if stranger := name_stranger(error, args):
         return TypeError(f"{name}({given}): {stranger}").with_traceback(error.__traceback__)
     words = reword(str(error).strip())
+    is_array = isinstance(error, AttributeError) and isinstance(error.obj, np.ndarray)
+    hint = "; a forward works on NumPy's arrays, with NumPy's functions" if is_array else ""
     kinds = IndexError, TypeError, NotImplementedError, ValueError
     kind = next((k for k in kinds if isinstance(error, k)), AttributeError if words == str(error) else TypeError)
-    return kind(f"{name}({given}): {words}").with_traceback(error.__traceback__)
+    return kind(f"{name}({given}): {words}{hint}").with_traceback(error.__traceback__)
 
 
 def name_stranger(error: Exception, args: Sequence[Any]) -> str:
@@ -207,9 +209,10 @@ def fit(part: Any, node: Node, rule: Rule, parent: Node) -> Tensor:
     """A contribution with the broadcasting of the forward undone, in the dtype of its argument."""
     if not is_tensor(part):
         forgotten = " (is a return missing?)" if part is None else ""
+        kind = "the NumPy array " if isinstance(part, np.ndarray) else ""
         raise TypeError(
-            f"the rule of {node.name} for {rule.argument!r} returned {describe(part)}{forgotten}; expected a Tensor "
-            f"that broadcasts from the argument's shape {parent.shape}"
+            f"the rule of {node.name} for {rule.argument!r} returned {kind}{describe(part)}{forgotten}; expected a "
+            f"Tensor that broadcasts from the argument's shape {parent.shape}"
         )
     try:
         part = part.sum_to_size(parent.shape) if part.array.shape != parent.shape else part

@@ -42,6 +42,8 @@ def split(operation: str, args: tuple[Any, ...], names: tuple[str, ...]) -> tupl
         found = find(operation, args[0]) if args and not isinstance(args[-1], str) else None
         after = f" after {type(found).__name__}" if found else ""
         raise TypeError(f"{operation}: expected {usage}, got {len(args) - bool(found)} arguments{after}")
+    if not named and isinstance(args[0], nn.Module) and isinstance(args[1], str | nn.Module):
+        raise TypeError(f"{operation}: {names[-1]} is missing; expected {usage}")
     conv = find(operation, args[0], args[1] if named else "")
     values = list(args[2 if named else 1 :])
     if not isinstance(values[0], Tensor):

@@ -19,7 +19,7 @@ from minigrad.channels.layer_sums import DRAWS, GAUSSIAN, Row, cut, measure
 from minigrad.channels.layers import watch
 from minigrad.channels.table import Table
 from minigrad.notebook import escape
-from minigrad.tensor import Tensor
+from minigrad.tensor import Tensor, as_tensor
 
 Entry: TypeAlias = tuple[str, Any, Any, Mapping[str, Any]]  # name, weight, input, options
 
@@ -149,8 +149,9 @@ def survey_layers(layers: Iterable[Entry], draws: int = DRAWS, seed: int = 0) ->
     return Survey(tuple(rows))
 
 
-def _entry(name: str, layer: Any, x: Tensor) -> Entry:
+def _entry(name: str, layer: Any, x: Any) -> Entry:
     """A module's call as `survey_layers` takes it; what is not a sum is said with the option `note`."""
+    x = as_tensor(x)  # a layer takes NumPy's arrays, too
     options = {name: getattr(layer, name) for name in ("stride", "dilation", "groups", "transposed")}
     if (reduce := getattr(layer, "reduce", "sum")) != "sum":
         options["note"] = f"no sum: reduce={reduce!r}"

@@ -68,8 +68,8 @@ class _Convolution(Module):
 
     def _repeat(self, name: str, value: int | Sequence[int], least: int = 0) -> Any:
         """`value` for each dimension."""
-        values = (value,) * self.dims if isinstance(value, int | np.integer) else tuple(value)
-        if len(values) != self.dims:
+        values = tuple(value) if isinstance(value, Sequence | np.ndarray) else (value,) * self.dims
+        if len(values) != self.dims or not all(isinstance(v, int | np.integer) for v in values):
             what = f"{type(self).__name__}: {name} must be an integer or {self.dims} of them"
             raise ValueError(f"{what}, got {value!r}")
         if min(values) < least:

@@ -211,10 +211,11 @@ def graph(
 ) -> Graph:
     """The computation graph of a tensor (or several), or of a module or a function with a sample input.
 
-    input: a tensor, a tuple of arguments or a dict of them; or input_size: a shape of zeros of `dtype`, or several.
-    loss: what to make of the output, if that is to be drawn, too. gradients: run backward (on no `.grad`) and draw what
-    flows along each edge; it needs a scalar, and an output without `loss` is summed. names: of tensors and modules, or
-    the module whose parameters they are. record: what `viz.record` saw: modules, operands without a gradient.
+    input: a tensor or a number, a tuple of arguments or a dict of them; or input_size: a shape of zeros of `dtype`, or
+    several. loss: what to make of the output, if that is to be drawn, too. gradients: run backward (on no `.grad`) and
+    draw what flows along each edge; it needs a scalar, and an output without `loss` is summed. names: of tensors and
+    modules, or the module whose parameters they are. record: what `viz.record` saw: modules, and operands without a
+    gradient.
 
     A module is drawn as its architecture: a box for each layer. operations, parameters, constants: draw these, too; of
     a tensor and of a function they are drawn unless False. depth: levels of modules that are open, the model's children
@@ -297,10 +298,11 @@ def needs_sum(results: Mapping[str, Tensor], ran: bool) -> bool:
 
 def sample(root: Any, input: Any, input_size: Sequence[Any] | None, dtype: Any) -> Any:
     """The sample input, given or made. Raises a TypeError if there is none, or both."""
-    name = type(root).__name__ if isinstance(root, Module) else getattr(root, "__name__", "the function")
     if (input is None) == (input_size is None):
+        name = type(root).__name__ if isinstance(root, Module) else getattr(root, "__name__", "the function")
+        kind, more = ("module", "") if isinstance(root, Module) else ("function", ", mg.graph(function, (x, y))")
         raise TypeError(
-            f"graph: {name} needs a sample input, and only one: mg.graph(module, input), or input_size=(1, 3, 32, 32)"
+            f"graph: {name} needs a sample input, and only one: mg.graph({kind}, x){more}, or input_size=(1, 3, 32, 32)"
         )
     return make_input(input_size, dtype) if input_size is not None else input
 

@@ -50,6 +50,8 @@ class Run:
             called_as = f"{name}({', '.join(signature.parameters)})"
             hint = "; a list is one argument: give several as a tuple, (x, y)" if isinstance(given, list) else ""
             raise TypeError(f"graph: {called_as} does not take the sample input: {error}{hint}") from None
+        if not any(holds_arrays(value) for value in bound.arguments.values()):  # then the numbers are what is drawn
+            bound.arguments.update({name: make_tensors(value) for name, value in bound.arguments.items()})
         for name, value in bound.arguments.items():
             several = signature.parameters[name].kind is inspect.Parameter.VAR_POSITIONAL
             prepared = tuple(self.prepare(f"{name} {i + 1}", v) for i, v in enumerate(value)) if several else (
@@ -71,6 +73,21 @@ class Run:
                 value = value.detach().requires_grad_()
             self.inputs[name] = value
         return value
+
+
+def holds_arrays(value: Any) -> bool:
+    """Whether a sample input is a tensor or an array, or has one in it."""
+    if isinstance(value, Mapping):
+        return any(map(holds_arrays, value.values()))
+    return isinstance(value, Value | np.ndarray) or (isinstance(value, list | tuple) and any(map(holds_arrays, value)))
+
+
+def make_tensors(value: Any) -> Any:
+    """A number as a tensor of float32; those of a tuple one by one."""
+    if isinstance(value, tuple):
+        return tuple(map(make_tensors, value))
+    number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
+    return as_tensor(np.float32(value)) if number else value
 
 
 def make_input(input_size: Sequence[Any], dtype: Any = np.float32) -> Any:
