@@ -257,7 +257,7 @@ HIDDEN = {  # what completion of an object does not offer, and its class has
     "a layer with options": (lambda: nn.MaxPool2d(2), "function dims"),
     "a loss": (lambda: nn.KLDivLoss(), "function more_reductions"),
     "a norm": (lambda: nn.BatchNorm2d(2), "ndims"),
-    "an optimizer": (lambda: optim.Adam([mg.ones(2)]), "advance change check read_options start stepped name"),
+    "an optimizer": (lambda: optim.Adam([mg.ones(2)]), "advance change cut check read_options start stepped name"),
     "a schedule": (lambda: optim.lr_scheduler.StepLR(optim.SGD([mg.ones(2)]), 1), "check map_base scale get_momenta"),
     "a loader": (lambda: mg.data.DataLoader([1, 2]), "whole"),
     "a picture": (lambda: mg.graph(mg.ones(2, requires_grad=True) * 2), "engine hung painter picture"),
@@ -280,3 +280,12 @@ def test_completion_of_an_object_offers_what_it_is_for():
     names = dir(nn.Sequential(nn.ReLU()))
     assert "append" in names and "0" not in names  # model.0 is no Python
     assert {"step", "zero_grad", "param_groups", "state"} <= set(dir(optim.Adam([mg.ones(2)])))
+
+
+@pytest.mark.parametrize("name", [name for name in optim.__all__ if name[0].isupper() and name != "Optimizer"])
+def test_an_optimizer_offers_pytorchs_names_and_update(name):
+    offered = {n for n in dir(getattr(optim, name)([mg.ones(2)])) if not n.startswith("_")}
+    assert offered == {
+        "add_param_group", "defaults", "load_state_dict", "param_groups", "register_step_post_hook",
+        "register_step_pre_hook", "state", "state_dict", "step", "update", "zero_grad",
+    }  # fmt: skip

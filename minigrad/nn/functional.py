@@ -1,4 +1,7 @@
-"""`minigrad.functional` at the path where PyTorch has it; nothing of its own."""
+"""Functions of tensors: convolution, pooling, activations, normalisation, dropout, resampling and losses.
+
+A function whose words name no shape works element by element. This is `minigrad.functional` at PyTorch's path.
+"""
 
 from typing import TYPE_CHECKING
 

@@ -36,7 +36,7 @@ NOTES = ("params", "param_names", "name", "initial_lr")  # what groups have besi
 
 
 @declare
-@hide("check name read_options start stepped")
+@hide("check cut name read_options start stepped")
 class Optimizer:
     """Groups of parameters with options of their own, what is remembered of each parameter, and the loop over them.
 
