@@ -102,9 +102,10 @@ def name_stranger(error: Exception, args: Sequence[Any]) -> str:
     stumbled = stumbled or (len(args) > 0 and args[0] is None)
     missed = error.obj if isinstance(error, AttributeError) else None
     for stranger in args if stumbled else ():
-        if missed is not None and stranger is missed and not is_tensor(stranger) and not hasattr(stranger, "dtype"):
-            return f"expected a Tensor or a number, got {describe_kind(stranger)}"
-        if stranger is None or isinstance(stranger, str | list | tuple | dict | set) or callable(stranger):
+        if missed is not None and stranger is not missed:  # it is another that has no such attribute
+            continue
+        odd = stranger is None or isinstance(stranger, str | list | tuple | dict | set) or callable(stranger)
+        if odd or (missed is not None and not is_tensor(stranger) and not hasattr(stranger, "dtype")):
             return f"expected a Tensor or a number, got {describe_kind(stranger)}"
     return ""
 

@@ -67,5 +67,5 @@ def add_runs(x: Array, total: Array) -> None:
     whole = len(x) // RUN * RUN
     for part in (x[:whole].reshape(-1, RUN, x.shape[1]), x[None, whole:]):
         if part.size:
-            runs = np.vecmat(np.ones(part.shape[1], x.dtype), part)
+            runs = np.matmul(np.ones(part.shape[1], x.dtype), part)
             total += runs[0] if len(runs) == 1 else runs.sum(0, np.float64)
