@@ -18,12 +18,15 @@ import numpy as np
 from minigrad.kernels.columns import as_matrices, frame, gather_columns, multiply
 from minigrad.kernels.memory import BATCH_LAST, Array, borrow, put_batch_innermost
 from minigrad.kernels.pixel_rows import fits, list_moves, plan_rows
+from minigrad.kernels.products import matmul
 from minigrad.kernels.threads import PRODUCTS, SMALL, get_num_threads, run
 from minigrad.kernels.windows import CHUNK, Pair, Part, Window, count_windows, cut_pieces, find_overlap
 
 Task = Callable[[], object]
 Look = tuple[Array, Array, Window]  # filters, where their results go, and how they look at an image
 
+LITTLE = 1 << 20  # products below which calls of NumPy take longer than the work
+ROWS = 1 << 20  # numbers that a sum for each row of windows may always take: few long sums are the quickest
 PARTIALS = 16  # partial sums of large weight gradients, added up in order: as many threads can share the work
 COPY = 16  # products in the time that an element of the columns takes
 SPARSE = 1.5  # how many times as many products of pixels as of windows are worth more than the sums of those
@@ -33,33 +36,44 @@ def conv2d(x: Array, w: Array, bias: Array | None, how: Window) -> Array:
     """Cross-correlation: (N, C, H, W), (O, C/groups, kh, kw), (O) or None -> (N, O, P, Q)."""
     p, q = (count_windows(n, *axis) for n, axis in zip(x.shape[2:], how.axes(), strict=True))
     out = np.empty_like(BATCH_LAST, np.result_type(x, w), shape=(len(x), len(w), p, q))
-    image, places = x.transpose(2, 1, 3, 0), out.transpose(2, 1, 3, 0)
-    if out.size * w[:1].size < SMALL:
-        # This is where the sum over c happens: a row of the filters meets a column, and both run over i, c and j.
-        products = lay_filters(w, how.groups) @ copy_windows(image, (p, q), how)
-        places[...] = products.swapaxes(0, 1).reshape(places.shape)
-        if bias is not None:
-            places += bias[:, None, None]
-    else:
-        convolve(image, [(w, places, how)], bias)
+    convolve(x.transpose(2, 1, 3, 0), [(w, out.transpose(2, 1, 3, 0), how)], bias)
     return out
 
 
+def convolve(image: Array, looks: list[Look], bias: Array | None = None) -> None:
+    """Convolve an image (H, C, W, N) with filters (O, C/groups, kh, kw), into results (P, O, Q, N) that are given."""
+    if sum(places.size * w[:1].size for w, places, _ in looks) < LITTLE:
+        for w, places, how in looks:
+            convolve_at_once(image, w, places, how, bias)
+    else:
+        convolve_by_parts(image, looks, bias)
+
+
+def convolve_at_once(image: Array, w: Array, places: Array, how: Window, bias: Array | None) -> None:
+    """The same with a single copy and a single product, where calls take longer than the work."""
+    # This is where the sum over c happens: a row of the filters meets a column, and both run over i, c and j.
+    products = matmul(lay_filters(w, how.groups), copy_windows(image, places.shape[::2], how))
+    places[...] = products.swapaxes(0, 1).reshape(places.shape)
+    if bias is not None:
+        places += bias[:, None, None]
+
+
 def copy_windows(image: Array, count: Pair, how: Window) -> Array:
-    """All that the windows of an image (H, C, W, N) see, (groups, p, kh·C/groups·kw, q·n), where calls take longer than
-    the work."""
+    """All that (p, q) windows of an image (H, C, W, N) see: (groups, p, kh·C/groups·kw, q·n)."""
     (height, channels, width, n), (p, q) = image.shape, count
     (kh, kw), (sh, sw), (ph, pw), (dh, dw), groups, _ = how
-    framed = np.zeros((height + 2 * ph, channels, width + 2 * pw, n), image.dtype)
-    framed[ph : ph + height, :, pw : pw + width] = image
+    span = ((p - 1) * sh + (kh - 1) * dh + 1, channels, (q - 1) * sw + (kw - 1) * dw + 1, n)
+    framed = np.zeros(span, image.dtype)
+    (into, rows), (across, columns) = find_overlap(-ph, 1, span[0], height), find_overlap(-pw, 1, span[2], width)
+    framed[into, :, across] = image[rows, :, columns]
     c, (down, channel, right, item) = channels // groups, framed.strides
     steps = (c * channel, sh * down, dh * down, channel, dw * right, sw * right, item)
     windows = np.ndarray((groups, p, kh, c, kw, q, n), framed.dtype, framed, strides=steps)
     return windows.reshape(groups, p, kh * c * kw, q * n)
 
 
-def convolve(image: Array, looks: list[Look], bias: Array | None = None) -> None:
-    """Convolve an image (H, C, W, N) with filters (O, C/groups, kh, kw), into results (P, O, Q, N) that are given."""
+def convolve_by_parts(image: Array, looks: list[Look], bias: Array | None) -> None:
+    """The same in parts whose columns stay in cache, over the threads."""
     work = sum(count_work(image, places.size * w[:1].size, how) for w, places, how in looks)
     threads = count_threads(work)
     if len(looks) == 1 and fits(image, looks[0][0], looks[0][1].shape[2], looks[0][2]):
@@ -110,10 +124,10 @@ def conv2d_weight(g: Array, x: Array, how: Window) -> Array:
     """Gradient of the weights: (N, O, P, Q), (N, C, H, W) -> (O, C/groups, kh, kw)."""
     groups, (kh, kw), o, c = how.groups, how.kernel, g.shape[1], x.shape[1] // how.groups
     image, upstream = x.transpose(2, 1, 3, 0), put_batch_innermost(g)
-    if g.size * c * kh * kw < SMALL:
+    if g.size * c * kh * kw < LITTLE:
         columns = copy_windows(image, g.shape[2:], how)
-        sums = (columns @ as_matrices(upstream, groups).swapaxes(2, 3)).sum(1)
-    elif o * c * kh * kw * g.shape[2] <= 2 * (x.size + g.size):
+        sums = matmul(columns, as_matrices(upstream, groups).swapaxes(2, 3)).sum(1)
+    elif o * c * kh * kw * g.shape[2] <= max(2 * (x.size + g.size), ROWS):
         sums = sum_rows(image, upstream, how)
     else:
         sums = sum_parts(image, upstream, how)
