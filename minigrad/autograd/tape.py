@@ -74,9 +74,9 @@ class Node:
 
     __slots__ = ("__weakref__", "dtype", "edges", "hooks", "primitive", "saved", "serial", "shape", "stamps")
 
-    def __init__(self, primitive: Any, edges: Edges, out: np.ndarray, values: Any = ()):
-        """Keep what the rules ask for of `values`: the arguments, what the forward kept, and the result, of which the
-        bare array is kept. `recall` boxes it again: a Node never refers to its own output."""
+    def __init__(self, primitive: Any, edges: Edges, out: np.ndarray, values: Any = (), version: Any = None):
+        """Keep what the rules ask for of `values`: the arguments, what the forward kept, and the bare result, whose
+        changes `version` counts. `recall` boxes the result again: a Node never refers to its own output."""
         self.primitive, self.edges = primitive, edges
         self.shape, self.dtype = out.shape, out.dtype
         self.saved: dict[str, Any] | None = {}
@@ -85,12 +85,10 @@ class Node:
         self.serial = next(serial_numbers)  # parents have smaller numbers than their children
         for rule, _ in edges:
             for name, get in rule.needs:
-                value = get(values)
-                self.saved[name] = value.array if name == "out" else value
-                if isinstance(value, Value):
-                    self.stamps.append((name, value.version, value.version[0]))
-                elif isinstance(value, np.ndarray):
-                    self.stamps.append((name, UNCOUNTED, 0))
+                self.saved[name] = value = get(values)
+                if isinstance(value, HELD):
+                    changes = version if name == "out" else getattr(value, "version", UNCOUNTED)
+                    self.stamps.append((name, changes, changes[0]))
 
     def recall(self) -> dict[str, Any]:
         """What was saved; an error if it is spent, or if somebody changed it in place meanwhile."""
@@ -285,6 +283,7 @@ class Value:
         return self.version[0]
 
 
+HELD = (Value, np.ndarray)  # what backward lets go of once it has used it
 Result: type[Value] = Value  # the class of what primitives return; `Tensor` names itself at its definition
 
 
@@ -344,8 +343,9 @@ def primitive(
                 out: Any = forward(*arrays)  # type: ignore[call-arg]
                 if kept_names:
                     out, *kept = guards.unpack(operation.name, out, kept_names)
-                if type(out) is not np.ndarray or out.dtype is not guards.FLOAT32:
-                    out = guards.narrow(out, arrays)  # NumPy gives a number in place of an array without dimensions
+                if getattr(out, "dtype", None) is not guards.FLOAT32:
+                    out = guards.narrow(out, arrays)
+                out = np.asarray(out)  # NumPy gives a number in place of an array without dimensions
             except guards.MISTAKES as error:
                 raise guards.explain(error, operation.name, args) from None
             result = box(out)
@@ -360,7 +360,7 @@ def primitive(
                         if node is not None:
                             edges += ((rule, node),)
                 if edges:
-                    result.node = Node(operation, edges, out, (*args, *kept, result))
+                    result.node = Node(operation, edges, out, (*args, *kept, out), result.version)
             for observer in state.observers:
                 observer.on_forward(result.node, operation.name, args, result)
             return result
@@ -469,11 +469,10 @@ def seed(name: str, outputs: Any, gradients: Any) -> Gradients:
     if len(gradients) != len(outputs):
         raise ValueError(f"{name}: {len(outputs)} outputs but {len(gradients)} upstream gradients")
     roots: Gradients = {}
-    for output, given in zip(outputs, gradients, strict=True):
-        if not isinstance(output, Value) or output.place() is None or (given is None and output.array.size != 1):
+    for output, g in zip(outputs, gradients, strict=True):
+        if not isinstance(output, Value) or output.place() is None or (g is None and output.array.size != 1):
             raise guards.error_of_root(name, output)
-        start: Any = np.ones_like(output.array) if given is None else given
-        g = start if isinstance(start, Value) else box(np.asarray(start))
+        g = g if isinstance(g, Value) else box(np.asarray(np.ones_like(output.array) if g is None else g))
         if (g.array.shape, g.array.dtype) != (output.array.shape, output.array.dtype):
             g = guards.match(g, output)
         roots[output.node] = roots[output.node] + g if output.node in roots else g  # type: ignore[index, assignment]
@@ -483,9 +482,7 @@ def seed(name: str, outputs: Any, gradients: Any) -> Gradients:
 def backpropagate(roots: Gradients, targets: Any, retain_graph: bool | None, create_graph: bool) -> Gradients:
     """Walk the graph from `roots`, children before parents; return the complete gradients of all leaves, or of the
     nodes `targets`. Every contribution to a gradient passes through here."""
-    order = reachable(roots)
-    if targets is not None:
-        order = keep_paths(order, targets)
+    order = reachable(roots) if targets is None else keep_paths(reachable(roots), targets)
     wanted, grads, found = None if targets is None else set(order), dict(roots), dict[Node, Any]()
     recording, state.recording, observers = state.recording, create_graph, state.observers
     add = operator.add if create_graph or observers else add_arrays  # an operation only if somebody is to see it
