@@ -475,7 +475,7 @@ def seed(name: str, outputs: Any, gradients: Any) -> Gradients:
         g = g if isinstance(g, Value) else box(np.asarray(np.ones_like(output.array) if g is None else g))
         if (g.array.shape, g.array.dtype) != (output.array.shape, output.array.dtype):
             g = guards.match(g, output)
-        roots[output.node] = roots[output.node] + g if output.node in roots else g  # type: ignore[index, assignment]
+        roots[output.node] = roots[output.node] + g if output.node in roots else g  # type: ignore[index]
     return roots
 
 
