@@ -216,6 +216,12 @@ def slope_of_gaussian_unit(x: Array, share: Array, out: Array) -> None:
     out += share
 
 
+def multiply_by_slope_of_gaussian_unit(x: Array, share: Array, g: Array, out: Array) -> None:
+    """g times the slope."""
+    slope_of_gaussian_unit(x, share, out)
+    out *= g
+
+
 # -------------------------------------------------------------------------------------------------------- powers
 
 MULTIPLIED = 8  # the highest whole power that is taken by multiplication

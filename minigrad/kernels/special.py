@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from minigrad.kernels.memory import Array
+from minigrad.kernels.memory import Array, borrow
 
 # For float32: erf(x) = tanh(x · p(x²)), in half the steps of a quotient of polynomials. Highest power first. Our fit
 # to atanh(erf(x)) / x by weighted least squares: within 1.6e-7 of the value, and within 4.3e-7 of its size.
@@ -15,7 +15,7 @@ P = (
     1.473387455e-07, -5.771062275e-06, 8.831459004e-05, -6.217436971e-04, -1.893303225e-04, 1.027678174e-01,
     1.128379436e00,
 )  # fmt: skip
-SATURATED = 6.0  # from where on the result is ±1
+SHARE = tuple(c * 0.5 ** (len(P) - i - 0.5) for i, c in enumerate(P))  # the same for erf(x / √2)
 
 # For float64: erf(x) = x · a(x²) / b(x²) near 0, and 1 - erf(x) = exp(-x²) · c(x) / d(x) from there on. Highest power
 # first. W. J. Cody, "Rational Chebyshev approximations for the error function", Math. Comp. 23 (1969), 631-637; his
@@ -43,8 +43,15 @@ def erf(x: Array, out: Array) -> None:
     if x.dtype == np.float64:
         out[...] = erf_of_doubles(x)
     else:
-        x = np.clip(x, -SATURATED, SATURATED)
-        np.tanh(np.multiply(evaluate(P, x * x), x, out=out), out=out)
+        take_tanh(P, x, out)
+
+
+def take_tanh(coefficients: Sequence[float], x: Array, out: Array) -> None:
+    """tanh(x · p(x²)): far out the highest power leads, and where it overflows the result is ±1, as it should be."""
+    with np.errstate(over="ignore"):
+        evaluate(coefficients, np.square(x, out=borrow("square", x.shape, x.dtype)), out)
+        out *= x
+    np.tanh(out, out=out)
 
 
 def erf_of_doubles(x: Array) -> Array:
@@ -55,9 +62,9 @@ def erf_of_doubles(x: Array) -> Array:
     return np.copysign(np.where(size < NEAR, near, far), x)
 
 
-def evaluate(coefficients: Sequence[float], x: Array) -> Array:
+def evaluate(coefficients: Sequence[float], x: Array, out: Array | None = None) -> Array:
     """The polynomial with these coefficients, highest power first, by Horner's rule."""
-    value = coefficients[0] * x
+    value = np.multiply(x, coefficients[0], out=out)
     value += coefficients[1]
     for coefficient in coefficients[2:]:
         value *= x
@@ -66,7 +73,10 @@ def evaluate(coefficients: Sequence[float], x: Array) -> Array:
 
 
 def normal_share(x: Array, out: Array) -> None:
-    """Φ(x), the share of a normal distribution below x."""
-    erf(x * math.sqrt(0.5), out)
+    """Φ(x), the share of a normal distribution below x: (1 + erf(x / √2)) / 2."""
+    if x.dtype == np.float64:
+        erf(x * math.sqrt(0.5), out)
+    else:
+        take_tanh(SHARE, x, out)
     out += 1
     out *= 0.5

@@ -518,7 +518,7 @@ def gelu(x: Tensor, approximate: str = "none") -> Tensor:
 
 
 def gaussian_unit_rule(g: Any, x: Any, share: Array) -> Any:
-    return g * (gaussian_slope(x, normal_share(x)) if is_grad_enabled() else gaussian_slope(x, share))
+    return g * gaussian_slope(x, normal_share(x)) if is_grad_enabled() else multiply_by_gaussian_slope(g, x, share)
 
 
 @primitive(x=gaussian_unit_rule, keeps="share")
@@ -526,7 +526,7 @@ def gaussian_unit(x: Array) -> Any:
     """x·Φ(x), with Φ the normal distribution function."""
     x = floats(x)
     share = normal_share.primitive.forward(x)  # type: ignore[attr-defined]
-    return x * share, share
+    return kernels.by_blocks(np.multiply, x, share, worth=kernels.WORTH), share
 
 
 @primitive(x=lambda g, x: g * normal_density(x))
@@ -543,6 +543,12 @@ def normal_density(x: Any) -> Any:
 def gaussian_slope(x: Array, share: Array) -> Array:
     """Φ(x) + x·φ(x), the slope of x·Φ(x) where Φ(x) is known, with φ the normal density."""
     return kernels.by_blocks(kernels.slope_of_gaussian_unit, x, share)
+
+
+@primitive()
+def multiply_by_gaussian_slope(g: Array, x: Array, share: Array) -> Array:
+    """g times `gaussian_slope`, in one go."""
+    return kernels.by_blocks(kernels.multiply_by_slope_of_gaussian_unit, x, share, g)
 
 
 # ---------------------------------------------------------------------------------------------------- dtype and memory
