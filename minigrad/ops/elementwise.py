@@ -526,7 +526,7 @@ def gaussian_unit(x: Array) -> Any:
     """x·Φ(x), with Φ the normal distribution function."""
     x = floats(x)
     share = normal_share.primitive.forward(x)  # type: ignore[attr-defined]
-    return kernels.by_blocks(np.multiply, x, share, worth=kernels.WORTH), share
+    return kernels.by_blocks(np.multiply, x, share), share
 
 
 @primitive(x=lambda g, x: g * normal_density(x))
