@@ -131,6 +131,14 @@ def save(obj: Any, f: Path | IO[bytes]) -> None:
     `obj` may consist of dictionaries (their keys strings, numbers or None), lists, tuples, None, booleans, numbers,
     strings, arrays and tensors; anything else is a TypeError that says where it stands. The same object gives the same
     bytes. Tensors that a module or optimizer shares with its `state_dict` are copied by being written.
+
+    >>> import io
+    >>> import minigrad as mg
+    >>> file = io.BytesIO()
+    >>> save({"epoch": 3, "weight": mg.ones(2)}, file)
+    >>> _ = file.seek(0)
+    >>> mg.load(file)
+    {'epoch': 3, 'weight': tensor([1., 1.])}
     """
     import zipfile
 

@@ -245,6 +245,16 @@ def test_completion_offers_public_names_and_no_helpers(name):
         assert not inspect.ismodule(value) or home.startswith("minigrad")
 
 
+@pytest.mark.parametrize("name", OFFERED)
+def test_every_public_function_and_class_has_words_and_a_source_of_the_library(name):
+    """What the reference shows of it."""
+    for public in dir(OFFERED[name]):
+        value = getattr(OFFERED[name], public)
+        if inspect.isroutine(value) or isinstance(value, type):
+            assert inspect.getdoc(value), f"{name}.{public}"
+            assert Path(inspect.getsourcefile(inspect.unwrap(value))).is_relative_to(Path(mg.__file__).parent)
+
+
 def test_what_is_the_engines_own_is_not_offered():
     own = {"box", "state", "describe", "reachable", "backpropagate", "Leaf", "Node", "Rule", "Value", "import_module"}
     assert not own & set(dir(mg.autograd))

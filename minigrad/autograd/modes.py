@@ -126,7 +126,15 @@ class Plain(GradMode):
 
 
 class no_grad(Plain):  # PyTorch's name, as are the next three
-    """Record nothing in this block, or in this function when used as a decorator."""
+    """Record nothing in this block, or in this function when used as a decorator.
+
+    >>> import minigrad as mg
+    >>> weight = mg.ones(2, requires_grad=True)
+    >>> with no_grad():
+    ...     weight -= 0.5  # a step, which no gradient is to flow through
+    >>> weight
+    tensor([0.5, 0.5], requires_grad=True)
+    """
 
     mode = False
 

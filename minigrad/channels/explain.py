@@ -78,6 +78,9 @@ def cancellation(*args: Any, dim: int = 2) -> Cancellation:
 
     The null is exact (every pattern of signs) up to 8 channels and the mean of four draws of all signs beyond. It
     matters: for C independent responses of mean 0 the index is near 1 - 1/√C though nothing special cancels.
+
+    >>> cancellation(np.array([[3.0], [-1.0]]), 0)  # |3 - 1| is left of 4; by chance 3 would be, the mean of 4 and 2
+    Cancellation(index=0.5, null=0.25)
     """
     given = list(args)
     if len(given) == 2 and isinstance(given[1], int):

@@ -48,6 +48,9 @@ def dropout(
     Source: Srivastava et al. 2014, in its inverted form.
 
     Raises ValueError unless p is in [0, 1]. The result has the input's shape.
+
+    >>> dropout(Tensor([1.0, 2.0]), training=False)
+    tensor([1., 2.])
     """
     return _drop("dropout", input, input.shape, p, training, inplace, generator)
 

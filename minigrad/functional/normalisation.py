@@ -132,6 +132,10 @@ def layer_norm(
     Source: Ba, Kiros & Hinton 2016.
 
     Raises ValueError unless the input's shape ends with `normalized_shape`. The result has the input's shape.
+
+    >>> layer_norm(Tensor([[1.0, 3.0], [10.0, 30.0]]), (2,))
+    tensor([[-1.,  1.],
+            [-1.,  1.]])
     """
     sizes = tuple(normalized_shape)
     if not sizes or input.shape[-len(sizes) :] != sizes:

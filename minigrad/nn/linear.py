@@ -97,6 +97,10 @@ class Embedding(Module):
     """`functional.embedding` with weight (num_embeddings, embedding_dim) from N(0, 1); row `padding_idx` is 0.
 
     Raises ValueError for sizes that are no positive whole numbers.
+
+    >>> import minigrad as mg
+    >>> Embedding(10, 3)(mg.tensor([[1, 2], [4, 5]])).shape
+    (2, 2, 3)
     """
 
     def __init__(

@@ -222,7 +222,10 @@ class Module:
                 yield _joined(path, name), value
 
     def get_submodule(self, target: str) -> Module:
-        """The module at the path `target`, such as "features.0"; "" is this one."""
+        """The module at the path `target`, such as "features.0"; "" is this one.
+
+        Raises AttributeError if there is none.
+        """
         module: Module = self
         for name in target.split(".") if target else []:
             child = module.__dict__.get(name)

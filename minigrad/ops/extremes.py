@@ -193,7 +193,12 @@ def median(x: Any, dim: int | None = None, keepdim: bool = False) -> Any:
 
 @allow_spellings
 def sort(x: Any, dim: int = -1, descending: bool = False, stable: bool = True) -> Extremum:
-    """(values, indices) in order along `dim`; equal elements keep their order."""
+    """(values, indices) in order along `dim`; equal elements keep their order.
+
+    >>> import minigrad as mg
+    >>> sort(mg.tensor([3.0, 1.0, 2.0]))
+    Extremum(values=tensor([1., 2., 3.]), indices=tensor([1, 2, 0]))
+    """
     index = argsort(x, dim, descending)
     return Extremum(take_along_dim(x, index, dim), index)
 
@@ -203,6 +208,10 @@ def topk(x: Any, k: int, dim: int = -1, largest: bool = True, sorted: bool = Tru
     """(values, indices) of the k largest along `dim`, or of the smallest; in order, also where `sorted` is False.
 
     Raises ValueError for more than `dim` has. The result has k in place of its length.
+
+    >>> import minigrad as mg
+    >>> topk(mg.tensor([3.0, 1.0, 2.0]), 2).values
+    tensor([3., 2.])
     """
     place, k = position(dim, x.ndim, "topk"), whole_number(k, "topk: k")
     if not 0 <= k <= (x.shape[place] if x.ndim else 1):

@@ -130,6 +130,15 @@ class ReduceLROnPlateau(LRScheduler):
 
     Better is less (mode "min") or more ("max") than the best by more than `threshold`, relative ("rel") or not ("abs").
     After a reduction, `cooldown` calls are not counted. Reductions of less than `eps` are not made.
+
+    >>> import minigrad as mg
+    >>> from minigrad import optim
+    >>> optimizer = optim.SGD([mg.ones(1, requires_grad=True)], lr=1.0)
+    >>> schedule = ReduceLROnPlateau(optimizer, factor=0.5, patience=1)
+    >>> for loss in (3.0, 2.0, 2.0, 2.0):
+    ...     schedule.step(loss)
+    >>> schedule.get_last_lr()
+    [0.5]
     """
 
     mode: Literal["min", "max"] = option(default="min", among=("min", "max"))

@@ -314,13 +314,13 @@ class Tensor(inplace.InPlace, results=True):
     new_empty = new_zeros
 
     def numpy(self) -> np.ndarray:
-        """The array itself, sharing memory. A tensor that requires a gradient must be detached first."""
+        """The array itself, sharing memory; a RuntimeError where a gradient is required: detach the tensor first."""
         if self.requires_grad:
             raise RuntimeError("numpy: the tensor requires a gradient, which NumPy would lose; use .detach().numpy()")
         return self.array
 
     def item(self) -> Any:
-        """The only element, as a Python number."""
+        """The only element, as a Python number. Raises ValueError if there are several."""
         if self.array.size != 1:
             raise ValueError(f"item: expected a tensor of one element, got shape {self.shape}")
         return self.array.item()
