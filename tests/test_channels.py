@@ -194,6 +194,8 @@ GUESSES = {
     "responses": (lambda: responses(X, MODEL[0]), TypeError, "responses: expected a convolution or a model first"),
     "cancellation": (lambda: cancellation(MODEL, X), TypeError, "cancellation: which convolution"),
     "cancellation alone": (lambda: cancellation(MODEL[0]), TypeError, r"expected cancellation\(conv, x\)"),
+    "no reduction": (lambda: ChannelConv2d(3, 2, 3, reduce=lambda r, dim: r)(X), ValueError, "leave out dimension 2"),
+    "a number": (lambda: ChannelConv2d(3, 2, 3, reduce=lambda r, dim: 1.0)(X), TypeError, "return a Tensor, got float"),
     "reduction": (lambda: ChannelConv2d(3, 2, 3, reduction="max"), TypeError, "write reduce='max'"),
 }
 

@@ -327,6 +327,7 @@ def test_no_run_overwrites_the_page_of_another(tmp_path):
 
 
 MINE = (Path(__file__).parent.parent / "examples" / "new_reduction.py").read_text(encoding="utf-8")
+BY = "(r.amax(dim) + r.amin(dim)) / 2"  # how it reduces
 
 
 @pytest.fixture
@@ -371,9 +372,22 @@ def test_an_arm_and_a_task_in_a_file_of_their_own_are_trained_and_shown_and_chan
 
 @pytest.mark.parametrize(
     "content, named",
-    [("x = 1", "neither an Arm nor a Task"), (MINE.replace('"midrange"', '"max"'), "'max' is no free name")],
+    [
+        ("x = 1", "neither an Arm nor a Task"),
+        (MINE.replace('"midrange"', '"max"'), "'max' is no free name"),
+        ("x = 1\ndef (", "mine.py, line 2: SyntaxError: invalid syntax"),
+        ("import nowhere", "mine.py, line 1: ModuleNotFoundError: No module named 'nowhere'"),
+        ("open('nothing.npy')", "mine.py, line 1: FileNotFoundError: "),
+        (MINE.replace(BY, "r"), "'midrange': reduce(r, 2) of (2, 1, 3, 2, 2, 2) must leave out dimension 2"),
+        (MINE.replace("r.amin(dim)", "r.amin(dimension)"), "'midrange': name 'dimension' is not defined"),
+        (MINE.replace(f"    reduce=lambda r, dim: {BY},\n", ""), "'midrange': reduce must be a function"),
+        (MINE.replace(BY, "r.shape[dim]"), "'midrange': reduce(r, dim) must return a Tensor, got int"),
+        (MINE.replace("classes=2", "classes=1"), "make(rng, 8, 'train') must give 8 whole numbers from 0 to 0"),
+        (MINE.replace("0), y", "0)[0], y"), "must give images as float32 (8, 3, H, W), got float32 (3, "),
+        (MINE.replace("0), y", "0) * rng.random(1), y"), "must give images as float32 (8, 3, H, W), got float64 (8"),
+    ],
 )
-def test_a_file_that_adds_nothing_or_takes_a_name_is_refused(tmp_path, content, named, capsys):
+def test_a_file_that_adds_nothing_or_what_cannot_be_trained_is_refused(tmp_path, content, named, capsys):
     (tmp_path / "mine.py").write_text(content)
     with pytest.raises(SystemExit):
         arguments(["--add", str(tmp_path / "mine.py")])

@@ -41,6 +41,17 @@ REDUCTIONS: dict[str, Callable[[Tensor, int], Tensor]] = {
 }
 
 
+def reduce_by(reduce: Callable[[Tensor, int], Tensor], r: Tensor, dim: int) -> Tensor:
+    """`reduce(r, dim)`; an error if what comes out is no Tensor, or has not r's shape without that dimension."""
+    out: Any = reduce(r, dim)
+    if not isinstance(out, Tensor):
+        raise TypeError(f"reduce(r, dim) must return a Tensor, got {type(out).__name__}")
+    expected = r.shape[:dim] + r.shape[dim + 1 :]
+    if out.shape != expected:
+        raise ValueError(f"reduce(r, {dim}) of {r.shape} must leave out dimension {dim}: {expected}, got {out.shape}")
+    return out
+
+
 @hide("combine own")
 class ChannelConv2d(nn.Conv2d):
     """A convolution that reduces its input channels as told: `reduce` in place of the sum.
@@ -84,7 +95,7 @@ class ChannelConv2d(nn.Conv2d):
             out = r
         else:
             reduce = REDUCTIONS[self.reduce] if isinstance(self.reduce, str) else self.reduce
-            out = reduce(r, 2)  # (N, G, O/G, P, Q)
+            out = reduce_by(reduce, r, 2)  # (N, G, O/G, P, Q)
         out = out.reshape(r.shape[0], -1, *r.shape[4:])
         return out if self.bias is None else out + self.bias.reshape(-1, 1, 1)
 
