@@ -62,12 +62,11 @@ def narrow(result: Any, arguments: Iterable[Any]) -> np.ndarray:
 
 def bind(operation: Primitive, parameters: Sequence[tuple[str, Any]], args: tuple[Any, ...], kwargs: Any) -> Any:
     """All arguments of a call in order, with defaults filled in; a TypeError names what does not fit."""
-    kwargs = respell(kwargs, [name for name, _ in parameters])
-    rest = parameters[len(args) :]
-    values = (*args, *[kwargs.pop(name, default) for name, default in rest])
-    if kwargs or len(values) != len(parameters) or any(v is REQUIRED for v in values):
-        raise error_of_call(operation, parameters, args, values, kwargs)
-    return values
+    kwargs = respell(kwargs, [name for name, _ in parameters]) if kwargs else kwargs
+    rest = [kwargs.pop(name, default) for name, default in parameters[len(args) :]]
+    if kwargs or len(args) > len(parameters) or any(v is REQUIRED for v in rest):
+        raise error_of_call(operation, parameters, args, (*args, *rest), kwargs)
+    return (*args, *rest)
 
 
 def error_of_call(

@@ -92,7 +92,8 @@ class Module:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:  # type: ignore[no-redef]
         try:
-            return hooks.call(self, args, kwargs) if self._hooks else self.forward(*args, **kwargs)
+            hooked = self._hooks and any(self._hooks.values())
+            return hooks.call(self, args, kwargs) if hooked else self.forward(*args, **kwargs)
         except (AttributeError, TypeError) as error:
             if args and not isinstance(args[0], Tensor) and type(args[0]).__name__ in str(error):
                 hint = "does the forward() before it end with a return?" if args[0] is None else "say tensor(...) first"

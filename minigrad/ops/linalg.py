@@ -86,10 +86,10 @@ def linear(input: Array, weight: Array, bias: Array = None) -> Array:
     if bias is not None and bias.shape != weight.shape[:1]:
         raise ValueError(f"expected a bias of shape {weight.shape[:1]}")
     rows = input.reshape(-1, input.shape[-1])  # a single product, however many leading dimensions
-    out = kernels.matmul(rows, weight.T).reshape(*input.shape[:-1], weight.shape[0])
+    out = kernels.matmul(rows, weight.T)
     if bias is not None:
         out += bias
-    return out
+    return out if input.ndim == 2 else out.reshape(*input.shape[:-1], weight.shape[0])
 
 
 def explain_features(x: tuple[int, ...], w: tuple[int, ...]) -> str:

@@ -91,9 +91,11 @@ def total_dtype(x: Array) -> Any:
 @primitive(x=lambda g, x_shape: expand(g, x_shape))
 def sum_to_size(x: Array, shape: tuple[int, ...]) -> Array:
     """The sum over just those dimensions that broadcasting from `shape` to x's shape repeats."""
-    extra = x.ndim - len(shape)
-    repeated = [i + extra for i, n in enumerate(shape) if n == 1 and x.shape[i + extra] != 1]
-    return total(x, (*range(extra), *repeated), True).reshape(shape)
+    extra = tuple(range(x.ndim - len(shape)))
+    out = total(x, extra) if extra else x
+    repeated = tuple(i for i, (n, m) in enumerate(zip(out.shape, shape, strict=False)) if n != m == 1)
+    out = total(out, repeated, True) if repeated else out
+    return out if out.shape == shape else out.reshape(shape)  # which is an error: x does not broadcast from there
 
 
 @reduction

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -109,7 +110,7 @@ def flatten(x: Any, start_dim: int = 0, end_dim: int = -1) -> Tensor:
     start, end = position(start_dim, x.ndim, "flatten"), position(end_dim, x.ndim, "flatten")
     if start > end:
         raise ValueError(f"flatten: start_dim {start_dim} comes after end_dim {end_dim}")
-    merged = int(np.prod(x.shape[start : end + 1]))  # spelt out, as -1 has no answer for an empty array
+    merged = math.prod(x.shape[start : end + 1])  # spelt out, as -1 has no answer for an empty array
     return reshape(x, (*x.shape[:start], merged, *x.shape[end + 1 :]))
 
 
