@@ -164,9 +164,9 @@ def test_convolution_holds_a_chunk_of_columns_whatever_the_size_of_the_batch(one
         used, out = peak(lambda x=x: convolution.conv2d(x, w, None, how))
         assert used < out.nbytes + 50_000  # nothing but the result
         used, _ = peak(lambda x=x, out=out: convolution.conv2d_weight(out, x, how))
-        assert used < 4 * windows.CHUNK
+        assert used < windows.COLUMNS
     columns = memory.local.columns.nbytes
-    assert columns < 4 * windows.CHUNK < 9 * x.nbytes
+    assert columns < 2 * windows.COLUMNS < 9 * x.nbytes
 
 
 def test_a_graph_is_freed_by_reference_counting_alone():

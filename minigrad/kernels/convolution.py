@@ -15,12 +15,12 @@ from math import gcd
 
 import numpy as np
 
-from minigrad.kernels.columns import as_matrices, frame, gather_columns, multiply
+from minigrad.kernels.columns import as_matrices, gather_columns, multiply
 from minigrad.kernels.memory import BATCH_LAST, Array, borrow, put_batch_innermost
 from minigrad.kernels.pixel_rows import fits, list_moves, plan_rows
 from minigrad.kernels.products import matmul
 from minigrad.kernels.threads import PRODUCTS, SMALL, get_num_threads, run
-from minigrad.kernels.windows import CHUNK, Pair, Part, Window, count_windows, cut_pieces, find_overlap
+from minigrad.kernels.windows import CHUNK, Pair, Part, Window, count_windows, cut_parts, find_overlap
 
 Task = Callable[[], object]
 Look = tuple[Array, Array, Window]  # filters, where their results go, and how they look at an image
@@ -73,36 +73,34 @@ def copy_windows(image: Array, count: Pair, how: Window) -> Array:
 
 
 def convolve_by_parts(image: Array, looks: list[Look], bias: Array | None) -> None:
-    """The same in parts whose columns stay in cache, over the threads."""
+    """The same in parts, over the threads."""
     work = sum(count_work(image, places.size * w[:1].size, how) for w, places, how in looks)
-    threads = count_threads(work)
+    threads, image = count_threads(work), put_batch_innermost(image.transpose(3, 1, 0, 2))
     if len(looks) == 1 and fits(image, looks[0][0], looks[0][1].shape[2], looks[0][2]):
         w, places, how = looks[0]
         moves = list_moves(how, places.shape[2], image.shape[2])
         share_products(plan_rows(image, w, places, how.padding[0], moves, 1, bias, threads), work)
         return
-    (height, channels, width, n), groups = image.shape, looks[0][2].groups
+    (_, channels, _, n), groups = image.shape, looks[0][2].groups
     geometry = tuple((how, (places.shape[0], places.shape[2])) for _, places, how in looks)
-    pieces = cut_pieces((n, channels, height, width), geometry, image.itemsize, threads)
+    parts = cut_parts((n, channels), geometry, image.itemsize, threads)
     filters = [lay_filters(w, groups) for w, _, _ in looks]
-    lines = repeat_bias(bias, pieces[0].parts[0], groups) if bias is not None and pieces else None
+    lines = repeat_bias(bias, parts[0], groups) if bias is not None and parts else None
 
-    def fill(pixels: Array, part: Part) -> None:
+    def fill(part: Part) -> None:
         _, places, how = looks[part.look]
         target = places[part.windows]
         adjacent = places.strides[2] == n * places.itemsize
         whole = target if adjacent else borrow("results", target.shape, places.dtype)
         results = as_matrices(whole, groups)
         # This is where the sum over c happens: a row of the filters meets a column, and both run over i, c and j.
-        multiply(filters[part.look], gather_columns(pixels, part, how), results)
+        multiply(filters[part.look], gather_columns(image, part, how), results)
         if lines is not None:
             results += lines[..., : results.shape[3]]  # while the part is in cache
         if not adjacent:
             target[...] = whole
 
-    for piece in pieces:
-        pixels = frame(image, piece)
-        share_products([partial(fill, pixels, part) for part in piece.parts], work // len(pieces))
+    share_products([partial(fill, part) for part in parts], work)
 
 
 def lay_filters(w: Array, groups: int) -> Array:
@@ -114,7 +112,8 @@ def lay_filters(w: Array, groups: int) -> Array:
 
 def repeat_bias(bias: Array, part: Part, groups: int) -> Array:
     """(O) -> (groups, 1, O/groups, q·n): NumPy adds whole arrays in half the time that a column takes (measured)."""
-    return np.repeat(bias, part.shape[1] * part.shape[2]).reshape(groups, 1, len(bias) // groups, -1)
+    _, q, n = part.shape()
+    return np.repeat(bias, q * n).reshape(groups, 1, len(bias) // groups, -1)
 
 
 # ------------------------------------------------------------------------------------- the gradient of the weights
@@ -123,56 +122,52 @@ def repeat_bias(bias: Array, part: Part, groups: int) -> Array:
 def conv2d_weight(g: Array, x: Array, how: Window) -> Array:
     """Gradient of the weights: (N, O, P, Q), (N, C, H, W) -> (O, C/groups, kh, kw)."""
     groups, (kh, kw), o, c = how.groups, how.kernel, g.shape[1], x.shape[1] // how.groups
-    image, upstream = x.transpose(2, 1, 3, 0), put_batch_innermost(g)
+    upstream = put_batch_innermost(g)
     if g.size * c * kh * kw < LITTLE:
-        columns = copy_windows(image, g.shape[2:], how)
+        columns = copy_windows(x.transpose(2, 1, 3, 0), g.shape[2:], how)
         sums = matmul(columns, as_matrices(upstream, groups).swapaxes(2, 3)).sum(1)
     elif o * c * kh * kw * g.shape[2] <= max(2 * (x.size + g.size), ROWS):
-        sums = sum_rows(image, upstream, how)
+        sums = sum_rows(put_batch_innermost(x), upstream, how)
     else:
-        sums = sum_parts(image, upstream, how)
+        sums = sum_parts(put_batch_innermost(x), upstream, how)
     return sums.reshape(groups, kh, c, kw, o // groups).transpose(0, 4, 2, 1, 3).reshape(o, c, kh, kw)  # type: ignore[no-any-return]
 
 
 def sum_rows(image: Array, upstream: Array, how: Window) -> Array:
     """(H, C, W, N), (P, O, Q, N) -> (groups, kh·C/groups·kw, O/groups): a sum for each row of windows, then theirs."""
-    (height, channels, width, n), (p, o, q, _), groups = image.shape, upstream.shape, how.groups
+    (_, channels, _, n), (p, o, q, _), groups = image.shape, upstream.shape, how.groups
     k = channels // groups * how.kernel[0] * how.kernel[1]
     work = count_work(image, upstream.size * k, how)
-    pieces = cut_pieces((n, channels, height, width), ((how, (p, q)),), image.itemsize, count_threads(work))
-    strips = pieces[0].parts[-1].strip + 1 if pieces else 0
+    parts = cut_parts((n, channels), ((how, (p, q)),), image.itemsize, count_threads(work))
+    strips = parts[-1].strip + 1 if parts else 0
     sums = np.empty((strips, groups, p, k, o // groups), np.result_type(image, upstream))
 
-    def add_up(pixels: Array, part: Part) -> None:
+    def add_up(part: Part) -> None:
         rows = as_matrices(upstream[part.windows], groups).swapaxes(2, 3)
         # No sum over c: each row of the columns is one (i, c, j), and meets each o. The sum is over q and n.
-        np.matmul(gather_columns(pixels, part, how), rows, out=sums[part.strip, :, part.windows[0]])
+        np.matmul(gather_columns(image, part, how), rows, out=sums[part.strip, :, part.windows[0]])
 
-    for piece in pieces:
-        pixels = frame(image, piece)
-        share_products([partial(add_up, pixels, part) for part in piece.parts], work // len(pieces))
+    share_products([partial(add_up, part) for part in parts], work)
     return sums.sum((0, 2))  # type: ignore[no-any-return]
 
 
 def sum_parts(image: Array, upstream: Array, how: Window) -> Array:
     """The same for filters that are large beside the image: a sum for each of a few parts, and then of those."""
-    (height, channels, width, n), (p, o, q, _), groups = image.shape, upstream.shape, how.groups
+    (_, channels, _, n), (p, o, q, _), groups = image.shape, upstream.shape, how.groups
     k, dtype = channels // groups * how.kernel[0] * how.kernel[1], np.result_type(image, upstream)
     count = max(1, min(PARTIALS, PARTIALS * image.size // (k * o + 1)))
-    pieces = cut_pieces((n, channels, height, width), ((how, (p, q)),), image.itemsize, count)
+    parts = cut_parts((n, channels), ((how, (p, q)),), image.itemsize, count)
     sums = np.zeros((count, groups, k, o // groups), dtype)
 
-    def add_up(pixels: Array, parts: tuple[Part, ...], i: int) -> None:
+    def add_up(i: int) -> None:
         for part in parts[i::count]:
-            columns, rows = gather_columns(pixels, part, how), as_matrices(upstream[part.windows], groups)
-            for row in range(part.shape[0]):
+            columns, rows = gather_columns(image, part, how), as_matrices(upstream[part.windows], groups)
+            for row in range(part.shape()[0]):
                 products = borrow("products", sums.shape[1:], dtype)
                 np.matmul(columns[:, row], rows[:, row].swapaxes(1, 2), out=products)
                 sums[i] += products
 
-    for piece in pieces:
-        pixels, tasks = frame(image, piece), range(min(count, len(piece.parts)))
-        share_products([partial(add_up, pixels, piece.parts, i) for i in tasks], upstream.size * k // len(pieces))
+    share_products([partial(add_up, i) for i in range(min(count, len(parts)))], upstream.size * k)
     return sums.sum(0)  # type: ignore[no-any-return]
 
 
@@ -187,14 +182,14 @@ def conv2d_input(g: Array, w: Array, size: Pair, how: Window) -> Array:
     added to the pixels that it saw: products by the size of g, though sums that BLAS does not do.
     """
     out = np.empty_like(BATCH_LAST, np.result_type(g, w), shape=(len(g), w.shape[1] * how.groups, *size))
-    rows, upstream = out.transpose(2, 1, 3, 0), g.transpose(2, 1, 3, 0)
+    rows, upstream = out.transpose(2, 1, 3, 0), put_batch_innermost(g)
     (p, q), (sh, sw) = g.shape[2:], how.stride
     if not (g.size and w.size):
         out[...] = 0
     elif size[0] * size[1] > SPARSE * (p * sh) * (q * sw):
-        scatter(put_batch_innermost(g), w, rows, how)
+        scatter(upstream, w, rows, how)
     else:
-        gather(upstream if how.stride == (1, 1) else put_batch_innermost(g), w, rows, how)
+        gather(upstream, w, rows, how)
     return out
 
 

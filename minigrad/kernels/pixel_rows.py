@@ -17,7 +17,7 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
 from minigrad.kernels.memory import Array, borrow
-from minigrad.kernels.windows import CHUNK, LARGE, Window, cut, cut_evenly, find_overlap
+from minigrad.kernels.windows import CHUNK, COLUMNS, Window, cut, cut_evenly, find_overlap, list_bands
 
 HIGH = 48  # filters of all columns of the kernel from which their product is fast
 LONG = 96  # pixels of all rows that it sums from which it is worth the sums of its results
@@ -62,24 +62,18 @@ def plan_rows(
         add_moved(products.reshape(-1, kw, o, *image.shape[2:]), moves, step, lines, places[part])
 
     row = kw * o * image[0, 0].size * image.itemsize
-    tall = cut_evenly(-(-p // threads), max(1, (CHUNK if threads == 1 else LARGE) // row))
+    tall = cut_evenly(-(-p // threads), max(1, (CHUNK if threads == 1 else COLUMNS) // row))
     return [partial(fill, part) for part in cut(p, tall)]
 
 
 def multiply_rows(filters: Array, image: Array, top: int, kh: int, out: Array) -> None:
     """filters (kw·O, kh·C) @ whole rows of pixels, from row `top` on, that windows see -> out (p, kw·O, W·N)."""
     height, c, width, n = image.shape
-    length = width * n
-    inside, seen = find_overlap(top, 1, len(out), height - kh + 1)  # rows of windows that see no row but the image's
-    if inside.start < inside.stop:
-        shape, line = (inside.stop - inside.start, kh * c, length), length * image.itemsize
-        rows = as_strided(image[seen.start :], shape, (c * line, line, image.itemsize))
-        np.matmul(filters, rows, out=out[inside])
-    for k in range(len(out)):
-        if not inside.start <= k < inside.stop:
-            taps, seen = find_overlap(top + k, 1, kh, height)
-            rows = image[seen].reshape(-1, length)
-            np.matmul(filters[:, taps.start * c : taps.stop * c], rows, out=out[k])
+    length, line = width * n, width * n * image.itemsize
+    for windows, places, first in list_bands(top, len(out), height, kh, 1, 1):
+        shape = (windows.stop - windows.start, (places.stop - places.start) * c, length)
+        rows = as_strided(image[first:], shape, (c * line, line, image.itemsize))
+        np.matmul(filters[:, places.start * c : places.stop * c], rows, out=out[windows])
 
 
 def add_moved(products: Array, moves: list[Move], step: int, lines: Array | None, out: Array) -> None:

@@ -13,11 +13,10 @@ from typing import Any, NamedTuple
 
 Pair = tuple[int, int]
 
-CHUNK = 1 << 19  # bytes of im2col columns made at once: with what is made of them, a core's second-level cache
-LARGE = 1 << 22  # the same where several threads are at work
+CHUNK = 1 << 19  # bytes that stay in a core's second-level cache beside what is made of them
+COLUMNS = 1 << 22  # bytes of im2col columns made at once: few rows of pixels are copied twice, and calls are long
 STRIP = 1 << 20  # bytes of them for a row of windows, unless there are few
-FRAME = 1 << 22  # bytes of an image that is framed at once
-COLUMNS = 1024  # columns from which a matrix product is at full speed
+WIDE = 1024  # columns from which a matrix product is at full speed
 
 
 class Window(NamedTuple):
@@ -124,98 +123,42 @@ def find_overlap(offset: int, stride: int, count: int, size: int) -> tuple[slice
     return slice(first, last), slice(start, start + (last - first) * stride, stride)
 
 
-# ---------------------------------------------------------------------------------------------------- pieces
+# ----------------------------------------------------------------------------------------------------- parts
 
 
 class Part(NamedTuple):
-    """Windows of a convolution that one task works on: `shape` (p, q, n) of them.
+    """Windows of a convolution that one task works on.
 
     look: the number of the convolution that they are of, where several look at one image. windows: where they stand in
-    its results (P, O, Q, N). corner: the first pixel of the piece that they see. strip: the number of the stretch of
-    columns and images that they are from.
+    its results (P, O, Q, N). strip: the number of the stretch of columns and images that they are from.
     """
 
     look: int
-    shape: tuple[int, int, int]
-    windows: tuple[slice, ...]
-    corner: Pair
+    windows: tuple[slice, slice, slice, slice]
     strip: int
 
-
-class Piece(NamedTuple):
-    """Rows of an image (H, C, W, N) with the zeros around it, and the windows that look at them.
-
-    pixels: what of the image is in it. span: (h, w) pixels with the zeros. place: where in an (h, C, w, N) of that span
-    the pixels belong. borders: what of it is outside of the image.
-    """
-
-    pixels: tuple[slice, ...]
-    span: Pair
-    place: tuple[slice, ...]
-    borders: tuple[tuple[slice, ...], ...]
-    parts: tuple[Part, ...]
+    def shape(self) -> tuple[int, int, int]:
+        """How many windows there are: (p, q, n)."""
+        rows, _, columns, images = self.windows
+        return rows.stop - rows.start, columns.stop - columns.start, images.stop - images.start
 
 
 @functools.lru_cache(1024)
-def cut_pieces(
-    shape: tuple[int, int, int, int], looks: tuple[tuple[Window, Pair], ...], itemsize: int, threads: int = 1
-) -> tuple[Piece, ...]:
-    """Cut convolutions of images (N, C, H, W), each with its options and (P, Q) windows, for so many threads.
+def cut_parts(
+    shape: tuple[int, int], looks: tuple[tuple[Window, Pair], ...], itemsize: int, threads: int = 1
+) -> tuple[Part, ...]:
+    """Cut convolutions of n images with c channels, each with its options and (P, Q) windows, for so many threads.
 
-    For a single thread the columns of a part stay in cache. For several the parts are large: who comes back from a
-    call of NumPy may have to wait for another thread that holds the interpreter's lock, longer than the cache saves.
     Parts are whole rows of a strip, so what is summed for each row and strip does not depend on the threads.
     """
-    n, c, _, width = shape
-    tallest = max(p for _, (p, _) in looks)
-    if not (n and tallest and all(q for _, (_, q) in looks)):
-        return ()
-    framed = max(how.stride[0] for how, _ in looks) * c * width * n * itemsize  # bytes of pixels for a row of windows
-    rows = cut_evenly(tallest, max(1, FRAME // max(1, framed)))
-    share = -(-threads // len(looks))
-    return tuple(make_piece(part, shape, looks, itemsize, share) for part in cut(tallest, rows))
-
-
-def make_piece(
-    rows: slice, shape: tuple[int, int, int, int], looks: tuple[tuple[Window, Pair], ...], itemsize: int, threads: int
-) -> Piece:
-    """The windows in some rows of several convolutions: `threads` parts of each, or more if those are too large."""
-    n, c, height, width = shape
-    counts = [(i, how, min(rows.stop, p) - rows.start, q) for i, (how, (p, q)) in enumerate(looks) if rows.start < p]
-    spans = [look_along(rows.start, p, q, how) for _, how, p, q in counts]
-    top, left = (min(starts) for starts in zip(*(start for start, _ in spans), strict=True))
-    bottom, right = (max(stops) for stops in zip(*(stop for _, stop in spans), strict=True))
-    first, last = (min(max(0, i), height) for i in (top, bottom))
-    begin, end = (min(max(0, i), width) for i in (left, right))
-    every = slice(None)
-    borders = [
-        (slice(0, first - top),),
-        (slice(last - top, bottom - top),),
-        (every, every, slice(0, begin - left)),
-        (every, every, slice(end - left, right - left)),
-    ]
+    (n, c), share = shape, -(-threads // len(looks))
     parts = []
-    for look, how, p, q in counts:
-        (sh, sw), (ph, pw) = how.stride, how.padding
-        tall, strips = cut_strips((n, c, p, q), how, itemsize, threads)
-        for (strip, (images, columns)), part in product(enumerate(strips), cut(p, tall)):
-            y, x = rows.start + part.start, columns.start
-            parts.append(
-                Part(
-                    look=look,
-                    shape=(part.stop - part.start, columns.stop - x, images.stop - images.start),
-                    windows=(slice(y, rows.start + part.stop), every, columns, images),
-                    corner=(y * sh - ph - top, x * sw - pw - left),
-                    strip=strip,
-                )
-            )
-    return Piece(
-        pixels=(slice(first, last), every, slice(begin, end)),
-        span=(bottom - top, right - left),
-        place=(slice(first - top, last - top), every, slice(begin - left, end - left)),
-        borders=tuple(border for border in borders if border[-1].start < border[-1].stop),
-        parts=tuple(parts),
-    )
+    for look, (how, (p, q)) in enumerate(looks):
+        if n and p and q:
+            tall, strips = cut_strips((n, c, p, q), how, itemsize, share)
+            for (strip, (images, columns)), rows in product(enumerate(strips), cut(p, tall)):
+                parts.append(Part(look, (rows, slice(None), columns, images), strip))
+    return tuple(parts)
 
 
 def cut_strips(
@@ -223,13 +166,11 @@ def cut_strips(
 ) -> tuple[int, list[tuple[slice, slice]]]:
     """How many rows of windows a part has, and the stretches of images and columns of one; from counts (n, c, p, q)."""
     (n, c, p, q), (kh, kw) = counts, how.kernel
-    if how.kernel == how.stride == (1, 1):  # the pixels are the columns already
-        return cut_evenly(p, -(-p // threads)), [(slice(0, n), slice(0, q))]
-    most = max(COLUMNS, STRIP // max(1, kh * (c // how.groups) * kw * itemsize))
+    most = max(WIDE, STRIP // max(1, kh * (c // how.groups) * kw * itemsize))
     deep = n if n < 2 * most else most
     wide = cut_evenly(q, most // deep) if deep == n else 1
     row = max(1, kept_rows(how) * c * kw * wide * deep * itemsize)  # bytes of columns for a row of windows
-    tall = cut_evenly(-(-p // threads), max(4, (CHUNK if threads == 1 else LARGE) // row))
+    tall = cut_evenly(-(-p // threads), max(4, COLUMNS // row))
     return tall, [*product(cut(n, deep), cut(q, wide))]
 
 
@@ -248,9 +189,19 @@ def cut_evenly(count: int, most: int) -> int:
     return -(-count // -(-count // max(1, most)))
 
 
-def look_along(row: int, p: int, q: int, how: Window) -> tuple[Pair, Pair]:
-    """Where the first and the last of (p, q) windows look, those from a row of windows on: (top, left), (bottom, right)
-    of the pixels, ends not included."""
-    (kh, kw), (sh, sw), (ph, pw), (dh, dw) = how[:4]
-    bottom, right = (row + p - 1) * sh - ph + dh * (kh - 1) + 1, (q - 1) * sw - pw + dw * (kw - 1) + 1
-    return (row * sh - ph, -pw), (bottom, right)
+Band = tuple[slice, slice, int]  # windows, the places of the kernel where they see a pixel, and the first that they see
+
+
+@functools.lru_cache(1024)
+def list_bands(start: int, count: int, size: int, kernel: int, stride: int, dilation: int) -> tuple[Band, ...]:
+    """What `count` windows see of an axis of `size` pixels, the first of them from pixel `start` on.
+
+    Those that see no pixel but the image's are one band, and each of the others, at the edges, is one by itself.
+    """
+    inside, seen = find_overlap(start, stride, count, size - dilation * (kernel - 1))
+    bands = [(inside, slice(0, kernel), seen.start)] if inside.start < inside.stop else []
+    for i in range(count):
+        if not inside.start <= i < inside.stop:
+            places, seen = find_overlap(start + i * stride, dilation, kernel, size)
+            bands.append((slice(i, i + 1), places, seen.start))
+    return tuple(bands)
