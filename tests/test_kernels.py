@@ -525,3 +525,19 @@ def test_a_softmax_in_float32_is_exact_wherever_its_rows_lie(height, length):
     np.testing.assert_allclose(rows.softmax(x), wide / wide.sum(1, keepdims=True), rtol=3e-6, atol=1e-37)
     x[0, 0], x[3, 1], x[4] = np.nan, np.inf, -np.inf
     assert np.isnan(rows.softmax(x)[[0, 3, 4]]).all()
+
+
+@pytest.mark.parametrize("seen", ["one number an image and channel", "images outermost", "every second"])
+def test_what_is_made_of_arrays_that_lie_differently_lies_as_convolutions_want_it(seen):
+    rng = np.random.default_rng(0)
+    y = in_memory(rng.standard_normal((16, 8, 12, 12)).astype("f4"), "HCWN")
+    if seen == "images outermost":
+        x = rng.standard_normal(y.shape).astype("f4")
+    elif seen == "every second":
+        x = rng.standard_normal((16, 8, 12, 24)).astype("f4")[..., ::2]
+    else:
+        x = np.broadcast_to(rng.standard_normal((16, 8, 1, 1)).astype("f4"), y.shape)
+    for first, second in ((x, y), (y, x)):
+        out = elementwise.gate(first, second)
+        np.testing.assert_array_equal(out, np.where(second > 0, first, 0))
+        assert out.strides == y.strides

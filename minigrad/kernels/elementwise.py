@@ -1,15 +1,16 @@
 """Elementwise work: block by block, so that what is between its steps stays in cache, and shared where it is much.
 
 A step is called as `step(*arrays, out)`, as NumPy's own functions can be, and writes its result into `out`. Results
-lie in memory as the first argument does. Where a value depends on a condition, nothing branches: the condition becomes
-a mask of bits, and numbers are chosen by bitwise operations. That is exact for infinities and NaN, too, and takes a
-tenth of the time of `np.where`, which waits wherever the processor guesses a condition wrongly (measured).
+lie in memory as the first argument does, or where the arguments differ as convolutions want it. Where a value depends
+on a condition, nothing branches: the condition becomes a mask of bits, and numbers are chosen by bitwise operations.
+That is exact for infinities and NaN, too, and takes a tenth of the time of `np.where`, which waits wherever the
+processor guesses a condition wrongly (measured).
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -32,12 +33,33 @@ def by_blocks(step: Callable[..., object], *arrays: Array, worth: int = COSTLY) 
         return by_blocks(step, *wide, worth=worth).astype(np.float16)
     out = np.empty_like(x)
     lines = flatten_alike(*arrays, out) if x.size > SMALL else None
+    if lines is None and x.size > SMALL and all(a.shape == x.shape for a in arrays):
+        arrays = lay_alike(arrays)
+        out = np.empty_like(arrays[0])
+        lines = flatten_alike(*arrays, out)
     if x.ndim == 0:  # of which NumPy makes scalars, which have no memory
         step(*[a.reshape(1) for a in (*arrays, out)])
     elif lines is None:
         step(*arrays, out)
     else:
         share_slices(lambda part: step(*[line[part] for line in lines]), x.size, BLOCK, worth)
+    return out
+
+
+def lay_alike(arrays: Sequence[Array]) -> tuple[Array, ...]:
+    """The arrays, copied where they do not lie in memory like that which does as convolutions want it, if one does.
+
+    A mean's gradient is one number seen many times. If what is made of it lay like that, all steps before would copy.
+    """
+    dense = [a for a in arrays if flatten_alike(a)]
+    pattern = next((a for a in dense if a.ndim == 4 and a.strides[0] == a.itemsize), (dense or arrays)[0])
+    return tuple(a if flatten_alike(pattern, a) else copy_like(pattern, a) for a in arrays)
+
+
+def copy_like(pattern: Array, x: Array) -> Array:
+    """A copy of x that lies in memory as the pattern does."""
+    out = np.empty_like(pattern, x.dtype)
+    np.copyto(out, x)
     return out
 
 
