@@ -166,7 +166,7 @@ def _replacing(path: str) -> Iterator[IO[bytes]]:
             os.fsync(file.fileno())
         os.replace(temporary, path)
     except BaseException:
-        with contextlib.suppress(FileNotFoundError):
+        with contextlib.suppress(OSError):  # such as that of a disk without a right to write: the first says more
             os.unlink(temporary)
         raise
     if hasattr(os, "O_DIRECTORY"):  # the new name, too, must survive a crash

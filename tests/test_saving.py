@@ -150,6 +150,20 @@ def test_a_save_that_fails_leaves_the_old_file_and_nothing_else(stage, error, pa
     assert mg.load(path) == "old" and os.listdir(path.parent) == [path.name]
 
 
+def test_a_save_that_fails_says_why_once_even_if_it_cannot_clean_up(path, monkeypatch):
+    def fail(error):
+        def failing(*args, **kwargs):
+            raise error
+
+        return failing
+
+    monkeypatch.setattr(os, "fsync", fail(OSError(28, "no space")))
+    monkeypatch.setattr(os, "unlink", fail(OSError(30, "read-only")))
+    with pytest.raises(OSError, match="no space") as raised:
+        mg.save(CHECKPOINT, path)
+    assert raised.value.__context__ is None
+
+
 def test_the_file_is_on_the_disk_before_it_has_its_name(path, monkeypatch):
     calls = []
     monkeypatch.setattr(os, "fsync", lambda fd: calls.append("fsync"))
