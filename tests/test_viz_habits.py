@@ -108,6 +108,11 @@ def test_a_missing_graphviz_package_is_no_obstacle(monkeypatch):
         graph.dot  # noqa: B018
 
 
+def test_what_rho_means_is_said_where_it_is_shown():
+    once, twice = (mg.graph(made, 0.5, gradients=True) for made in (lambda x: x.exp(), lambda x: x * x.exp()))
+    assert "ρ" not in once.svg() and "ρ = |Σ g| / Σ |g| is 1" in twice.svg()
+
+
 def test_numbers_alone_are_inputs_and_beside_a_tensor_they_are_options():
     drawn = [mg.graph(lambda x, y: x * y + x, given, gradients=True) for given in (
         (2.0, -3), (mg.tensor(2.0), mg.tensor(-3.0)), {"x": 2, "y": np.float64(-3)}

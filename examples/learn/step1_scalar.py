@@ -26,9 +26,10 @@ class Number:
         self.row, self.gradient = len(TAPE), 0.0
         TAPE.append(self)
 
-    # Python calls these two methods for `x + y` and `x * y`. (`x` is what is usually called `self`.) They are all the
-    # calculus of this step. A sum changes as much as one of its terms does, so both slopes are 1. A product changes y
-    # times as much as x does, and x times as much as y does, so each slope is the *other* factor.
+    # Python calls these two methods for `x + y` and `x * y`. (`x` is what is usually called `self`. Both are Numbers:
+    # in place of `x + 1` write `x + Number(1.0)`.) They are all the calculus of this step. A sum changes as much as one
+    # of its terms does, so both slopes are 1. A product changes y times as much as x does, and x times as much as y
+    # does, so each slope is the *other* factor.
     def __add__(x, y):
         return Number(x.value + y.value, f"row {x.row} + row {y.row}", (x, y), (1.0, 1.0))
 

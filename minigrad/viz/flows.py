@@ -72,10 +72,14 @@ class FlowPainter:
             "its colour is the cosine with the tensor's total gradient" if telling
             else "and all contributions agree in direction with their totals"
         )  # fmt: skip
-        picture.notes.append(
-            f"An edge's width is the norm of the gradient that arrives along it, on a logarithmic scale; {colour}. "
-            "ρ = |Σ g| / Σ |g| is 1 where contributions agree and 0 where they cancel; below 0.5 the outline is "
+        several = any(arrival and arrival.count > 1 for arrival in map(self.arrival, self.painter.vertices))
+        rho = (
+            " ρ = |Σ g| / Σ |g| is 1 where contributions agree and 0 where they cancel; below 0.5 the outline is "
             "vermilion."
+        )
+        picture.notes.append(
+            "An edge's width is the norm of the gradient that arrives along it, on a logarithmic scale; "
+            f"{colour}.{rho * several}"
         )
 
     def paint_vertices(self) -> None:
