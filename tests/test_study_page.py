@@ -261,6 +261,14 @@ def test_a_whole_study_whose_verdict_turned_does_not_speak_the_published_words()
     assert "walks over the channels one by one" not in page and "claim by claim" not in page
 
 
+def test_a_claim_that_a_heading_cites_has_its_number_in_the_table_of_claims():
+    page = published_page()
+    table = page[page.index('<h2 id="claims">') : page.index("All predictions, limits and verdicts")]
+    numbered = dict(re.findall(r"(\d+)\. (\w[^<]*)", table))
+    assert set(re.findall(r"\(claim (\d+)\)", page)) <= set(numbered)
+    assert numbered["3"].startswith("After some training most kernel values are close to zero")
+
+
 def test_page_of_the_published_study_is_complete_and_small():
     page = published_page()
     assert read(page).errors == []

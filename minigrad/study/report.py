@@ -154,11 +154,11 @@ def _answer(numbers: Mapping[str, str]) -> str:
 def _claims(numbers: Mapping[str, str]) -> str:
     rows = [
         [
-            markup.escape(row.claim),
+            f"{'' if row.claim.startswith('(') else f'{number}. '}{markup.escape(row.claim)}",
             f"<strong>{row.standing}</strong>",
             f"{row.why.format(**numbers)} {' '.join(_link(name) for name in row.parts)}",
         ]
-        for row in answer.CLAIMS
+        for number, row in enumerate(answer.CLAIMS, 1)  # comments come last and have none
     ]
     table = markup.table("What the accepted answer and its comments say", ["claim", "", "why"], rows, numbers_from=9)
     return f'<h2 id="claims">The accepted answer, claim by claim</h2><div class="wide verdicts claims">{table}</div>'
