@@ -130,7 +130,8 @@ def save(obj: Any, f: Path | IO[bytes]) -> None:
 
     `obj` may consist of dictionaries (their keys strings, numbers or None), lists, tuples, None, booleans, numbers,
     strings, arrays and tensors; anything else is a TypeError that says where it stands. The same object gives the same
-    bytes. Tensors that a module or optimizer shares with its `state_dict` are copied by being written.
+    bytes. Tensors that a module or optimizer shares with its `state_dict` are copied by being written. Beside
+    the arrays the file holds their structure; weights that PyTorch shall read are written with `numpy.savez`.
 
     >>> import io
     >>> import minigrad as mg
@@ -253,16 +254,23 @@ PYTORCH = (
     "it was written by PyTorch or by pickle; write there numpy.savez(path, **{k: v.numpy() for k, v in "
     "module.state_dict().items()}), or of a saved state_dict its items, and load that"
 )
+SAFETENSORS = "it is of safetensors, whose own safetensors.numpy.load_file(path) gives what load_state_dict takes"
+NPY = "it holds one array of NumPy, which numpy.load(path) reads"
 
 
 def _loaded(file: IO[bytes], max_bytes: int) -> Any:
     import zipfile
 
     start = file.tell()
-    if file.read(1) == b"\x80":  # a pickle, such as PyTorch wrote before 1.6
-        raise ValueError(PYTORCH)
+    first = file.read(9)
     size = file.seek(0, os.SEEK_END) - start
     file.seek(start)
+    if first[8:] == b"{" and int.from_bytes(first[:8], "little") < size:  # the length of a header in JSON, and it
+        raise ValueError(SAFETENSORS)
+    if first.startswith(b"\x80"):  # a pickle, such as PyTorch wrote before 1.6
+        raise ValueError(PYTORCH)
+    if first.startswith(b"\x93NUMPY"):
+        raise ValueError(NPY)
     with zipfile.ZipFile(file) as archive:
         members = archive.infolist()
         if any(member.filename.endswith("/data.pkl") for member in members):

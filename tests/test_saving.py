@@ -376,6 +376,22 @@ def test_a_file_of_pytorchs_says_how_to_convert_it(path, old):
         mg.load(path)
 
 
+def test_a_file_of_another_reader_names_it(path):
+    from safetensors.numpy import save_file
+
+    headers = set()
+    for length in range(1, 200, 7):  # a header of 128 bytes begins as a pickle does
+        save_file({"w" * length: np.ones(2)}, path)
+        headers.add(path.read_bytes()[0])
+        with pytest.raises(ValueError, match=r"no checkpoint: it is of safetensors.*safetensors\.numpy\.load_file"):
+            mg.load(path)
+    assert 0x80 in headers
+    with path.open("wb") as file:
+        np.save(file, np.ones(2))
+    with pytest.raises(ValueError, match=r"no checkpoint: it holds one array of NumPy, which numpy\.load"):
+        mg.load(path)
+
+
 def test_an_archive_whose_directory_was_lost_is_not_taken_for_an_empty_one(tmp_path):
     path = tmp_path / "x.npz"
     np.savez(path)
