@@ -14,19 +14,32 @@ from functools import partial
 from math import gcd
 
 import numpy as np
+from numpy.lib.stride_tricks import as_strided
 
 from minigrad.kernels.columns import as_matrices, gather_columns, multiply
 from minigrad.kernels.memory import BATCH_LAST, Array, borrow, put_batch_innermost
 from minigrad.kernels.pixel_rows import fits, list_moves, plan_rows
 from minigrad.kernels.products import matmul
 from minigrad.kernels.threads import PRODUCTS, SMALL, get_num_threads, run
-from minigrad.kernels.windows import CHUNK, Pair, Part, Window, count_windows, cut_parts, find_overlap
+from minigrad.kernels.windows import (
+    CHUNK,
+    Pair,
+    Part,
+    Window,
+    count_windows,
+    cut,
+    cut_evenly,
+    cut_parts,
+    find_overlap,
+    list_bands,
+)
 
 Task = Callable[[], object]
 Look = tuple[Array, Array, Window]  # filters, where their results go, and how they look at an image
 
 LITTLE = 1 << 20  # products below which calls of NumPy take longer than the work
 ROWS = 1 << 20  # numbers that a sum for each row of windows may always take: few long sums are the quickest
+DOTS = 1 << 20  # bytes of g that a task takes where it is multiplied as it lies
 PARTIALS = 16  # partial sums of large weight gradients, added up in order: as many threads can share the work
 COPY = 16  # products in the time that an element of the columns takes
 SPARSE = 1.5  # how many times as many products of pixels as of windows are worth more than the sums of those
@@ -126,6 +139,8 @@ def conv2d_weight(g: Array, x: Array, how: Window) -> Array:
     if g.size * c * kh * kw < LITTLE:
         columns = copy_windows(x.transpose(2, 1, 3, 0), g.shape[2:], how)
         sums = matmul(columns, as_matrices(upstream, groups).swapaxes(2, 3)).sum(1)
+    elif c == 1 == o // groups and how.stride[1] == 1:
+        sums = sum_dots(put_batch_innermost(x), upstream, how)
     elif o * c * kh * kw * g.shape[2] <= max(2 * (x.size + g.size), ROWS):
         sums = sum_rows(put_batch_innermost(x), upstream, how)
     else:
@@ -149,6 +164,33 @@ def sum_rows(image: Array, upstream: Array, how: Window) -> Array:
 
     share_products([partial(add_up, part) for part in parts], work)
     return sums.sum((0, 2))  # type: ignore[no-any-return]
+
+
+def sum_dots(image: Array, upstream: Array, how: Window) -> Array:
+    """The same for one channel and one filter a group, whose lines of pixels meet those of g as they lie.
+
+    Measured for 3·3 places: half the time that copies and products of matrices and vectors take.
+    """
+    (height, channels, width, n), (p, _, q, _), item = image.shape, upstream.shape, image.itemsize
+    (kh, kw), (sh, _), (ph, _), (dh, _) = how[:4]
+    (down, channel, _, _), moves = image.strides, list_moves(how, q, width)
+    sums = np.zeros((p, channels, kh, kw, 1), np.result_type(image, upstream))
+
+    def add_up(rows: slice) -> None:
+        for windows, i, top in list_bands(rows.start * sh - ph, rows.stop - rows.start, height, kh, sh, dh):
+            mine = slice(rows.start + windows.start, rows.start + windows.stop)
+            for j, seeing, seen in moves:
+                given = upstream[mine, :, seeing]
+                shape = (len(given), channels, i.stop - i.start, given.shape[2] * n)
+                if given.size and shape[2] > 0:
+                    strides = (sh * down, channel, dh * down, item)
+                    pixels = as_strided(image[top:, :, seen], shape, strides)
+                    np.vecdot(pixels, given.reshape(*shape[:2], 1, shape[3]), out=sums[mine, :, i, j, 0])
+
+    work = count_work(image, upstream.size * kh * kw, how)
+    tall = cut_evenly(p, max(1, DOTS // max(1, upstream[0].nbytes)))
+    share_products([partial(add_up, rows) for rows in cut(p, tall)], work)
+    return sums.sum(0)  # type: ignore[no-any-return]
 
 
 def sum_parts(image: Array, upstream: Array, how: Window) -> Array:
