@@ -12,14 +12,13 @@ import functools
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
-from minigrad.kernels.memory import Array, borrow
+from minigrad.kernels.memory import Array, borrow, compete, pad_line
 from minigrad.kernels.windows import Part, Window, cut_evenly, list_bands
 
 TILE = 10**6  # multiplications of a product that OpenBLAS does as it lies
 FEW = 96  # filters, up to which that is faster
 STACK = 480  # rows and columns of a matrix up to which OpenBLAS multiplies a vector without a lock
-WAY = 1 << 11  # bytes: lines that are a multiple of these apart fall into few sets of a cache
-GAP = 128  # bytes between such lines
+LONG = 256  # columns of a tile from which sums of tiles cost little
 
 
 def gather_columns(image: Array, part: Part, how: Window) -> Array:
@@ -64,9 +63,10 @@ def clear(a: Array, kept: slice, axis: int) -> None:
 
 
 def find_columns(image: Array, part: Part, how: Window) -> Array | None:
-    """The same where the rows of pixels are the columns already, as they lie, or None.
+    """The same where the rows of pixels are the columns already, and well so as they lie, or None.
 
-    So they are for a kernel of one column, and for windows as wide as the image, if nothing is around the image.
+    They are for a kernel of one column, and for windows as wide as the image, if nothing is around the image. Lines
+    that compete for the cache are sooner copied (measured for 1·1 windows: two thirds of the time).
     """
     (kh, kw), (sh, sw), (ph, pw), (dh, dw), groups, _ = how
     (tall, wide, deep), (height, channels, width, n) = part.shape(), image.shape
@@ -76,20 +76,11 @@ def find_columns(image: Array, part: Part, how: Window) -> Array | None:
     if min(top, left) < 0 or bottom >= height or end >= width or deep < n or (kh > 1 and dh * down != c * channel):
         return None
     pixels = image[top:, :, left:]
-    if kw == sw == 1:
+    if kw == sw == 1 and not compete(channel):
         return as_strided(pixels, (groups, tall, kh * c, wide * n), (c * channel, sh * down, channel, item))
     if wide == 1 and kw == width and channel == width * right:
         return as_strided(pixels, (groups, tall, kh * c * kw, n), (c * channel, sh * down, right, item))
     return None
-
-
-def pad_line(line: int) -> int:
-    """The bytes from a line of a matrix to the next one, so that the lines do not compete for the same cache sets.
-
-    A product reads a stretch of every line at once. Where lines lie a power of two apart, a cache has few places for
-    all those stretches (measured for 32 filters of 144 and 1024 or 2048 columns: 1.5x).
-    """
-    return line if line % WAY else line + GAP
 
 
 def as_matrices(part: Array, groups: int) -> Array:
@@ -125,6 +116,22 @@ def multiply(filters: Array, columns: Array, out: Array) -> None:
         more = borrow("more", out.shape, out.dtype)
         np.matmul(filters[:, :, None, :, i : i + step], tiles(columns[:, :, i : i + step]), out=tiles(more))
         out += more
+
+
+def multiply_along(columns: Array, rows: Array, out: Array) -> None:
+    """columns (groups, p, K, q·n) @ rows (groups, p, q·n, O) -> out (groups, p, K, O), in long tiles, which are summed.
+
+    It is the same trick for sums over q and n (measured for 8 channels and 16 filters: two thirds of the time).
+    """
+    (_, _, k, length), o = columns.shape, rows.shape[3]
+    width = find_tile(length, TILE // max(1, k * o))
+    if width == length or width < LONG:
+        np.matmul(columns, rows, out=out)
+        return
+    products = borrow("products", (*out.shape[:2], length // width, k, o), out.dtype)
+    tiles = columns.reshape(*columns.shape[:3], -1, width).swapaxes(2, 3), rows.reshape(*rows.shape[:2], -1, width, o)
+    np.matmul(*tiles, out=products)
+    np.add.reduce(products, axis=2, out=out)
 
 
 @functools.lru_cache(1024)

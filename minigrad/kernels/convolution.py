@@ -16,7 +16,7 @@ from math import gcd
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
-from minigrad.kernels.columns import as_matrices, gather_columns, multiply
+from minigrad.kernels.columns import as_matrices, gather_columns, multiply, multiply_along
 from minigrad.kernels.memory import BATCH_LAST, Array, borrow, put_batch_innermost
 from minigrad.kernels.pixel_rows import fits, list_moves, plan_rows
 from minigrad.kernels.products import matmul
@@ -160,7 +160,7 @@ def sum_rows(image: Array, upstream: Array, how: Window) -> Array:
     def add_up(part: Part) -> None:
         rows = as_matrices(upstream[part.windows], groups).swapaxes(2, 3)
         # No sum over c: each row of the columns is one (i, c, j), and meets each o. The sum is over q and n.
-        np.matmul(gather_columns(image, part, how), rows, out=sums[part.strip, :, part.windows[0]])
+        multiply_along(gather_columns(image, part, how), rows, sums[part.strip, :, part.windows[0]])
 
     share_products([partial(add_up, part) for part in parts], work)
     return sums.sum((0, 2))  # type: ignore[no-any-return]

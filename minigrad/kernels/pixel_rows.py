@@ -16,7 +16,7 @@ from functools import partial
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
-from minigrad.kernels.memory import Array, borrow
+from minigrad.kernels.memory import Array, borrow, compete
 from minigrad.kernels.windows import CHUNK, COLUMNS, Window, cut, cut_evenly, find_overlap, list_bands
 
 HIGH = 48  # filters of all columns of the kernel from which their product is fast
@@ -28,12 +28,14 @@ Move = tuple[int, slice, slice]  # a column of the kernel, the results that it a
 def fits(image: Array, w: Array, windows: int, how: Window) -> bool:
     """Whether a convolution of an image (H, C, W, N) can be done by its rows, and is done sooner so.
 
-    windows: how many there are in a row. The product is taken for all pixels, and more of them would be in vain.
+    windows: how many there are in a row. The product is taken for all pixels, and more of them would be in vain. Rows
+    that compete for the cache are worth it only if there are more of them.
     """
     o, c, kh, kw = w.shape
     simple = how.stride == (1, 1) and how.dilation[0] == 1 and how.groups == 1 and image.flags.c_contiguous
     useful = 4 * windows >= 3 * image.shape[2]
-    return simple and useful and kw > 1 and kw * o >= HIGH and kh * c >= LONG
+    long = 2 * LONG if compete(image.strides[1]) else LONG
+    return simple and useful and kw > 1 and kw * o >= HIGH and kh * c >= long
 
 
 def list_moves(how: Window, windows: int, width: int) -> list[tuple[int, slice, slice]]:
