@@ -559,3 +559,31 @@ def test_batch_norm_walked_back_twice_takes_the_gradient_of_each_time(inputs):
     recorded = mg.grad(out, targets, g, create_graph=True)
     for once, again in zip(first, recorded, strict=True):
         np.testing.assert_allclose(again.array, 2 * once.array, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2, 3), (2, 1, 3, 0), (0, 2, 3, 1)], ids=["NCHW", "HCWN", "NHWC"])
+@pytest.mark.parametrize("mean", [0.3, 100.0])
+@pytest.mark.parametrize("count", [1, 2, 6])
+def test_group_norm_and_its_gradients_are_those_of_its_definition_however_the_images_lie(order, mean, count):
+    rng = np.random.default_rng(0)
+    array = np.ascontiguousarray((rng.standard_normal((3, 6, 4, 5)) + mean).transpose(order)).transpose(
+        np.argsort(order)
+    )
+    x = mg.from_numpy(array).requires_grad_()
+    w, b = (mg.tensor(rng.standard_normal(6), requires_grad=True) for _ in range(2))
+    g = mg.tensor(rng.standard_normal(x.shape))
+    rows = x.reshape(3, count, -1)
+    rows = (rows - rows.mean(2, True)) / (rows.var(2, False, True) + 1e-5).sqrt()
+    expected = rows.reshape(x.shape) * w.reshape(6, 1, 1) + b.reshape(6, 1, 1)
+    out = F.group_norm(x, count, w, b)
+    np.testing.assert_allclose(out.array, expected.array, atol=1e-11)
+    for found, wanted in zip(mg.grad(out, [x, w, b], g), mg.grad(expected, [x, w, b], g), strict=True):
+        np.testing.assert_allclose(found.array, wanted.array, atol=1e-10)
+    if count == 6:
+        np.testing.assert_allclose(F.instance_norm(x, weight=w, bias=b).array, expected.array, atol=1e-11)
+
+
+def test_group_norm_in_float32_is_close_to_that_in_float64():
+    x = np.random.default_rng(0).standard_normal((4, 8, 33, 35)) * 3 + 4
+    wide, narrow = (F.group_norm(mg.tensor(x.astype(dtype)), 2).array for dtype in ("f8", "f4"))
+    np.testing.assert_allclose(narrow, wide, atol=2e-6)

@@ -14,7 +14,7 @@ import numpy as np
 from minigrad.autograd.strangers import expect_tensors
 from minigrad.functional.checks import ArrayLike, array_of, constant, through_float32
 from minigrad.instead import public
-from minigrad.ops.normalise import normalise_batch, scale_channels, standardise_rows
+from minigrad.ops.normalise import normalise_batch, normalise_groups, scale_channels, standardise_rows
 from minigrad.ops.shape import repeat
 from minigrad.tensor import Tensor, as_tensor
 
@@ -107,6 +107,8 @@ def instance_norm(
     if input.ndim < 2 or math.prod(input.shape[2:]) == 1:
         raise ValueError(f"instance_norm: expected more than one value per channel, got shape {input.shape}")
     n, channels = input.shape[:2]
+    if running_mean is None and running_var is None:
+        return group_norm(input, channels, weight, bias, eps) if channels else input
     rows = input.reshape(1, n * channels, *input.shape[2:])
     given = (running_mean, running_var, weight, bias)
     mean, var, w, b = (value if value is None else repeat(value, (n,)) for value in given)
@@ -165,8 +167,7 @@ def group_norm(
     for name, value in (("weight", weight), ("bias", bias)):
         if value is not None and value.shape != (channels,):
             raise ValueError(f"group_norm: a {name} of shape {value.shape} for {channels} channels")
-    out = standardise_rows(input, None, None, eps, channels // num_groups * math.prod(input.shape[2:]))
-    return out if weight is None and bias is None else scale_channels(out, weight, bias)
+    return normalise_groups(input, weight, bias, num_groups, eps)
 
 
 @expect_tensors

@@ -13,7 +13,7 @@ from math import prod
 import numpy as np
 
 from minigrad.kernels.memory import LONG, Array, order_axes
-from minigrad.kernels.sums import add_up_channels, share_lines
+from minigrad.kernels.sums import add_up_channels, share_lines, take
 
 
 def view_by_channel(x: Array, order: Sequence[int]) -> Array:
@@ -36,11 +36,6 @@ def as_factors(values: Array, x: Array) -> Array:
     if x.shape[2] >= LONG:
         return np.tile(values, len(x))[:, None]
     return np.repeat(values, x.shape[2])[None]
-
-
-def take(factors: Array, lines: slice) -> Array:
-    """What of the factors goes with these lines."""
-    return factors if len(factors) == 1 else factors[lines]
 
 
 # ---------------------------------------------------------------------------------------------------- sums
@@ -160,5 +155,5 @@ def normalise_input(g: Array, x: Array, weight: Array | None, moments: Moments, 
         target += take(shifts, s)
         target *= take(factors, s)
 
-    share_lines(fill, rows)
+    share_lines(fill, rows, passes=2)
     return out

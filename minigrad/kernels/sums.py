@@ -14,11 +14,16 @@ SHORT = 64  # numbers of a channel side by side from which they are added up as 
 RUN = 256  # float32 numbers that may be added up one by one without losing digits
 
 
-def share_lines(task: Callable[[slice], object], x: Array) -> None:
-    """Call `task` for slices of (lines, length) that stay in cache."""
+def share_lines(task: Callable[[slice], object], x: Array, passes: int = 1) -> None:
+    """Call `task` for slices of (lines, length) that stay in cache; with more passes fewer lines are worth sharing."""
     length = max(1, x.shape[1])
     with short_buffer(length):
-        share_slices(task, len(x), max(1, 2 * BLOCK // length), WORTH // length)
+        share_slices(task, len(x), max(1, 2 * BLOCK // length), WORTH // passes // length)
+
+
+def take(factors: Array, lines: slice) -> Array:
+    """What of the factors goes with these lines."""
+    return factors if len(factors) == 1 else factors[lines]
 
 
 def add_up_channels(x: Array, y: Array | None = None) -> Array:

@@ -7,11 +7,13 @@ where they are themselves recorded, they are spelled out in operations on Tensor
 from __future__ import annotations
 
 import weakref
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from minigrad.autograd import Array, is_grad_enabled, primitive
+from minigrad.kernels import groups as group_kernels
 from minigrad.kernels import normalise as kernels
 from minigrad.kernels import rows as row_kernels
 
@@ -39,9 +41,13 @@ class Batch(kernels.Moments):
         """The sums of g and of g · (input - mean) over each channel, (2, C): computed for the first rule that asks."""
         sums = self.recall(g)
         if sums is None:
-            sums = kernels.sum_upstream(g.array, input.array, self)
+            sums = self.add_up(g.array, input.array)
             self.known = weakref.ref(g), g.version[0], sums
         return sums
+
+    def add_up(self, g: Array, input: Array) -> Array:
+        """The sums, of arrays."""
+        return kernels.sum_upstream(g, input, self)
 
     def recall(self, g: Tensor) -> Array | None:
         """The sums of this very gradient, if a rule has asked for them already."""
@@ -97,6 +103,71 @@ def normalise_batch(input: Any, weight: Any, bias: Any, eps: float) -> tuple[Ten
         return scaled + (0.0 if bias is None else bias.reshape(shape)), zeros, zeros
     mean, variance = kernels.channel_moments(input.array)
     return normalise(input, weight, bias, Batch(mean, variance, eps)), mean, variance
+
+
+# ----------------------------------------------------------------------------------------------- groups of channels
+
+
+class Groups(Batch):
+    """The moments of groups of channels, and the sums of the upstream gradient over each channel of each image."""
+
+    def __init__(self, input: Array, count: int, eps: float):
+        self.of = group_kernels.Groups(input, count, eps)
+        self.count, self.eps, self.near, self.known = count, eps, self.of.near, None
+
+    def add_up(self, g: Array, input: Array) -> Array:
+        """The sums, of arrays: (2, N, C)."""
+        return group_kernels.sum_upstream(g, input, self.of)
+
+    def standardise(self, input: Any) -> tuple[Tensor, Tensor]:
+        """The groups as rows (1, N · G, *) with zero mean and unit variance, and 1 / deviation, as compositions."""
+        return standardise(input.reshape(1, input.shape[0] * self.count, -1), self.eps)
+
+
+def groups_input_rule(g: Any, input: Any, weight: Any, groups: Groups) -> Any:
+    if not is_grad_enabled():
+        groups.known = None  # this rule comes first
+        return gradient_of_groups(g, input, weight, groups, groups.sum_upstream(g, input))
+    out, scale = groups.standardise(input)
+    if weight is not None:
+        g = g * weight.reshape((-1,) + (1,) * (input.ndim - 2))
+    rows = g.reshape(out.shape)
+    return ((rows - rows.mean(2, True) - out * (rows * out).mean(2, True)) * scale).reshape(input.shape)
+
+
+def groups_weight_rule(g: Any, input: Any, groups: Groups) -> Any:
+    if not is_grad_enabled():
+        along = groups.sum_upstream(g, input)[1] / groups.of.repeat(groups.of.deviation)
+        return as_gradient(along.sum(0), g)
+    return (g * groups.standardise(input)[0].reshape(input.shape)).sum((0, *range(2, input.ndim)))
+
+
+def groups_bias_rule(g: Any, groups: Groups) -> Any:
+    sums = None if is_grad_enabled() else groups.recall(g)
+    return g.sum((0, *range(2, g.ndim))) if sums is None else as_gradient(sums[0].sum(0), g)
+
+
+@primitive()
+def gradient_of_groups(g: Array, input: Array, weight: Array, groups: Groups, sums: Array) -> Array:
+    """What g, through `group_norm`, becomes at its input."""
+    return group_kernels.normalise_input(g, input, weight, groups.of, sums)
+
+
+@primitive(input=groups_input_rule, weight=groups_weight_rule, bias=groups_bias_rule)
+def normalise_near_groups(input: Array, weight: Array, bias: Array, groups: Groups) -> Array:
+    """(N, C, *) standardised over groups of its channels, then scaled and moved by weight and bias, both (C,)."""
+    return group_kernels.normalise(input, weight, bias, groups.of)
+
+
+def normalise_groups(input: Any, weight: Any, bias: Any, count: int, eps: float) -> Tensor:
+    """The input standardised over each group of channels of each image, then scaled and moved, both (C,) or None."""
+    if input.ndim > 2 and input.array.size and input.array.dtype.kind == "f":
+        groups = Groups(input.array, count, eps)
+        if groups.near:
+            return normalise_near_groups(input, weight, bias, groups)
+    length = input.shape[1] // count * prod(input.shape[2:])
+    out = standardise_rows(input, None, None, eps, length)  # each row centred first, for a large mean would cost digits
+    return out if weight is None and bias is None else scale_channels(out, weight, bias)
 
 
 # ------------------------------------------------------------------------------------------------ rows by themselves
