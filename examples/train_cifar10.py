@@ -18,6 +18,13 @@ parser.add_argument("folder", help="where cifar-10-batches-bin is, or is to be p
 parser.add_argument("--download", action="store_true", help="fetch the archive (162 MB) if its files are missing")
 parser.add_argument("--epochs", type=int, default=EPOCHS)
 args = parser.parse_args()
+if args.epochs < 1:
+    parser.error(f"--epochs is at least 1, not {args.epochs}")
+try:
+    train = CIFAR10(args.folder, train=True, download=args.download)
+    test = CIFAR10(args.folder, train=False)
+except (OSError, ValueError) as error:
+    parser.error(str(error))
 
 
 def block(inputs: int, outputs: int) -> nn.Sequential:
@@ -27,8 +34,6 @@ def block(inputs: int, outputs: int) -> nn.Sequential:
 
 
 mg.manual_seed(SEED)
-train = CIFAR10(args.folder, train=True, download=args.download)
-test = CIFAR10(args.folder, train=False)
 batches = DataLoader(train, BATCH, shuffle=True)
 model = nn.Sequential(block(3, 32), block(32, 64), block(64, 128), nn.Flatten(), nn.Linear(128 * 4 * 4, 10))
 optimizer = optim.SGD(model.parameters(), RATE, momentum=0.9, weight_decay=DECAY, nesterov=True)

@@ -152,6 +152,13 @@ def test_a_download_with_another_checksum_is_not_kept(tmp_path):
     assert not list((tmp_path / "data").rglob("*.*"))
 
 
+def test_a_download_that_cannot_be_fetched_says_from_where(tmp_path):
+    address = (tmp_path / "nothing").as_uri()
+    with pytest.raises(OSError, match=rf"CIFAR10: {address} cannot be fetched: .*No such file") as raised:
+        cifar10.fetch(tmp_path / "data", address)
+    assert raised.value.__suppress_context__ and not list((tmp_path / "data").rglob("*.*"))
+
+
 def test_a_download_without_all_files_leaves_nothing(tmp_path):
     url, sha256 = packed(tmp_path / "a.tar.gz", dict(list(FILES.items())[:3]))
     with pytest.raises(KeyError, match="data_batch_4"):

@@ -185,9 +185,12 @@ def test_train_cifar10_reads_the_binary_files_and_learns(run, tmp_path, capsys):
     assert float(last.split()[2].rstrip("%")) > 30  # ten classes: 10 by chance
 
 
-def test_train_cifar10_without_files_says_what_is_missing_and_where(run, tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"data_batch_1\.bin.*cifar-10-binary\.tar\.gz"):
-        run("train_cifar10.py", tmp_path)
+def test_train_cifar10_says_in_words_what_it_cannot_begin_with(run, tmp_path, capsys):
+    missing = r"error: .*data_batch_1\.bin.*cifar-10-binary\.tar\.gz"
+    for arguments, words in (((), missing), (("--epochs", 0), "at least 1, not 0")):
+        with pytest.raises(SystemExit):
+            run("train_cifar10.py", tmp_path, *arguments)
+        assert re.search(words, capsys.readouterr().err)
 
 
 def test_why_sum_draws_what_it_claims(run, tmp_path, monkeypatch, capsys):

@@ -8,9 +8,11 @@ from pathlib import Path
 def download(name: str, url: str, path: Path, checksum: str) -> None:
     """Write what is at `url` to `path` if its SHA-256 or MD5, whichever `checksum` is long enough for, is that.
 
-    A ValueError in the name of the data set `name` if it is not; then, and if the connection breaks, nothing is kept.
+    A ValueError in the name of the data set `name` if it is not, and an OSError if nothing can be fetched; then, and if
+    the connection breaks, nothing is kept.
     """
     import hashlib  # here, for they take longer to import than all of minigrad
+    import urllib.error
     import urllib.request
 
     kind = "SHA-256" if len(checksum) == 64 else "MD5"
@@ -27,5 +29,7 @@ def download(name: str, url: str, path: Path, checksum: str) -> None:
                 f"expected {checksum}; nothing was kept"
             )
         part.replace(path)
+    except urllib.error.URLError as error:
+        raise OSError(f"{name}: {url} cannot be fetched: {error.reason}") from None
     finally:
         part.unlink(missing_ok=True)
