@@ -86,7 +86,7 @@ def linear(input: Array, weight: Array, bias: Array = None) -> Array:
     if bias is not None and bias.shape != weight.shape[:1]:
         raise ValueError(f"expected a bias of shape {weight.shape[:1]}")
     rows = input.reshape(-1, input.shape[-1])  # a single product, however many leading dimensions
-    out = kernels.matmul(rows, weight.T)
+    out = kernels.match_rows(rows, weight)
     if bias is not None:
         out += bias
     return out if input.ndim == 2 else out.reshape(*input.shape[:-1], weight.shape[0])

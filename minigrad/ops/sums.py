@@ -6,6 +6,7 @@ NumPy adds pairwise along the axis that lies closest in memory only, and one by 
 
 from __future__ import annotations
 
+import functools
 from math import prod
 from typing import Any
 
@@ -28,23 +29,23 @@ def total(x: np.ndarray, axis: Any = None, keepdims: bool = False, dtype: Any = 
     if x.dtype != np.float32 or x.size <= SHORT:
         return np.asarray(add_along(x, axis=axis, keepdims=keepdims))
     axes = range(x.ndim) if axis is None else axis if isinstance(axis, tuple) else (axis,)
-    far = far_axes(x, {a % x.ndim for a in axes})
-    if prod(x.shape[a] for a in far) <= SHORT:
-        return np.asarray(add_along(x, axis=axis, keepdims=keepdims))
-    for a in far:
+    for a in list_far_axes(x.shape, x.strides, tuple(axes)):
         x = total_along(x, a)
     return np.asarray(add_along(x, axis=axis, keepdims=keepdims))
 
 
-def far_axes(x: np.ndarray, axes: set[int]) -> list[int]:
-    """Of the axes, those along which NumPy adds one by one, the furthest in memory first."""
-    order = sorted((a for a in range(x.ndim) if x.shape[a] > 1), key=lambda a: abs(x.strides[a]))
+@functools.lru_cache(1024)
+def list_far_axes(shape: tuple[int, ...], strides: tuple[int, ...], axes: tuple[int, ...]) -> list[int]:
+    """Of the axes, those along which NumPy adds one by one, the furthest in memory first; none if these are short."""
+    axes = tuple(a % len(shape) for a in axes)
+    order = sorted((a for a in range(len(shape)) if shape[a] > 1), key=lambda a: abs(strides[a]))
     length = 1
-    step = x.strides[order[0]] if order else 0
-    while order and order[0] in axes and x.strides[order[0]] == step * length:
-        length *= x.shape[order[0]]
+    step = strides[order[0]] if order else 0
+    while order and order[0] in axes and strides[order[0]] == step * length:
+        length *= shape[order[0]]
         del order[0]
-    return [a for a in reversed(order) if a in axes]
+    far = [a for a in reversed(order) if a in axes]
+    return far if prod(shape[a] for a in far) > SHORT else []
 
 
 def total_along(x: np.ndarray, axis: int) -> np.ndarray:

@@ -174,7 +174,8 @@ class Tensor(inplace.InPlace, results=True):
 
     def sum_to_size(self, *size: Any) -> Tensor:
         """The sum over the dimensions that broadcasting from `size` to this shape repeats; itself if none."""
-        return self if row(size) == self.array.shape else reductions.sum_to_size(self, row(size))
+        size = row(size)
+        return self if size == self.array.shape else reductions.sum_to_size(self, size)
 
     # ---- shape -----------------------------------------------------------------------------------------
 
