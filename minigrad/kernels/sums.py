@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import nullcontext
 
 import numpy as np
 
 from minigrad.kernels.memory import Array, borrow, short_buffer
-from minigrad.kernels.threads import BLOCK, SMALL, WORTH, one_blas_thread, share_slices
+from minigrad.kernels.threads import BLOCK, SMALL, WORTH, one_blas_thread, run, share_slices
 
 SHORT = 64  # numbers of a channel side by side from which they are added up as rows; below, many channels are a row
 RUN = 256  # float32 numbers that may be added up one by one without losing digits
@@ -53,17 +52,25 @@ def add_up_lines(x: Array, y: Array | None) -> Array:
 
 
 def add_up_rows(x: Array, y: Array | None) -> Array:
-    """The sums of x, and of x · y, down the lines: (1 or 2, length), in float64."""
+    """The sums of x, and of x · y, down the lines: (1 or 2, length), in float64. Wide lines are cut into pieces."""
     lines, length = x.shape
     sums = np.zeros((1 if y is None else 2, length))
-    step = max(1, 2 * BLOCK // max(1, length))
-    step -= step % RUN if step > RUN else 0
-    with nullcontext() if x.size <= SMALL else one_blas_thread():
+    width = max(1, min(length, 2 * BLOCK // max(1, min(lines, RUN))))
+    step = max(RUN, 2 * BLOCK // width // RUN * RUN)
+
+    def add(start: int) -> None:
+        piece = slice(start, start + width)
         for i in range(0, lines, step):
-            part = x[i : i + step]
-            add_runs(part, sums[0])
+            part = x[i : i + step, piece]
+            add_runs(part, sums[0, piece])
             if y is not None:
-                add_runs(np.multiply(part, y[i : i + step], out=borrow("product", part.shape, x.dtype)), sums[1])
+                product = borrow("product", part.shape, x.dtype)
+                add_runs(np.multiply(part, y[i : i + step, piece], out=product), sums[1, piece])
+
+    if x.size <= SMALL:  # which BLAS does on one thread anyway
+        add(0)
+    else:
+        run(add, range(0, length, width), share=x.size >= WORTH)
     return sums
 
 
