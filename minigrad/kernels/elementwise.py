@@ -52,7 +52,7 @@ def lay_alike(arrays: Sequence[Array]) -> tuple[Array, ...]:
     A mean's gradient is one number seen many times. If what is made of it lay like that, all steps before would copy.
     """
     dense = [a for a in arrays if flatten_alike(a)]
-    pattern = next((a for a in dense if a.ndim == 4 and a.strides[0] == a.itemsize), (dense or arrays)[0])
+    pattern = next((a for a in dense if a.ndim > 2 and a.strides[0] == a.itemsize), (dense or arrays)[0])
     return tuple(a if flatten_alike(pattern, a) else copy_like(pattern, a) for a in arrays)
 
 
