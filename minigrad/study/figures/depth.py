@@ -71,7 +71,7 @@ def _chart(records: list[Record], C: int, layers: int, low: float, high: float) 
         parts.append(
             svg.group(svg.text(x.stop + 14, place + 4, label, class_=f"paint{strong}"), class_=markup.family(label))
         )
-    parts.append(svg.text(x.stop, 16, f"C = {C}", class_="strong end"))
+    parts.append(svg.text(x.stop + 14, 16, f"C = {C}", class_="strong"))
     return svg.drawing(
         440,
         376,

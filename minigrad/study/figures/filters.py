@@ -43,7 +43,7 @@ def _card(run: Record) -> str:
     pitch = (start.shape[-1] + 1) * CELL
     parts = [svg.text(0, 14, run["arm"], class_="strong big")]
     for top, words, weights in ((28, "before", start), (118, "after", end)):
-        parts.append(svg.text(0, top + 38, words, class_="note"))
+        parts.append(svg.text(0, top + 29, words, class_="note"))
         parts.append(svg.raster(mosaic(weights), CELL, limit, 56, top))
         for c, (letter, colour) in enumerate(_channels(weights.shape[1])):
             label = svg.text(50, top + c * pitch + 15, letter, class_="paint strong end")

@@ -77,7 +77,7 @@ def histogram(
     for row, ((words, family, _), density, dash) in enumerate(zip(series, densities, ("", "6 3", "2 3"), strict=False)):
         points = [(x(edge), y(value)) for k, value in enumerate(density) for edge in (edges[k], edges[k + 1])]
         curve = svg.path(points, class_="curve", stroke_dasharray=dash or None)
-        left = 110 + 100 * row
+        left = 96 + 96 * row
         key = svg.line(left, 16, left + 22, 16, class_="curve", stroke_dasharray=dash or None)
         parts.append(svg.group(curve, key, svg.text(left + 27, 20, words, class_="paint"), class_=family))
     return svg.drawing(420, 226, *parts, title=title)
