@@ -587,3 +587,10 @@ def test_group_norm_in_float32_is_close_to_that_in_float64():
     x = np.random.default_rng(0).standard_normal((4, 8, 33, 35)) * 3 + 4
     wide, narrow = (F.group_norm(mg.tensor(x.astype(dtype)), 2).array for dtype in ("f8", "f4"))
     np.testing.assert_allclose(narrow, wide, atol=2e-6)
+
+
+@pytest.mark.parametrize("shape", [(8, 6, 3), (9, 6, 13, 14)], ids=str)
+@pytest.mark.parametrize("norm", [lambda x: F.batch_norm(x, None, None, training=True), lambda x: F.group_norm(x, 2)])
+def test_numbers_whose_squares_are_too_large_for_float32_are_normalised_like_others(norm, shape):
+    x = np.random.default_rng(0).standard_normal(shape).astype(np.float32)
+    np.testing.assert_allclose(norm(mg.tensor(x * np.float32(1e19))).array, norm(mg.tensor(x)).array, atol=1e-4)

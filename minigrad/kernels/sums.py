@@ -37,6 +37,20 @@ def add_up_channels(x: Array, y: Array | None = None) -> Array:
     return sums[0] if y is None else sums  # type: ignore[no-any-return]
 
 
+def repeat_wide(add: Callable[..., Array]) -> Callable[..., Array]:
+    """Add up once more, in float64, where float32 is not wide enough: the square of 1e20 is infinite in it."""
+
+    def add_up(x: Array, y: Array | None) -> Array:
+        with np.errstate(over="ignore", invalid="ignore"):
+            sums = add(x, y)
+            if x.dtype == np.float32 and not np.isfinite(sums).all():
+                sums = add(x.astype(np.float64), None if y is None else y.astype(np.float64))
+        return sums
+
+    return add_up
+
+
+@repeat_wide
 def add_up_lines(x: Array, y: Array | None) -> Array:
     """The sums of x, and of x · y, along each line: (1 or 2, lines), in float64."""
     sums, ones = np.empty((1 if y is None else 2, len(x)), x.dtype), np.ones(x.shape[1], x.dtype)
@@ -51,6 +65,7 @@ def add_up_lines(x: Array, y: Array | None) -> Array:
     return sums.astype(np.float64, copy=False)
 
 
+@repeat_wide
 def add_up_rows(x: Array, y: Array | None) -> Array:
     """The sums of x, and of x · y, down the lines: (1 or 2, length), in float64. Wide lines are cut into pieces."""
     lines, length = x.shape
