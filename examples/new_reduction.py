@@ -20,7 +20,7 @@ def rises(rng, n, split):
     return picture(rng, 0, (2 * y - 1)[:, None, None] * edges(rng, n), 0), y
 
 
-green = Task("green", rises, classes=2, steps=120)
+green = Task("green", rises, classes=2, steps=600)  # with --full; without it a tenth
 
 if __name__ == "__main__":
     print(__doc__)

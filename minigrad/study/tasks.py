@@ -212,7 +212,8 @@ def photo(rng: np.random.Generator, n: int, split: str) -> tuple[Array, Array]:
 class Task:
     """A maker of labelled images, and what a network needs to know of it.
 
-    steps: minibatches of training. saturated: known to be learned by every reduction that can learn it, at any rate.
+    steps: minibatches of training, of which a quick study takes a tenth. saturated: known to be learned by every
+    reduction that can learn it, at any rate.
     """
 
     name: str
