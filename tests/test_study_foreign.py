@@ -291,6 +291,11 @@ def test_the_advice_names_the_layers_of_which_it_is_true():
         ("Layers that were not measured", ["deep"]),
     ]
     assert "error × 20" in text and headline(survey).startswith("5 convolutions, 4 with a sum")
+    lines = re.findall("<tr>(.*?)</tr>", text)
+    first = next(i for i, line in enumerate(lines) if "<th class=n>shuffled" in line)
+    heads, cells = (re.findall("<t[hd][^>]*>(.*?)</t[hd]>", line) for line in lines[first : first + 2])
+    values = dict(zip(heads, cells, strict=True))
+    assert (values["layer"], values["index"], values["near zero"]) == ("takes", "0.950", "8%")
     quiet = page(Survey((row("none"),)), About("net.onnx", 7, "It was run on nothing", ""))
     assert "No layer stands out" in quiet
 

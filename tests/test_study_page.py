@@ -480,6 +480,12 @@ def test_print_shows_every_view_and_no_controls(tab):
         tab.media()
 
 
+def test_a_table_whose_rows_do_not_fit_its_heads_is_refused():
+    assert markup.table("numbers", ["a", "b"], [["1", "2"]]).count("<td") == 1  # the first cell is a head of its row
+    with pytest.raises(ValueError, match="table: 3 cells under the 2 heads a, b"):
+        markup.table("numbers", ["a", "b"], [["1", "2", "3"]])
+
+
 @needs_browser
 @pytest.mark.parametrize("width", [1280, 390])
 def test_no_words_of_the_published_pictures_are_cut_off_or_lie_on_each_other(tab, width):

@@ -112,9 +112,14 @@ def choice(name: str, label: str, options: Sequence[tuple[str, str]]) -> str:
 
 
 def table(caption: str, head: Sequence[str], rows: Iterable[Sequence[Any]], numbers_from: int = 1) -> str:
-    """A table of HTML cells; columns from `numbers_from` on are numbers and stand to the right."""
+    """A table of HTML cells; columns from `numbers_from` on are numbers and stand to the right.
+
+    Raises ValueError if a row has not a cell for each head.
+    """
 
     def cells(row: Sequence[Any], tag: str) -> str:
+        if len(row) != len(head):
+            raise ValueError(f"table: {len(row)} cells under the {len(head)} heads {', '.join(head)}")
         tags = ["th scope=row" if tag == "td" else "th", *[tag] * (len(row) - 1)]
         styles = [" class=n" if column >= numbers_from else "" for column in range(len(row))]
         return "".join(f"<{tag}{style}>{cell}</{tag[:2]}>" for tag, style, cell in zip(tags, styles, row, strict=True))

@@ -206,6 +206,7 @@ def _layers(survey: Survey) -> str:
         "excess",
         "p",
         "shuffled",
+        "excess, centred",
         "near zero",
         "unmatched / random",
         "",
