@@ -189,6 +189,7 @@ GUESSES = {
     "a loss of none": (lambda: explain(MODEL[0], X, lambda out: None), TypeError, "one element, got NoneType"),
     "turned round": (lambda: explain(X, MODEL[0], sum), TypeError, "a convolution or a model first, got Tensor"),
     "an array": (lambda: explain(MODEL[0], X.numpy(), sum), TypeError, "expected a Tensor as x.*got ndarray"),
+    "one image": (lambda: responses(MODEL[0], X[0]), ValueError, r"\(N, C, H, W\), got \(3, 8, 8\); say .unsqueeze"),
     "a maximum": (lambda: explain(ChannelConv2d(3, 2, 3, reduce="max"), X, sum), TypeError, "reduce='max'"),
     "twice": (lambda: explain(TWICE, "0", mg.zeros(1, 4, 8, 8), sum), ValueError, "'0' runs 2 times"),
     "responses": (lambda: responses(X, MODEL[0]), TypeError, "responses: expected a convolution or a model first"),

@@ -490,7 +490,8 @@ def test_notebook_representations():
     assert graph._repr_svg_() == graph.svg()
     bundle = graph._repr_mimebundle_()
     assert bundle["image/svg+xml"] == graph.svg() and bundle["text/plain"] == repr(graph)
-    assert repr(graph) == "<Graph 'computation graph': 6 vertices, 7 edges; print it, or .save('graph.svg')>"
+    size = "6 vertices, 7 edges"
+    assert repr(graph) == f"<Graph 'computation graph': {size}; print it, .view() it, or .save('graph.svg')>"
     assert "Tensor from mul" in (mg.ones(2, requires_grad=True) * 2)._repr_html_()
     assert "&lt;" in nn.ModuleDict({"<b>": nn.ReLU()})._repr_html_()
 

@@ -41,6 +41,9 @@ def responses(conv: nn.Conv2d, x: Tensor) -> Tensor:
 
 def apart(conv: nn.Conv2d, x: Tensor) -> Tensor:
     """(N, G, C/G, O/G, P, Q): a convolution in which every input channel is a group of its own."""
+    if x.ndim != 4:
+        hint = "; say .unsqueeze(0) for a single image" if x.ndim == 3 else ""
+        raise ValueError(f"{type(conv).__name__}: expected images (N, C, H, W), got {x.shape}{hint}")
     groups, each = conv.groups, conv.in_channels // conv.groups
     o, _, *window = tuple(conv.weight.shape)  # (O, C/G, K, L), or (O, 1, K, L) where all channels share one slice
     weight = conv.weight.expand((o, each, *window)).reshape(groups, o // groups, each, *window)

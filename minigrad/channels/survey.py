@@ -53,9 +53,10 @@ class Survey:
             rows.append([row.name, row.shape, str(row.channels), *shown, row.note])
         measured = [row for row in self.rows if row.p == row.p]
         more, less = (sum(row.p < 0.05 and sign * row.excess > 0 for row in measured) for sign in (1, -1))
+        convolutions = f"{len(self.rows)} convolution{'s' * (len(self.rows) != 1)}"
         return Table(
-            f"{len(self.rows)} convolutions, {len(measured)} with a sum over channels: {more} cancel more than slice "
-            f"flips (p < 0.05), {less} less",
+            f"{convolutions}, {len(measured)} with a sum over channels: {more} cancel more than slice flips "
+            f"(p < 0.05), {less} less",
             ("layer", "weights", "channels", *COLUMNS, ""),
             rows,
             f"null: {DRAWS:,} random signs of whole slices; shuffled: weights moved within slices. A Gaussian has "

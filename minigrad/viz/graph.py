@@ -142,7 +142,8 @@ class Graph:
 
     def __repr__(self) -> str:
         p = self.picture
-        return f"<Graph {p.title!r}: {len(p.vertices)} vertices, {len(p.edges)} edges; print it, or .save('graph.svg')>"
+        size = f"{len(p.vertices)} vertices, {len(p.edges)} edges"
+        return f"<Graph {p.title!r}: {size}; print it, .view() it, or .save('graph.svg')>"
 
     def __str__(self) -> str:
         """The graph as indented text: what each vertex is, and after ← where its input comes from."""
