@@ -6,7 +6,6 @@ steps stays in cache.
 
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Callable
 from typing import Any
@@ -14,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.kernels.memory import Array, short_buffer
-from minigrad.kernels.sums import add_up_rows
+from minigrad.kernels.sums import add_up_rows, ones
 from minigrad.kernels.threads import BLOCK, WORTH, share_slices
 
 DOT = 1 << 13  # numbers up to which a product with ones is as exact as a sum in pairs, and less than half as long
@@ -39,13 +38,6 @@ def sum_rows(x: Array) -> Array:
     if length > DOT:
         return np.add.reduce(x, axis=1, keepdims=True)
     return np.vecdot(x, ones(length, x.dtype))[:, None]  # type: ignore[no-any-return]
-
-
-@functools.lru_cache(16)
-def ones(length: int, dtype: np.dtype[Any]) -> Array:
-    out = np.ones(length, dtype)
-    out.flags.writeable = False
-    return out
 
 
 # ------------------------------------------------------------------------------------------------------ softmax

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
+from contextlib import nullcontext
+from typing import Any
 
 import numpy as np
 
@@ -29,11 +32,11 @@ def add_up_channels(x: Array, y: Array | None = None) -> Array:
     """For (outer, C, inner), the sum over each channel in float64: (C,); with y, of x and of x · y: (2, C)."""
     outer, channels, inner = x.shape
     if inner >= SHORT:
-        add, shape, parts = add_up_lines, (outer * channels, inner), (outer, channels, 1)
+        add, shape, parts, axis = add_up_lines, (outer * channels, inner), (outer, channels), 1
     else:
-        add, shape, parts = add_up_rows, (outer, channels * inner), (1, channels, inner)
+        add, shape, parts, axis = add_up_rows, (outer, channels * inner), (channels, inner), 2
     sums = add(x.reshape(shape), None if y is None else y.reshape(shape))
-    sums = sums.reshape(len(sums), *parts).sum((1, 3))
+    sums = np.add.reduce(sums.reshape(len(sums), *parts), axis)
     return sums[0] if y is None else sums  # type: ignore[no-any-return]
 
 
@@ -53,10 +56,10 @@ def repeat_wide(add: Callable[..., Array]) -> Callable[..., Array]:
 @repeat_wide
 def add_up_lines(x: Array, y: Array | None) -> Array:
     """The sums of x, and of x · y, along each line: (1 or 2, lines), in float64."""
-    sums, ones = np.empty((1 if y is None else 2, len(x)), x.dtype), np.ones(x.shape[1], x.dtype)
+    sums, factors = np.empty((1 if y is None else 2, len(x)), x.dtype), ones(x.shape[1], x.dtype)
 
     def add(s: slice) -> None:
-        np.vecdot(x[s], ones, out=sums[0, s])  # each line by itself, so that slices of any size give the same bits
+        np.vecdot(x[s], factors, out=sums[0, s])  # each line by itself, so that slices of any size give the same bits
         if y is not None:
             np.vecdot(x[s], y[s], out=sums[1, s])
 
@@ -82,17 +85,28 @@ def add_up_rows(x: Array, y: Array | None) -> Array:
                 product = borrow("product", part.shape, x.dtype)
                 add_runs(np.multiply(part, y[i : i + step, piece], out=product), sums[1, piece])
 
-    if x.size <= SMALL:  # which BLAS does on one thread anyway
-        add(0)
+    if x.size >= WORTH:
+        run(add, range(0, length, width))
     else:
-        run(add, range(0, length, width), share=x.size >= WORTH)
+        with nullcontext() if x.size <= SMALL else one_blas_thread():  # of little, BLAS makes one thread's work anyway
+            for start in range(0, length, width):
+                add(start)
     return sums
 
 
 def add_runs(x: Array, total: Array) -> None:
     """Add the sums down the lines of x to the total; no more than RUN lines are added up in float32."""
     whole = len(x) // RUN * RUN
-    for part in (x[:whole].reshape(-1, RUN, x.shape[1]), x[None, whole:]):
-        if part.size:
-            runs = np.matmul(np.ones(part.shape[1], x.dtype), part)
-            total += runs[0] if len(runs) == 1 else runs.sum(0, np.float64)
+    if whole:
+        runs = np.matmul(ones(RUN, x.dtype), x[:whole].reshape(-1, RUN, x.shape[1]))
+        total += np.add.reduce(runs, 0, np.float64)
+    if len(x) > whole:
+        total += np.matmul(ones(len(x) - whole, x.dtype), x[whole:])
+
+
+@functools.lru_cache(64)
+def ones(length: int, dtype: np.dtype[Any]) -> Array:
+    """So many ones, made once."""
+    out = np.ones(length, dtype)
+    out.flags.writeable = False
+    return out
