@@ -166,9 +166,11 @@ def _replacing(path: str) -> Iterator[IO[bytes]]:
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
-    except BaseException:
+    except BaseException as error:
         with contextlib.suppress(OSError):  # such as that of a disk without a right to write: the first says more
             os.unlink(temporary)
+        if isinstance(error, OSError) and error.strerror:
+            raise OSError(error.errno, f"save: cannot write {path}: {error.strerror}") from None
         raise
     if hasattr(os, "O_DIRECTORY"):  # the new name, too, must survive a crash
         directory = os.open(os.path.dirname(path), os.O_RDONLY | os.O_DIRECTORY)

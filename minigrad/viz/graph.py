@@ -172,18 +172,18 @@ class Graph:
 
 def write(path: Path, content: bytes) -> Path:
     """Write a whole file or none: first beside it, then moved to its name."""
+    name = ""
     try:
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    except OSError as error:
-        raise type(error)(error.errno, f"graph: cannot write to {path.parent}: {error.strerror}") from None
-    try:
         with os.fdopen(handle, "wb") as file:
             file.write(content)
         os.chmod(name, 0o644)
         os.replace(name, path)
-    except BaseException:
+    except BaseException as error:
         with contextlib.suppress(OSError):
             os.unlink(name)
+        if isinstance(error, OSError) and error.strerror:
+            raise OSError(error.errno, f"graph: cannot write {path}: {error.strerror}") from None
         raise
     return path
 
