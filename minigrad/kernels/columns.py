@@ -12,7 +12,7 @@ import functools
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
-from minigrad.kernels.memory import Array, borrow, compete, pad_line
+from minigrad.kernels.memory import Array, borrow, compete, copy_rows, pad_line
 from minigrad.kernels.windows import Part, Window, cut_evenly, list_bands
 
 TILE = 10**6  # multiplications of a product that OpenBLAS does as it lies
@@ -26,7 +26,7 @@ def gather_columns(image: Array, part: Part, how: Window) -> Array:
 
     The image's batch is innermost in memory, and (W, N) contiguous. The matrices are (groups, p, kh·C/groups·kw, q·n).
     Those of windows above one another share rows: the image is held kw times instead of kh·kw (Cho & Brand 2017, "MEC",
-    arXiv 1706.06873). Windows that see no pixel but the image's are one long copy, and each of the others is another.
+    arXiv 1706.06873). Windows that see no pixel but the image's are one copy, and each of the others is another.
     """
     if (columns := find_columns(image, part, how)) is not None:
         return columns
@@ -51,6 +51,19 @@ def gather_columns(image: Array, part: Part, how: Window) -> Array:
                 np.copyto(target, as_strided(pixels[first:, :, begin:], target.shape, strides))
     matrices, down = (groups, tall, kh * c * kw, wide * deep), step * c * kw * line
     return as_strided(columns, matrices, (columns.strides[0], down, line, item))
+
+
+def frame(image: Array, pad: int) -> Array:
+    """An image (H, C, W, N) with `pad` columns of zeros on either side, and its batch innermost in memory.
+
+    Windows then see no edge, and their columns are one long copy. Threads that make several short ones wait for each
+    other (measured: longer than those copies take together).
+    """
+    height, c, width, n = image.shape
+    framed = borrow("frame", (height, c, width + 2 * pad, n), image.dtype)
+    framed[:, :, :pad] = framed[:, :, pad + width :] = 0
+    copy_rows(framed[:, :, pad : pad + width], image)
+    return framed
 
 
 def clear(a: Array, kept: slice, axis: int) -> None:

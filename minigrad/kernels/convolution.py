@@ -16,13 +16,14 @@ from math import gcd
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
-from minigrad.kernels.columns import as_matrices, gather_columns, multiply, multiply_along
+from minigrad.kernels.columns import as_matrices, frame, gather_columns, multiply, multiply_along
 from minigrad.kernels.memory import BATCH_LAST, Array, borrow, put_batch_innermost
 from minigrad.kernels.pixel_rows import fits, list_moves, plan_rows
 from minigrad.kernels.products import matmul
 from minigrad.kernels.threads import PRODUCTS, SMALL, get_num_threads, run
 from minigrad.kernels.windows import (
     CHUNK,
+    FRAME,
     Pair,
     Part,
     Window,
@@ -88,32 +89,42 @@ def copy_windows(image: Array, count: Pair, how: Window) -> Array:
 def convolve_by_parts(image: Array, looks: list[Look], bias: Array | None) -> None:
     """The same in parts, over the threads."""
     work = sum(count_work(image, places.size * w[:1].size, how) for w, places, how in looks)
-    threads, image = count_threads(work), put_batch_innermost(image.transpose(3, 1, 0, 2))
+    threads = count_threads(work)
     if len(looks) == 1 and fits(image, looks[0][0], looks[0][1].shape[2], looks[0][2]):
         w, places, how = looks[0]
         moves = list_moves(how, places.shape[2], image.shape[2])
         share_products(plan_rows(image, w, places, how.padding[0], moves, 1, bias, threads), work)
         return
     (_, channels, _, n), groups = image.shape, looks[0][2].groups
-    geometry = tuple((how, (places.shape[0], places.shape[2])) for _, places, how in looks)
+    image, hows = frame_edges(image, *(how for _, _, how in looks))
+    geometry = tuple((how, places.shape[::2]) for how, (_, places, _) in zip(hows, looks, strict=True))
     parts = cut_parts((n, channels), geometry, image.itemsize, threads)
     filters = [lay_filters(w, groups) for w, _, _ in looks]
     lines = repeat_bias(bias, parts[0], groups) if bias is not None and parts else None
 
     def fill(part: Part) -> None:
-        _, places, how = looks[part.look]
+        _, places, _ = looks[part.look]
         target = places[part.windows]
         adjacent = places.strides[2] == n * places.itemsize
         whole = target if adjacent else borrow("results", target.shape, places.dtype)
         results = as_matrices(whole, groups)
         # This is where the sum over c happens: a row of the filters meets a column, and both run over i, c and j.
-        multiply(filters[part.look], gather_columns(image, part, how), results)
+        multiply(filters[part.look], gather_columns(image, part, hows[part.look]), results)
         if lines is not None:
             results += lines[..., : results.shape[3]]  # while the part is in cache
         if not adjacent:
             target[...] = whole
 
     share_products([partial(fill, part) for part in parts], work)
+
+
+def frame_edges(image: Array, *hows: Window) -> tuple[Array, tuple[Window, ...]]:
+    """An image (H, C, W, N) whose batch is innermost in memory, with columns of zeros around it if it is small, and how
+    windows look at that."""
+    pad = max(0, *(how.padding[1] for how in hows))
+    if not pad or image.nbytes > FRAME:
+        return put_batch_innermost(image.transpose(3, 1, 0, 2)), hows
+    return frame(image, pad), tuple(how._replace(padding=(how.padding[0], how.padding[1] - pad)) for how in hows)
 
 
 def lay_filters(w: Array, groups: int) -> Array:
@@ -142,9 +153,9 @@ def conv2d_weight(g: Array, x: Array, how: Window) -> Array:
     elif c == 1 == o // groups and how.stride[1] == 1:
         sums = sum_dots(put_batch_innermost(x), upstream, how)
     elif o * c * kh * kw * g.shape[2] <= max(2 * (x.size + g.size), ROWS):
-        sums = sum_rows(put_batch_innermost(x), upstream, how)
+        sums = sum_rows(x.transpose(2, 1, 3, 0), upstream, how)
     else:
-        sums = sum_parts(put_batch_innermost(x), upstream, how)
+        sums = sum_parts(x.transpose(2, 1, 3, 0), upstream, how)
     return sums.reshape(groups, kh, c, kw, o // groups).transpose(0, 4, 2, 1, 3).reshape(o, c, kh, kw)  # type: ignore[no-any-return]
 
 
@@ -153,6 +164,7 @@ def sum_rows(image: Array, upstream: Array, how: Window) -> Array:
     (_, channels, _, n), (p, o, q, _), groups = image.shape, upstream.shape, how.groups
     k = channels // groups * how.kernel[0] * how.kernel[1]
     work = count_work(image, upstream.size * k, how)
+    image, (how,) = frame_edges(image, how)
     parts = cut_parts((n, channels), ((how, (p, q)),), image.itemsize, count_threads(work))
     strips = parts[-1].strip + 1 if parts else 0
     sums = np.empty((strips, groups, p, k, o // groups), np.result_type(image, upstream))
@@ -198,6 +210,7 @@ def sum_parts(image: Array, upstream: Array, how: Window) -> Array:
     (_, channels, _, n), (p, o, q, _), groups = image.shape, upstream.shape, how.groups
     k, dtype = channels // groups * how.kernel[0] * how.kernel[1], np.result_type(image, upstream)
     count = max(1, min(PARTIALS, PARTIALS * image.size // (k * o + 1)))
+    image, (how,) = frame_edges(image, how)
     parts = cut_parts((n, channels), ((how, (p, q)),), image.itemsize, count)
     sums = np.zeros((count, groups, k, o // groups), dtype)
 
