@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.kernels.memory import Array, short_buffer
-from minigrad.kernels.sums import add_up_rows, ones
+from minigrad.kernels.sums import RUN, add_up_rows, ones
 from minigrad.kernels.threads import BLOCK, WORTH, share_slices
 
 DOT = 1 << 13  # numbers up to which a product with ones is as exact as a sum in pairs, and less than half as long
@@ -24,12 +24,12 @@ maximum_along: Any = np.maximum.reduce  # untyped: NumPy's stubs know a reductio
 
 
 def share_rows(task: Callable[[slice], object], x: Array) -> None:
-    """Call `task` for slices of rows that stay in cache; see `by_blocks` for the size of the blocks."""
+    """Call `task` for slices of rows that stay in cache."""
     if not x.size:
         return  # rows without numbers would divide by a sum of 0
     each, worth = x.shape[1], WORTH // 2
     with short_buffer(each):
-        share_slices(task, len(x), max(1, (2 * BLOCK if x.size >= worth else BLOCK) // each), worth // each)
+        share_slices(task, len(x), max(1, BLOCK // each), worth // each)
 
 
 def sum_rows(x: Array) -> Array:
@@ -171,4 +171,6 @@ def standardise_input(g: Array, weight: Array | None, standard: Array, scale: Ar
 
 def sum_products(x: Array, y: Array) -> Array:
     """The sum of x · y over the rows: (length)."""
+    if len(x) <= RUN and x.size <= BLOCK // 2:
+        return np.einsum("ij,ij->j", x, y)  # type: ignore[no-any-return]
     return add_up_rows(x, y)[1].astype(x.dtype)  # type: ignore[no-any-return]
