@@ -73,9 +73,9 @@ def convolution_input(y, w):
 # in 16 channels, and 32 filters. What counts is the time that the processor works for this program, so that other
 # programs do not disturb.
 #
-# With one thread, step 6 takes at most half as long again as the library. The library can do more: any stride, padding
-# and number of groups. It cuts the work into pieces that fit into the processor's cache, and shares them over threads.
-# That is in `minigrad/kernels`.
+# With one thread, step 6 takes up to about half as long again as the library. The library can do more: any stride,
+# padding and number of groups. It cuts the work into pieces that fit into the processor's cache, and shares them over
+# threads. That is in `minigrad/kernels`.
 if __name__ == "__main__":
     rng = np.random.default_rng(0)
     arrays = [rng.normal(size=(32, 16, 32, 32)), rng.normal(size=(32, 16, 3, 3))]
