@@ -121,12 +121,12 @@ def class_entropy(x: Array, index: Array) -> tuple[Array, Array]:
     def fill(s: slice) -> None:
         part = slopes[s]
         subtract_largest(x[s], part)
-        place = np.arange(len(part)), index[s]
-        chosen = part[place]
+        line, place = part.reshape(-1), np.arange(0, part.size, part.shape[1]) + index[s]
+        chosen = line[place]
         sums = sum_rows(np.exp(part, out=part))
         np.subtract(np.log(sums[:, 0]), chosen, out=losses[s])
         part *= 1 / sums
-        part[place] -= 1
+        line[place] -= 1
 
     share_rows(fill, x)
     return losses, slopes
