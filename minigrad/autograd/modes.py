@@ -7,8 +7,7 @@ import inspect
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar, overload
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, overload
 
 from minigrad.instead import hide
 
@@ -187,8 +186,7 @@ def ignore(*event: object) -> None:
     """Do nothing about an event."""
 
 
-@dataclass(frozen=True)
-class Observer:
+class Observer(NamedTuple):
     """Functions to call after every primitive and for every contribution to a gradient; see `observe`."""
 
     on_forward: Callable[[Node | None, str, tuple[Any, ...], Tensor], None] = ignore

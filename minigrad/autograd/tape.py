@@ -18,7 +18,6 @@ import operator
 import sys
 import weakref
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, TypeAlias
 
 import numpy as np
@@ -40,8 +39,7 @@ serial_numbers = itertools.count()
 # ---------------------------------------------------------------------------------------------------- the graph
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(NamedTuple):
     """How a gradient passes the argument at `position`.
 
     names: what the function takes after `g`. needs: each of them, and how to get it from the forward's arguments, what
@@ -55,8 +53,7 @@ class Rule:
     needs: tuple[tuple[str, Callable[[Sequence[Any]], Any]], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Primitive:
+class Primitive(NamedTuple):
     """What a Node knows of its operation."""
 
     name: str
