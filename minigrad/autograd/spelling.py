@@ -22,14 +22,17 @@ def respell(kwargs: Mapping[str, Any], names: Collection[str]) -> dict[str, Any]
 
 def allow_spellings(function: F) -> F:
     """Let a function that is no primitive take its arguments by PyTorch's other names for them, too."""
-    names = set(inspect.signature(function).parameters)
+
+    @functools.cache  # asked for at the first call by name: an import does not wait for it
+    def names() -> set[str]:
+        return set(inspect.signature(function).parameters)
 
     @functools.wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
         try:
-            return function(*args, **(respell(kwargs, names) if kwargs else kwargs))
+            return function(*args, **(respell(kwargs, names()) if kwargs else kwargs))
         except (AttributeError, TypeError) as error:
-            if words := describe_stranger(function, args, respell(kwargs, names), error):
+            if words := describe_stranger(function, args, respell(kwargs, names()), error):
                 raise TypeError(words) from None
             raise
         except IndexError as error:
