@@ -53,16 +53,17 @@ def gather_columns(image: Array, part: Part, how: Window) -> Array:
     return as_strided(columns, matrices, (columns.strides[0], down, line, item))
 
 
-def frame(image: Array, pad: int) -> Array:
-    """An image (H, C, W, N) with `pad` columns of zeros on either side, and its batch innermost in memory.
+def frame(image: Array, above: int, beside: int) -> Array:
+    """An image (H, C, W, N) with so many rows and columns of zeros around it, and its batch innermost in memory.
 
     Windows then see no edge, and their columns are one long copy. Threads that make several short ones wait for each
     other (measured: longer than those copies take together).
     """
     height, c, width, n = image.shape
-    framed = borrow("frame", (height, c, width + 2 * pad, n), image.dtype)
-    framed[:, :, :pad] = framed[:, :, pad + width :] = 0
-    copy_rows(framed[:, :, pad : pad + width], image)
+    framed = borrow("frame", (height + 2 * above, c, width + 2 * beside, n), image.dtype)
+    framed[:above] = framed[above + height :] = 0
+    framed[:, :, :beside] = framed[:, :, beside + width :] = 0
+    copy_rows(framed[above : above + height, :, beside : beside + width], image)
     return framed
 
 

@@ -119,12 +119,13 @@ def convolve_by_parts(image: Array, looks: list[Look], bias: Array | None) -> No
 
 
 def frame_edges(image: Array, *hows: Window) -> tuple[Array, tuple[Window, ...]]:
-    """An image (H, C, W, N) whose batch is innermost in memory, with columns of zeros around it if it is small, and how
-    windows look at that."""
-    pad = max(0, *(how.padding[1] for how in hows))
-    if not pad or image.nbytes > FRAME:
+    """An image (H, C, W, N) whose batch is innermost in memory, with zeros around it if it is small, and how windows
+    look at that."""
+    above, beside = (max(0, *padding) for padding in zip(*(how.padding for how in hows), strict=True))
+    if not above + beside or image.nbytes > FRAME:
         return put_batch_innermost(image.transpose(3, 1, 0, 2)), hows
-    return frame(image, pad), tuple(how._replace(padding=(how.padding[0], how.padding[1] - pad)) for how in hows)
+    framed = (how._replace(padding=(how.padding[0] - above, how.padding[1] - beside)) for how in hows)
+    return frame(image, above, beside), tuple(framed)
 
 
 def lay_filters(w: Array, groups: int) -> Array:

@@ -29,12 +29,12 @@ def fits(image: Array, w: Array, windows: int, how: Window) -> bool:
     """Whether a convolution of an image (H, C, W, N) can be done by its rows, and is done sooner so.
 
     windows: how many there are in a row. The product is taken for all pixels, and more of them would be in vain. Rows
-    that compete for the cache are worth it only if there are more of them.
+    that compete for the cache are worth it only if there are more of them, or twice as many as filters.
     """
     o, c, kh, kw = w.shape
     simple = how.stride == (1, 1) and how.dilation[0] == 1 and how.groups == 1 and image.flags.c_contiguous
     useful = 4 * windows >= 3 * image.shape[2]
-    long = 2 * LONG if compete(image.strides[1]) else LONG
+    long = 2 * LONG if compete(image.strides[1]) and c < 2 * o else LONG
     return simple and useful and kw > 1 and kw * o >= HIGH and kh * c >= long
 
 

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 Pair = tuple[int, int]
 
 CHUNK = 1 << 19  # bytes that stay in a core's second-level cache beside what is made of them
-COLUMNS = 1 << 22  # bytes of im2col columns made at once: few rows of pixels are copied twice, and calls are long
+COLUMNS = 1 << 21  # bytes of im2col columns made at once: few rows of pixels are copied twice, and calls are long
 FRAME = 1 << 21  # bytes of an image up to which to frame it costs less than short copies
 STRIP = 1 << 20  # bytes of them for a row of windows, unless there are few
 WIDE = 1024  # columns from which a matrix product is at full speed
