@@ -18,6 +18,7 @@ import operator
 import sys
 import weakref
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, TypeAlias
 
 import numpy as np
@@ -39,7 +40,8 @@ serial_numbers = itertools.count()
 # ---------------------------------------------------------------------------------------------------- the graph
 
 
-class Rule(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Rule:
     """How a gradient passes the argument at `position`.
 
     names: what the function takes after `g`. needs: each of them, and how to get it from the forward's arguments, what

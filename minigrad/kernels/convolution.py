@@ -76,14 +76,13 @@ def copy_windows(image: Array, count: Pair, how: Window) -> Array:
     """All that (p, q) windows of an image (H, C, W, N) see: (groups, p, kh·C/groups·kw, q·n)."""
     (height, channels, width, n), (p, q) = image.shape, count
     (kh, kw), (sh, sw), (ph, pw), (dh, dw), groups, _ = how
-    span = ((p - 1) * sh + (kh - 1) * dh + 1, channels, (q - 1) * sw + (kw - 1) * dw + 1, n)
-    framed = np.zeros(span, image.dtype)
-    (into, rows), (across, columns) = find_overlap(-ph, 1, span[0], height), find_overlap(-pw, 1, span[2], width)
-    framed[into, :, across] = image[rows, :, columns]
-    c, (down, channel, right, item) = channels // groups, framed.strides
+    tall, wide = (p - 1) * sh + (kh - 1) * dh + 1, (q - 1) * sw + (kw - 1) * dw + 1
+    frame = np.zeros((tall, channels, wide, n), image.dtype)
+    (into, rows), (across, columns) = find_overlap(-ph, 1, tall, height), find_overlap(-pw, 1, wide, width)
+    frame[into, :, across] = image[rows, :, columns]
+    c, (down, channel, right, item) = channels // groups, frame.strides
     steps = (c * channel, sh * down, dh * down, channel, dw * right, sw * right, item)
-    windows = np.ndarray((groups, p, kh, c, kw, q, n), framed.dtype, framed, strides=steps)
-    return windows.reshape(groups, p, kh * c * kw, q * n)
+    return np.ndarray((groups, p, kh, c, kw, q, n), image.dtype, frame, 0, steps).reshape(groups, p, kh * c * kw, q * n)
 
 
 def convolve_by_parts(image: Array, looks: list[Look], bias: Array | None) -> None:
