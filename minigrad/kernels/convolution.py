@@ -77,12 +77,12 @@ def copy_windows(image: Array, count: Pair, how: Window) -> Array:
     (height, channels, width, n), (p, q) = image.shape, count
     (kh, kw), (sh, sw), (ph, pw), (dh, dw), groups, _ = how
     tall, wide = (p - 1) * sh + (kh - 1) * dh + 1, (q - 1) * sw + (kw - 1) * dw + 1
-    frame = np.zeros((tall, channels, wide, n), image.dtype)
+    whole = np.zeros((tall, channels, wide, n), image.dtype)
     (into, rows), (across, columns) = find_overlap(-ph, 1, tall, height), find_overlap(-pw, 1, wide, width)
-    frame[into, :, across] = image[rows, :, columns]
-    c, (down, channel, right, item) = channels // groups, frame.strides
+    whole[into, :, across] = image[rows, :, columns]
+    c, (down, channel, right, item) = channels // groups, whole.strides
     steps = (c * channel, sh * down, dh * down, channel, dw * right, sw * right, item)
-    return np.ndarray((groups, p, kh, c, kw, q, n), image.dtype, frame, 0, steps).reshape(groups, p, kh * c * kw, q * n)
+    return np.ndarray((groups, p, kh, c, kw, q, n), image.dtype, whole, 0, steps).reshape(groups, p, kh * c * kw, q * n)
 
 
 def convolve_by_parts(image: Array, looks: list[Look], bias: Array | None) -> None:
