@@ -43,7 +43,8 @@ ROWS = 1 << 20  # numbers that a sum for each row of windows may always take: fe
 DOTS = 1 << 20  # bytes of g that a task takes where it is multiplied as it lies
 PARTIALS = 16  # partial sums of large weight gradients, added up in order: as many threads can share the work
 COPY = 16  # products in the time that an element of the columns takes
-SPARSE = 1.5  # how many times as many products of pixels as of windows are worth more than the sums of those
+SPARSE = 1.5  # how many times as many products of pixels as of windows are worth more than the sums of those,
+SUMS = 32  # filters a group that take as long as a sum: with fewer of them, more products are worth it
 
 
 def conv2d(x: Array, w: Array, bias: Array | None, how: Window) -> Array:
@@ -241,7 +242,7 @@ def conv2d_input(g: Array, w: Array, size: Pair, how: Window) -> Array:
     (p, q), (sh, sw) = g.shape[2:], how.stride
     if not (g.size and w.size):
         out[...] = 0
-    elif size[0] * size[1] > SPARSE * (p * sh) * (q * sw):
+    elif size[0] * size[1] > SPARSE * (1 + SUMS * how.groups / len(w)) * (p * sh) * (q * sw):
         scatter(upstream, w, rows, how)
     else:
         gather(upstream, w, rows, how)
