@@ -40,7 +40,7 @@ class Cells:
     def add_up(self, x: Array, y: Array) -> Array:
         """The sums of x and of x · y, both as lines, over each cell: (2, N, C), in float64."""
         if not self.last:
-            return add_up_lines(x, y).reshape(2, *self.count)
+            return add_up_lines(x[:, None], y[:, None]).reshape(2, *self.count)
         n, channels = self.count
         sums: Array = add_up_rows(x, y).reshape(2, channels, self.inner, n).sum(2).transpose(0, 2, 1)
         return sums

@@ -32,11 +32,11 @@ def add_up_channels(x: Array, y: Array | None = None) -> Array:
     """For (outer, C, inner), the sum over each channel in float64: (C,); with y, of x and of x · y: (2, C)."""
     outer, channels, inner = x.shape
     if inner >= SHORT:
-        add, shape, parts, axis = add_up_lines, (outer * channels, inner), (outer, channels), 1
+        sums = np.add.reduce(add_up_lines(x, y), 1)
     else:
-        add, shape, parts, axis = add_up_rows, (outer, channels * inner), (channels, inner), 2
-    sums = add(x.reshape(shape), None if y is None else y.reshape(shape))
-    sums = np.add.reduce(sums.reshape(len(sums), *parts), axis)
+        rows = (outer, channels * inner)
+        sums = add_up_rows(x.reshape(rows), None if y is None else y.reshape(rows))
+        sums = np.add.reduce(sums.reshape(-1, channels, inner), 2)
     return sums[0] if y is None else sums  # type: ignore[no-any-return]
 
 
@@ -55,16 +55,18 @@ def repeat_wide(add: Callable[..., Array]) -> Callable[..., Array]:
 
 @repeat_wide
 def add_up_lines(x: Array, y: Array | None) -> Array:
-    """The sums of x, and of x · y, along each line: (1 or 2, lines), in float64."""
-    sums, factors = np.empty((1 if y is None else 2, len(x)), x.dtype), ones(x.shape[1], x.dtype)
+    """For (outer, C, inner), the sums of x, and of x · y, along the last axis: (1 or 2, outer, C), in float64."""
+    outer, channels, inner = x.shape
+    sums, factors = np.empty((1 if y is None else 2, outer, channels), x.dtype), ones(inner, x.dtype)
 
-    def add(s: slice) -> None:
-        np.vecdot(x[s], factors, out=sums[0, s])  # each line by itself, so that slices of any size give the same bits
+    def add(s: slice) -> None:  # a matrix is never cut, so that slices of any size give the same bits
+        np.matmul(x[s], factors, out=sums[0, s])
         if y is not None:
             np.vecdot(x[s], y[s], out=sums[1, s])
 
     with one_blas_thread():
-        share_lines(add, x)
+        each = channels * inner
+        share_slices(add, outer, max(1, 2 * BLOCK // each), WORTH // each)
     return sums.astype(np.float64, copy=False)
 
 
