@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 
 from minigrad.kernels.memory import BATCH_LAST, Array, borrow, integers_like, order_axes, put_batch_innermost
-from minigrad.kernels.threads import WORTH, share_slices
-from minigrad.kernels.windows import Axis, Pair, Window, lay_windows
+from minigrad.kernels.threads import WORTH, run
+from minigrad.kernels.windows import Axis, Pair, Window, cut, lay_windows
 
 PART = 1 << 21  # bytes of an image that are pooled at once
 
@@ -26,8 +26,8 @@ def share_parts(part: Callable[[Any], None], x: Array) -> None:
     axis = int(abs(x.strides[0]) < abs(x.strides[1]))
     length = x.shape[axis]
     if x.size:
-        step, worth = max(1, PART * length // x.nbytes), WORTH * length // x.size
-        share_slices(lambda s: part((slice(None),) * axis + (s,)), length, step, worth)
+        parts = [(slice(None),) * axis + (s,) for s in cut(length, max(1, PART * length // x.nbytes))]
+        run(part, parts, share=x.size >= WORTH)
 
 
 def make_like(x: Array, height: int, width: int, dtype: Any = None) -> Array:
