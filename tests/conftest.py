@@ -26,3 +26,12 @@ def seeded():
 @pytest.fixture
 def rng():
     return np.random.default_rng(0)
+
+
+@pytest.fixture(scope="session")
+def published():
+    """The published records of the study."""
+    from minigrad.study.__main__ import PUBLISHED
+    from minigrad.study.records import Results
+
+    return Results.load(PUBLISHED)

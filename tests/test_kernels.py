@@ -148,16 +148,21 @@ def geometries(draw, groups):
     return how, tuple(number(n, n + 6) for n in least)
 
 
+def draw_images(data, geometry, batch):
+    """Images, filters that fit them, and how the images lie in memory."""
+    how, size = geometry
+    n, c, o, seed = (data.draw(numbers) for numbers in (batch, *[st.integers(1, 3)] * 2, st.integers(0, 99)))
+    rng = np.random.default_rng(seed)
+    x = rng.standard_normal((n, how.groups * c, *size))
+    w = rng.standard_normal((how.groups * o, c, *how.kernel))
+    return x, w, data.draw(st.sampled_from(sorted(LAYOUTS)))
+
+
 @settings(max_examples=150)
 @given(geometries(4), st.data())
 def test_convolution_and_its_gradients_match_the_definition_for_any_geometry(geometry, data):
-    how, size = geometry
-    number = lambda low, high: data.draw(st.integers(low, high))
-    c, o = number(1, 3), number(1, 3)
-    shapes = (number(0, 3), how.groups * c, *size), (how.groups * o, c, *how.kernel)
-    rng = np.random.default_rng(number(0, 99))
-    x, w = (rng.standard_normal(shape) for shape in shapes)
-    layout = data.draw(st.sampled_from(sorted(LAYOUTS)))
+    how, _ = geometry
+    x, w, layout = draw_images(data, geometry, st.integers(0, 3))
     compare_convolutions(x, w, how, layout, np.float64, 1e-13)
     compare_convolutions(x, w, how, layout, np.float32, 1e-5)
 
@@ -166,15 +171,10 @@ def test_convolution_and_its_gradients_match_the_definition_for_any_geometry(geo
 @given(geometries(4), st.data())
 def test_convolutions_by_parts_match_the_definition_however_their_lines_lie(geometry, data):
     """As large ones are done: with a frame and without, and with lines that compete for the cache."""
-    how, size = geometry
-    number = lambda low, high: data.draw(st.integers(low, high))
-    c, o = number(1, 3), number(1, 3)
-    shapes = (number(1, 40), how.groups * c, *size), (how.groups * o, c, *how.kernel)
-    rng = np.random.default_rng(number(0, 99))
-    x, w = (rng.standard_normal(shape) for shape in shapes)
-    if data.draw(st.booleans()):  # only windows that see these pixels may show it
-        x[tuple(rng.integers(0, shapes[0]))], x[tuple(rng.integers(0, shapes[0]))] = np.inf, np.nan
-    layout = data.draw(st.sampled_from(sorted(LAYOUTS)))
+    how, _ = geometry
+    x, w, layout = draw_images(data, geometry, st.integers(1, 40))
+    for odd in data.draw(st.sampled_from([(), (np.inf, np.nan)])):  # only windows that see these pixels may show it
+        x[tuple(data.draw(st.integers(0, n - 1)) for n in x.shape)] = odd
     with pytest.MonkeyPatch.context() as patch, np.errstate(invalid="ignore"):
         patch.setattr(convolution, "LITTLE", 0)
         patch.setattr(convolution, "FRAME", data.draw(st.sampled_from([0, 1 << 30])))
@@ -547,6 +547,11 @@ def test_a_normalised_batch_is_the_same_bits_for_any_number_of_threads():
         assert everything() == alone
     finally:
         threads.set_num_threads(before)
+
+
+@pytest.mark.parametrize("shape", [(0, 4, 8, 8), (64, 0, 16, 16), (64, 4, 0, 16), (2, 0), (0, 3)], ids=str)
+def test_channels_of_nothing_sum_to_zero(shape):
+    np.testing.assert_array_equal(normalise.channel_sum(np.ones(shape, np.float32)), np.zeros(shape[1]))
 
 
 @pytest.mark.parametrize("height", [-200.0, -20.0, 0.0, 7.0, 30.0, 1e30])

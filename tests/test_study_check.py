@@ -10,21 +10,11 @@ import pytest
 
 pytest.importorskip("scipy")
 
-from minigrad.study.__main__ import PUBLISHED
 from minigrad.study.claims import dose
 from minigrad.study.claims.claim import mean, per_seed, run
-from minigrad.study.records import Results
 from minigrad.study.stats import Interval, bootstrap, paired
 
 FOUND = json.loads((Path(__file__).parent / "reference" / "study.json").read_text())
-
-
-@pytest.fixture(scope="module")
-def published() -> Results:
-    results = Results.load(PUBLISHED)
-    if not results.where("dose"):
-        pytest.skip("these records are of the first edition; the second is on its way")
-    return results
 
 
 def agree(ours: Interval, theirs: Interval) -> bool:

@@ -89,14 +89,6 @@ EXPECTED = {
 }
 
 
-@pytest.fixture(scope="module")
-def published() -> Results:
-    results = Results.load(PUBLISHED)
-    if not results.where("dose"):
-        pytest.skip("these records are of the first edition; the second is on its way")
-    return results
-
-
 def change(results: Results, kind: str, changes, **fields) -> Results:
     records = copy.deepcopy(results.records)
     for record in Results(records).where(kind, **fields):

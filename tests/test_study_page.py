@@ -230,15 +230,8 @@ def test_page_leads_with_the_question_and_a_picture_and_has_a_place_for_every_cl
     assert all(f'id="{name}"' in page for name in PICTURES)
 
 
-def published_page():
-    results = Results.load(Path(report.__file__).with_name("full.jsonl"))
-    if not results.where("dose"):
-        pytest.skip("these records are of the first edition; the second is on its way")
-    return report.page(results)
-
-
-def test_only_a_whole_study_speaks_with_the_full_voice(page):
-    full = published_page()
+def test_only_a_whole_study_speaks_with_the_full_voice(page, published):
+    full = report.page(published)
     assert "claim by claim" in full and "Your machine." not in full
     assert "one dot product" not in page and "claim by claim" not in page and "too few seeds to judge" in page
     said = re.search(r'class="answer">(.*?)</div>', full, re.S)[1]
@@ -248,29 +241,26 @@ def test_only_a_whole_study_speaks_with_the_full_voice(page):
         assert f'<section id="{part.name}"' in full and (f'<section id="{part.name}"' in page) != part.published
 
 
-def test_a_whole_study_whose_verdict_turned_does_not_speak_the_published_words():
-    results = Results.load(Path(report.__file__).with_name("full.jsonl"))
-    if not results.where("dose"):
-        pytest.skip("these records are of the first edition; the second is on its way")
+def test_a_whole_study_whose_verdict_turned_does_not_speak_the_published_words(published):
     records = [
         r | {"both_ratio": 1.0, "both_ratio_low": 1.0, "both_ratio_high": 1.0} if r["kind"] == "cost" else r
-        for r in results.records
+        for r in published.records
     ]
     page = report.page(Results(records))
     assert "Another verdict." in page and "The sum is cheapest (claim 4): fails, not holds" in page
     assert "walks over the channels one by one" not in page and "claim by claim" not in page
 
 
-def test_a_claim_that_a_heading_cites_has_its_number_in_the_table_of_claims():
-    page = published_page()
+def test_a_claim_that_a_heading_cites_has_its_number_in_the_table_of_claims(published):
+    page = report.page(published)
     table = page[page.index('<h2 id="claims">') : page.index("All predictions, limits and verdicts")]
     numbered = dict(re.findall(r"(\d+)\. (\w[^<]*)", table))
     assert set(re.findall(r"\(claim (\d+)\)", page)) <= set(numbered)
     assert numbered["3"].startswith("After some training most kernel values are close to zero")
 
 
-def test_page_of_the_published_study_is_complete_and_small():
-    page = published_page()
+def test_page_of_the_published_study_is_complete_and_small(published):
+    page = report.page(published)
     assert read(page).errors == []
     assert "Not run" not in page and (Path(__file__).parent.parent / "examples/why_sum.html").read_text() == page
     assert len(page.encode()) <= 3_000_000

@@ -18,7 +18,7 @@ from minigrad.kernels.windows import Part, Window, cut_evenly, list_bands
 TILE = 10**6  # multiplications of a product that OpenBLAS does as it lies
 FEW = 96  # filters, up to which that is faster
 STACK = 480  # rows and columns of a matrix up to which OpenBLAS multiplies a vector without a lock
-LONG = 256  # columns of a tile from which sums of tiles cost little
+LONG_TILE = 256  # columns of a tile from which sums of tiles cost little
 
 
 def gather_columns(image: Array, part: Part, how: Window) -> Array:
@@ -139,7 +139,7 @@ def multiply_along(columns: Array, rows: Array, out: Array) -> None:
     """
     (_, _, k, length), o = columns.shape, rows.shape[3]
     width = find_tile(length, TILE // max(1, k * o))
-    if width == length or width < LONG:
+    if width == length or width < LONG_TILE:
         np.matmul(columns, rows, out=out)
         return
     products = borrow("products", (*out.shape[:2], length // width, k, o), out.dtype)

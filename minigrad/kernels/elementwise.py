@@ -239,7 +239,7 @@ def slope_of_gaussian_unit(x: Array, share: Array, out: Array) -> None:
 
 
 def multiply_by_slope_of_gaussian_unit(x: Array, share: Array, g: Array, out: Array) -> None:
-    """g times the slope."""
+    """g times `slope_of_gaussian_unit`."""
     slope_of_gaussian_unit(x, share, out)
     out *= g
 

@@ -138,7 +138,7 @@ def flatten_alike(*arrays: Array) -> list[Array] | None:
     return None
 
 
-LONG = 1024  # numbers of a line from which NumPy is as fast with one factor for all of it as with a factor for each
+LONG_LINE = 1024  # numbers from which NumPy is as fast with one factor for the whole line as with one for each
 
 
 @contextmanager
@@ -148,7 +148,7 @@ def short_buffer(length: int) -> Iterator[None]:
     A line shorter than its buffer makes NumPy first write the column's number into the buffer, over and over: an
     operation of lines of 1000 with a column takes twice the time (measured). The setting is the running context's.
     """
-    if length < LONG // 2:
+    if length < LONG_LINE // 2:
         yield
         return
     before = np.setbufsize(256)

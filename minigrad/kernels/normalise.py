@@ -12,7 +12,7 @@ from math import prod
 
 import numpy as np
 
-from minigrad.kernels.memory import LONG, Array, order_axes
+from minigrad.kernels.memory import LONG_LINE, Array, order_axes
 from minigrad.kernels.sums import add_up_channels, share_lines, take
 
 
@@ -27,13 +27,13 @@ def view_by_channel(x: Array, order: Sequence[int]) -> Array:
 def as_lines(x: Array) -> Array:
     """(outer, C, inner) as lines of one channel if they are long enough for NumPy, else of all channels."""
     outer, channels, inner = x.shape
-    return x.reshape(outer * channels, inner) if inner >= LONG else x.reshape(outer, channels * inner)
+    return x.reshape(outer * channels, inner) if inner >= LONG_LINE else x.reshape(outer, channels * inner)
 
 
 def as_factors(values: Array, x: Array) -> Array:
     """Values (C,) to go with `as_lines(x)`: a column, or one line that repeats them; NumPy is fastest with these."""
     values = values.astype(x.dtype, copy=False)
-    if x.shape[2] >= LONG:
+    if x.shape[2] >= LONG_LINE:
         return np.tile(values, len(x))[:, None]
     return np.repeat(values, x.shape[2])[None]
 

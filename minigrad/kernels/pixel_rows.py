@@ -20,7 +20,7 @@ from minigrad.kernels.memory import Array, borrow, compete
 from minigrad.kernels.windows import CHUNK, COLUMNS, Window, cut, cut_evenly, find_overlap, list_bands
 
 HIGH = 48  # filters of all columns of the kernel from which their product is fast
-LONG = 96  # pixels of all rows that it sums from which it is worth the sums of its results
+DEEP = 96  # pixels of all rows that it sums from which it is worth the sums of its results
 
 Move = tuple[int, slice, slice]  # a column of the kernel, the results that it adds to, and the products that it adds
 
@@ -34,8 +34,8 @@ def fits(image: Array, w: Array, windows: int, how: Window) -> bool:
     o, c, kh, kw = w.shape
     simple = how.stride == (1, 1) and how.dilation[0] == 1 and how.groups == 1 and image.flags.c_contiguous
     useful = 4 * windows >= 3 * image.shape[2]
-    long = 2 * LONG if compete(image.strides[1]) and c < 2 * o else LONG
-    return simple and useful and kw > 1 and kw * o >= HIGH and kh * c >= long
+    deep = 2 * DEEP if compete(image.strides[1]) and c < 2 * o else DEEP
+    return simple and useful and kw > 1 and kw * o >= HIGH and kh * c >= deep
 
 
 def list_moves(how: Window, windows: int, width: int) -> list[tuple[int, slice, slice]]:

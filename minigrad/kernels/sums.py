@@ -36,7 +36,7 @@ def add_up_channels(x: Array, y: Array | None = None) -> Array:
     else:
         rows = (outer, channels * inner)
         sums = add_up_rows(x.reshape(rows), None if y is None else y.reshape(rows))
-        sums = np.add.reduce(sums.reshape(-1, channels, inner), 2)
+        sums = np.add.reduce(sums.reshape(len(sums), channels, inner), 2)
     return sums[0] if y is None else sums  # type: ignore[no-any-return]
 
 
@@ -65,7 +65,7 @@ def add_up_lines(x: Array, y: Array | None) -> Array:
             np.vecdot(x[s], y[s], out=sums[1, s])
 
     with one_blas_thread():
-        each = channels * inner
+        each = max(1, channels * inner)
         share_slices(add, outer, max(1, 2 * BLOCK // each), WORTH // each)
     return sums.astype(np.float64, copy=False)
 
