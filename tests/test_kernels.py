@@ -126,6 +126,9 @@ CONVOLUTIONS = [
     (2, 2, 9, 9, 3, window(9)),  # windows as large as the image: the input's gradient by the output's size
     (2, 3, 1, 12, 4, window((1, 12), padding=(0, 2))),
     (2, 6, 9, 6, 4, window((8, 3), 2, stride=(2, 1), dilation=(1, 2))),
+    (40, 3, 1, 12, 4, window((1, 5), padding=(0, 2))),  # sequences enough to be turned upright
+    (40, 4, 1, 13, 6, window((1, 3), 2, stride=(3, 2), padding=(0, 1), dilation=(2, 3))),
+    (40, 3, 1, 12, 4, window((1, 5), padding=(1, 2))),  # beside rows of zeros
 ]
 
 
@@ -304,6 +307,13 @@ def test_pools_match_their_definitions(case, layout):
     if how.dilation == (1, 1):
         for counted, divisor in ((True, None), (False, None), (True, 3)):
             compare_means(rng.standard_normal((2, 3, h, w)), how, layout, counted, divisor, 1e-13)
+
+
+@pytest.mark.parametrize("how", [window((1, 2)), window((2, 1)), window(2), window(1)], ids=str)
+def test_the_gradient_of_a_pool_lies_in_memory_as_the_image_does(how):
+    x = in_memory(np.random.default_rng(0).standard_normal((5, 3, 4, 6)), "HCWN")
+    best, *masks = pooling.max_pool2d(x, how)
+    assert pooling.max_pool2d_input(best, *masks, x.shape[2:], how).strides == x.strides
 
 
 @settings(max_examples=150)

@@ -20,7 +20,7 @@ import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from math import prod
+from math import gcd, prod
 from typing import Any
 
 import numpy as np
@@ -36,22 +36,32 @@ SCATTERED = 1 << 17  # elements of another order in memory from which to copy th
 # An array made like this one lies in memory as (H, C, W, N) behind its (N, C, H, W), and owns its memory: a transpose
 # of another array would be a view, which the engine has to copy before it becomes somebody's gradient.
 BATCH_LAST = np.empty((2, 2, 2, 2)).transpose(3, 1, 0, 2)
+UPRIGHT_LINES = np.empty((2, 2, 2, 2)).transpose(3, 1, 2, 0)  # and as (W, C, H, N)
 
 
 def copy_rows(target: Array, rows: Array) -> None:
-    """Copy (H, C, W, N) into a target whose images are innermost in memory."""
-    if rows.strides[3] == rows.itemsize:
+    """Copy (H, C, W, N) into a target whose images are innermost in memory.
+
+    Images that lie apart in memory are read a number from each, in turn. So there are only as many at a time as a
+    first-level cache holds lines of: those are still there when the next column is read (measured for images that are
+    a multiple of 4 KB apart: a third of the time).
+    """
+    height, _, _, n = rows.shape
+    apart = rows.strides[3]
+    if apart == rows.itemsize:
         np.copyto(target, rows)
         return
+    each = WAYS * SETS // gcd(apart, SETS)
 
     def copy(part: slice) -> None:
-        for i in range(0, rows.shape[3], 8):
-            # eight images at a time: their cache lines are still there when the next column is read (measured 2.5x)
-            np.copyto(target[part, ..., i : i + 8], rows[part, ..., i : i + 8])
+        for i in range(0, n, each):
+            np.copyto(target[part, ..., i : i + each], rows[part, ..., i : i + each])
 
-    height = len(rows)
-    tall = max(1, -(-height // get_num_threads()))
-    run(copy, [slice(i, i + tall) for i in range(0, height, tall)], share=rows.size >= SCATTERED)
+    if rows.size < SCATTERED:
+        copy(slice(0, height))
+    else:
+        tall = max(1, -(-height // get_num_threads()))
+        run(copy, [slice(i, i + tall) for i in range(0, height, tall)])
 
 
 def put_batch_innermost(a: Array) -> Array:
@@ -67,6 +77,7 @@ def put_batch_innermost(a: Array) -> Array:
 # ---------------------------------------------------------------------------------------------- lines and caches
 
 SETS = 1 << 12  # bytes: what lies a multiple of these apart has the same few places in a first-level cache
+WAYS = 8  # how many those places are
 GAP = 128  # bytes between lines that would
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.kernels.memory import BATCH_LAST, Array, borrow, integers_like, order_axes, put_batch_innermost
+from minigrad.kernels.memory import BATCH_LAST, Array, borrow, copy_rows, integers_like, order_axes, put_batch_innermost
 from minigrad.kernels.threads import WORTH, run
 from minigrad.kernels.windows import Axis, Pair, Window, cut, lay_windows
 
@@ -134,7 +134,8 @@ def max_pool2d_input(g: Array, across: Array, down: Array, size: Pair, how: Wind
     across, down: the masks of `max_pool2d`.
     """
     rows, columns = lay_windows(size, how)
-    g = lay_like(g, down.strides[1:])
+    if len(masks := down if len(down) else across):  # without a mask, a window is one pixel
+        g = lay_like(g, masks.strides[1:])
     dx = make_like(g, *size)
 
     def pool(index: Any) -> None:
@@ -197,7 +198,9 @@ def lay_like(a: Array, strides: tuple[int, ...]) -> Array:
     order, back = order_axes(strides)
     if order == order_axes(a.strides)[0]:
         return a
-    return np.ascontiguousarray(a.transpose(order)).transpose(back)
+    out = np.empty([a.shape[axis] for axis in order], a.dtype)
+    copy_rows(out, a.transpose(order))
+    return out.transpose(back)
 
 
 # ---------------------------------------------------------------------------------------------------- the mean

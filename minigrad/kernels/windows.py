@@ -38,6 +38,11 @@ class Window(NamedTuple):
         """Kernel, stride, padding and dilation along the rows' and along the columns' axis."""
         return zip(self.kernel, self.stride, self.padding, self.dilation, strict=True)
 
+    def turn(self) -> Window:
+        """The same for an image whose rows and columns are exchanged."""
+        turned = {name: getattr(self, name)[::-1] for name in ("kernel", "stride", "padding", "dilation")}
+        return self._replace(**turned)
+
 
 def count_windows(size: int, kernel: int, stride: int, padding: int, dilation: int, ceil_mode: bool = False) -> int:
     """Number of windows along an axis: those that fit, or with `ceil_mode` those that begin inside the input or its
