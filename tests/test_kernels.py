@@ -14,6 +14,7 @@ from minigrad.kernels import (
     convolution,
     definition,
     elementwise,
+    input_gradient,
     memory,
     normalise,
     pooling,
@@ -90,7 +91,7 @@ def compare_convolutions(x, w, how, layout, dtype, tolerance):
     for found, expected in (
         (out, definition.conv2d(wide_x, wide_w, None, how)),
         (convolution.conv2d_weight(g, x, how), definition.conv2d_weight(wide_g, wide_x, how)),
-        (convolution.conv2d_input(g, w, size, how), definition.conv2d_input(wide_g, wide_w, size, how)),
+        (input_gradient.conv2d_input(g, w, size, how), definition.conv2d_input(wide_g, wide_w, size, how)),
     ):
         assert found.dtype == dtype and found.shape == expected.shape
         largest = np.abs(expected[np.isfinite(expected)]).max(initial=0)
@@ -223,7 +224,7 @@ def test_nan_and_infinity_reach_those_results_that_depend_on_them_and_no_others(
         for found, expected in (
             (out, definition.conv2d(x, w, None, how)),
             (convolution.conv2d_weight(g, x, how), definition.conv2d_weight(g, x, how)),
-            (convolution.conv2d_input(g, w, (7, 7), how), definition.conv2d_input(g, w, (7, 7), how)),
+            (input_gradient.conv2d_input(g, w, (7, 7), how), definition.conv2d_input(g, w, (7, 7), how)),
         ):
             np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-3)
 
@@ -236,7 +237,7 @@ def test_expanded_arrays_are_accepted():
     for call in (
         lambda x, g: convolution.conv2d(x, w, None, how),
         lambda x, g: convolution.conv2d_weight(g, x, how),
-        lambda x, g: convolution.conv2d_input(g, w, (5, 5), how),
+        lambda x, g: input_gradient.conv2d_input(g, w, (5, 5), how),
     ):
         np.testing.assert_array_equal(call(x, g), call(x.copy(), g.copy()))
 
@@ -443,7 +444,7 @@ def test_results_are_the_same_bits_for_any_number_of_threads_and_every_time(c, o
         how, pool = window(3, groups, stride=stride, padding=1), window(2, stride=2)
         out = convolution.conv2d(x, w, None, how)
         dw = convolution.conv2d_weight(out, x, how)
-        dx = convolution.conv2d_input(out, w, (16, 16), how)
+        dx = input_gradient.conv2d_input(out, w, (16, 16), how)
         pooled, *masks = pooling.max_pool2d(dx, pool)
         spread = pooling.max_pool2d_input(pooled, *masks, (16, 16), pool)
         return [a.tobytes() for a in (out, dw, dx, pooled, *masks, spread)]

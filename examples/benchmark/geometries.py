@@ -55,7 +55,7 @@ def time_in_minigrad(geometry):
     """Functions that do the three passes."""
     import numpy as np
 
-    from minigrad.kernels import convolution
+    from minigrad.kernels import convolution, input_gradient
     from minigrad.kernels.windows import Window
 
     n, c, height, width, o, kernel, stride, padding, dilation, groups = geometry
@@ -70,7 +70,7 @@ def time_in_minigrad(geometry):
     return (
         lambda: convolution.conv2d(x, w, None, how),
         lambda: convolution.conv2d_weight(g, x, how),
-        lambda: convolution.conv2d_input(g, w, (height, width), how),
+        lambda: input_gradient.conv2d_input(g, w, (height, width), how),
     )
 
 

@@ -7,6 +7,7 @@ import work
 import minigrad as mg
 from minigrad import nn, optim
 from minigrad.kernels import convolution as kernels
+from minigrad.kernels import input_gradient
 from minigrad.kernels.windows import Window
 from minigrad.nn import functional as F
 
@@ -39,7 +40,7 @@ def contraction(shape, direction):
     return {
         "forward": lambda: kernels.conv2d(x, w, None, how),
         "weight": lambda: kernels.conv2d_weight(g, x, how),
-        "input": lambda: kernels.conv2d_input(g, w, (side, side), how),
+        "input": lambda: input_gradient.conv2d_input(g, w, (side, side), how),
     }[direction]
 
 

@@ -1,4 +1,4 @@
-"""Convolution is one trilinear form, and this file is its calculus; `kernels.convolution` makes it fast.
+"""Convolution is one trilinear form, and this file is its calculus; `minigrad.kernels` makes it fast.
 
     ⟨g, convolution(x, w)⟩  =  Σ_{n,o,p} Σ_{c,k}  g[n, o, p] · x[n, c, s·p + d·k - pad] · w[o, c, k]
 
@@ -28,6 +28,7 @@ from minigrad.autograd import Array, primitive
 from minigrad.autograd.strangers import expect_tensors
 from minigrad.autograd.wording import error_of_a_sequence
 from minigrad.kernels import convolution as kernels
+from minigrad.kernels import input_gradient
 from minigrad.kernels.windows import Pair, Window
 from minigrad.ops.elementwise import add
 from minigrad.ops.reductions import sum
@@ -59,7 +60,7 @@ def convolution(x: Array, w: Array, bias: Array, how: Window) -> Array:
 )
 def convolution_input(y: Array, w: Array, size: Pair, how: Window) -> Array:
     """(N, O, P, Q), (O, C/groups, K, L) -> (N, C, *size): sums over output channels and positions."""
-    return kernels.conv2d_input(y, w, size, how)
+    return input_gradient.conv2d_input(y, w, size, how)
 
 
 @primitive(
