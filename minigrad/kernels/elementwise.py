@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.kernels.memory import Array, flatten_alike, integers_like
+from minigrad.kernels.memory import Array, copy_like, flatten_alike, integers_like
 from minigrad.kernels.threads import BLOCK, WORTH, share_slices
 
 SMALL = BLOCK // 8  # elements up to which one call of NumPy is faster than several
@@ -53,14 +53,7 @@ def lay_alike(arrays: Sequence[Array]) -> tuple[Array, ...]:
     """
     dense = [a for a in arrays if flatten_alike(a)]
     pattern = next((a for a in dense if a.ndim > 2 and a.strides[0] == a.itemsize), (dense or arrays)[0])
-    return tuple(a if flatten_alike(pattern, a) else copy_like(pattern, a) for a in arrays)
-
-
-def copy_like(pattern: Array, x: Array) -> Array:
-    """A copy of x that lies in memory as the pattern does."""
-    out = np.empty_like(pattern, x.dtype)
-    np.copyto(out, x)
-    return out
+    return tuple(a if flatten_alike(pattern, a) else copy_like(a, pattern.strides) for a in arrays)
 
 
 # ------------------------------------------------------------------------------------------------------ choices

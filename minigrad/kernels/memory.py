@@ -30,7 +30,7 @@ from minigrad.kernels.threads import get_num_threads, run
 
 Array = NDArray[Any]
 
-SCATTERED = 1 << 17  # elements of another order in memory from which to copy them is worth sharing
+SCATTERED = 1 << 18  # elements of another order in memory from which to copy them is worth sharing
 
 
 # An array made like this one lies in memory as (H, C, W, N) behind its (N, C, H, W), and owns its memory: a transpose
@@ -40,15 +40,14 @@ UPRIGHT_LINES = np.empty((2, 2, 2, 2)).transpose(3, 1, 2, 0)  # and as (W, C, H,
 
 
 def copy_rows(target: Array, rows: Array) -> None:
-    """Copy (H, C, W, N) into a target whose images are innermost in memory.
+    """Copy (H, C, W, N), or any axes, into a target whose last axis, of images, is innermost in memory.
 
     Images that lie apart in memory are read a number from each, in turn. So there are only as many at a time as a
     first-level cache holds lines of: those are still there when the next column is read (measured for images that are
     a multiple of 4 KB apart: a third of the time).
     """
-    height, _, _, n = rows.shape
-    apart = rows.strides[3]
-    if apart == rows.itemsize:
+    height, n, apart = len(rows), rows.shape[-1], rows.strides[-1]
+    if apart == rows.itemsize or rows.ndim < 2:
         np.copyto(target, rows)
         return
     each = WAYS * SETS // gcd(apart, SETS)
@@ -62,6 +61,14 @@ def copy_rows(target: Array, rows: Array) -> None:
     else:
         tall = max(1, -(-height // get_num_threads()))
         run(copy, [slice(i, i + tall) for i in range(0, height, tall)])
+
+
+def copy_like(a: Array, strides: tuple[int, ...]) -> Array:
+    """A dense copy whose axes lie in memory in the order that `strides` are in."""
+    order, back = order_axes(strides)
+    out = np.empty([a.shape[axis] for axis in order], a.dtype)
+    copy_rows(out, a.transpose(order))
+    return out.transpose(back)
 
 
 def put_batch_innermost(a: Array) -> Array:

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.kernels.memory import BATCH_LAST, Array, borrow, copy_rows, integers_like, order_axes, put_batch_innermost
+from minigrad.kernels.memory import BATCH_LAST, Array, borrow, copy_like, integers_like, order_axes, put_batch_innermost
 from minigrad.kernels.threads import WORTH, run
 from minigrad.kernels.windows import Axis, Pair, Window, cut, lay_windows
 
@@ -135,7 +135,8 @@ def max_pool2d_input(g: Array, across: Array, down: Array, size: Pair, how: Wind
     """
     rows, columns = lay_windows(size, how)
     if len(masks := down if len(down) else across):  # without a mask, a window is one pixel
-        g = lay_like(g, masks.strides[1:])
+        strides = masks.strides[1:]
+        g = g if order_axes(g.strides) == order_axes(strides) else copy_like(g, strides)
     dx = make_like(g, *size)
 
     def pool(index: Any) -> None:
@@ -191,16 +192,6 @@ def max_pool2d_gather(v: Array, across: Array, down: Array, how: Window) -> Arra
             np.copyto(gathered[seeing], v[seen], where=masks[i - 1][seeing] if i else True)
         v = gathered
     return v
-
-
-def lay_like(a: Array, strides: tuple[int, ...]) -> Array:
-    """The same (N, C, H, W) with its axes in memory in the order that `strides` are in: a copy if they are not."""
-    order, back = order_axes(strides)
-    if order == order_axes(a.strides)[0]:
-        return a
-    out = np.empty([a.shape[axis] for axis in order], a.dtype)
-    copy_rows(out, a.transpose(order))
-    return out.transpose(back)
 
 
 # ---------------------------------------------------------------------------------------------------- the mean
