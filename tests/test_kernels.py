@@ -130,6 +130,7 @@ CONVOLUTIONS = [
     (40, 3, 1, 12, 4, window((1, 5), padding=(0, 2))),  # sequences enough to be turned upright
     (40, 4, 1, 13, 6, window((1, 3), 2, stride=(3, 2), padding=(0, 1), dilation=(2, 3))),
     (40, 3, 1, 12, 4, window((1, 5), padding=(1, 2))),  # beside rows of zeros
+    (40, 3, 1, 1, 4, window(1)),  # a single pixel
 ]
 
 

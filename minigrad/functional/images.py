@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 from minigrad.autograd.strangers import expect_tensors
 from minigrad.functional.sequences import adaptive_avg_pool1d
 from minigrad.instead import public
+from minigrad.kernels.windows import Window
 from minigrad.ops.conv import IntOrPair, conv2d, conv_transpose2d, pair
 from minigrad.ops.linalg import matmul
-from minigrad.ops.pool import adaptive_avg_pool2d
+from minigrad.ops.pool import adaptive_avg_pool2d, avg_pool_spread
 from minigrad.ops.selection import index_select
 from minigrad.ops.shape import movedim
 from minigrad.tensor import Tensor, from_numpy
@@ -64,6 +65,8 @@ def interpolate(
         raise ValueError(f"interpolate: an input of shape {input.shape} cannot be brought to the size {sizes}")
     if mode == "area":
         return adaptive_avg_pool2d(input, sizes) if dims == 2 else adaptive_avg_pool1d(input, sizes)
+    if dims == 2 and not smooth and _are_whole(input, sizes, scales):
+        return _repeat_pixels(input, sizes)
     for axis, (n, scale) in enumerate(zip(sizes, scales, strict=True), start=2):
         step = input.shape[axis] / n if scale is None else 1 / scale
         if smooth:
@@ -91,6 +94,19 @@ def _output_sizes(
         return tuple(map(int, values)), (None,) * len(values)
     sizes = tuple(math.floor(n * s) for n, s in zip(lengths, values, strict=True))
     return sizes, (None,) * len(values) if recompute else tuple(map(float, values))
+
+
+def _are_whole(input: Tensor, sizes: tuple[int, ...], scales: tuple[float | None, ...]) -> bool:
+    """Whether each pixel of a floating image is to be repeated a whole number of times along each dimension."""
+    lengths = zip(input.shape[2:], sizes, scales, strict=True)
+    return input.dtype.kind == "f" and all(n % k == 0 and scale in (None, n / k) for k, n, scale in lengths)
+
+
+def _repeat_pixels(input: Tensor, sizes: tuple[int, ...]) -> Tensor:
+    """Each pixel as a block: the transpose of the sum over such blocks. The result lies as a convolution leaves it."""
+    (_, _, h, w), (height, width) = input.shape, sizes
+    block = (height // h, width // w)
+    return avg_pool_spread(input, (height, width), Window(block, block), True, 1)
 
 
 def _take_nearest(input: Tensor, axis: int, n: int, step: np.float32, offset: float) -> Tensor:

@@ -63,7 +63,7 @@ def are_sequences(shape: tuple[int, ...], how: Window) -> bool:
     They are sooner done as images of one column, whose pixels lie in memory as the filters want them: no window is
     copied (columns.py; measured for 64 sequences: two thirds of the time).
     """
-    return shape[2] == how.kernel[0] == 1 and how.padding[0] == 0 and shape[0] >= UPRIGHT
+    return shape[2] == how.kernel[0] == 1 < shape[3] and how.padding[0] == 0 and shape[0] >= UPRIGHT
 
 
 def convolve(image: Array, looks: list[Look], bias: Array | None = None) -> None:
