@@ -117,7 +117,7 @@ def multiply(filters: Array, columns: Array, out: Array) -> None:
     o, k, length = *filters.shape[2:], columns.shape[3]
     most = TILE // max(1, o * 64)  # length of a filter
     width = find_tile(length, STACK - k if o == 1 else TILE // max(1, o * min(k, most)))
-    if o > FEW or k > 2 * most or not width:
+    if not (k and width) or k > (most if o > FEW else 2 * most):
         np.matmul(filters, columns, out=out)
         return
 

@@ -22,7 +22,7 @@ from minigrad.kernels.convolution import (
     share_products,
 )
 from minigrad.kernels.memory import BATCH_LAST, UPRIGHT_LINES, Array, borrow, put_batch_innermost
-from minigrad.kernels.pixel_rows import list_moves, plan_rows
+from minigrad.kernels.pixel_rows import lay_rows, list_moves, plan_rows
 from minigrad.kernels.threads import PRODUCTS
 from minigrad.kernels.windows import CHUNK, Pair, Window, find_overlap
 
@@ -96,7 +96,7 @@ def gather_rows(upstream: Array, turned: Array, rows: Array, how: Window, down: 
     for i, (taken, top, _) in enumerate(down):
         places, filters = rows[i :: how.stride[0]], turned[:, :, taken]
         if filters.size and places.size:
-            tasks += plan_rows(upstream, filters, places, top, moves, how.stride[1], None, threads)
+            tasks += plan_rows(upstream, lay_rows(filters), places, top, moves, how.stride[1], None, threads)
         else:
             places[...] = 0
     share_products(tasks, work)

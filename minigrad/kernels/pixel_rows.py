@@ -16,6 +16,7 @@ from functools import partial
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
+from minigrad.kernels.columns import multiply
 from minigrad.kernels.memory import Array, borrow, compete
 from minigrad.kernels.windows import CHUNK, COLUMNS, Window, cut, cut_evenly, find_overlap, list_bands
 
@@ -44,52 +45,68 @@ def list_moves(how: Window, windows: int, width: int) -> list[tuple[int, slice, 
     return [(j, *find_overlap(j * dw - pw, sw, windows, width)) for j in range(kw)]
 
 
+def lay_rows(w: Array) -> Array:
+    """(O, C, kh, kw) -> (kw·O, kh·C): the filters of all columns of the kernel, to meet rows above one another.
+
+    They lie in memory column by column: BLAS takes them so as well, and the filters of a gradient, whose channels are
+    exchanged, are copied in less time (measured for 128 times 64 channels and 4 x 4 places: an eighth of it).
+    """
+    o, c, kh, kw = w.shape
+    return np.ascontiguousarray(w.transpose(2, 1, 3, 0)).reshape(kh * c, kw * o).T
+
+
 def plan_rows(
-    image: Array, w: Array, places: Array, top: int, moves: list[Move], step: int, bias: Array | None, threads: int
+    image: Array, bank: Array, places: Array, top: int, moves: list[Move], step: int, bias: Array | None, threads: int
 ) -> list[Callable[[], None]]:
-    """Tasks that convolve an image (H, C, W, N) with filters (O, C, kh, kw) into `places` (P, O, Q, N).
+    """Tasks that convolve an image (H, C, W, N) with a bank of filters (kw·O, kh·C) into `places` (P, O, Q, N).
 
     top: the zeros above the image that the first row of windows begins at. step: every how many results a column of
     the kernel adds to.
     """
-    (o, c, kh, kw), (p, _, q, n) = w.shape, places.shape
-    filters = np.ascontiguousarray(w.transpose(3, 0, 2, 1)).reshape(kw * o, kh * c)
+    (p, o, q, n), kh = places.shape, bank.shape[1] // image.shape[1]
     lines = None if bias is None else np.repeat(bias, q * n).reshape(o, q, n)
 
     def fill(part: slice) -> None:
-        products = borrow("products", (part.stop - part.start, kw * o, image[0, 0].size), places.dtype)
+        products = borrow("products", (part.stop - part.start, len(bank), image[0, 0].size), places.dtype)
         # This is where the sum over c happens: a row of the filters meets a column of pixels, over i and c.
-        multiply_rows(filters, image, part.start - top, kh, products)
+        multiply_rows(bank, image, part.start - top, kh, products)
         # And here the one over j: what a column of the kernel gives is moved to the windows that see it there.
-        add_moved(products.reshape(-1, kw, o, *image.shape[2:]), moves, step, lines, places[part])
+        add_moved(products.reshape(len(products), -1, o, *image.shape[2:]), moves, step, lines, places[part])
 
-    row = kw * o * image[0, 0].size * image.itemsize
+    row = len(bank) * image[0, 0].size * image.itemsize
     tall = cut_evenly(-(-p // threads), max(1, (CHUNK if threads == 1 else COLUMNS) // row))
     return [partial(fill, part) for part in cut(p, tall)]
 
 
-def multiply_rows(filters: Array, image: Array, top: int, kh: int, out: Array) -> None:
-    """filters (kw·O, kh·C) @ whole rows of pixels, from row `top` on, that windows see -> out (p, kw·O, W·N)."""
+def multiply_rows(bank: Array, image: Array, top: int, kh: int, out: Array) -> None:
+    """bank (kw·O, kh·C) @ whole rows of pixels, from row `top` on, that windows see -> out (p, kw·O, W·N)."""
     height, c, width, n = image.shape
     length, line = width * n, width * n * image.itemsize
     for windows, places, first in list_bands(top, len(out), height, kh, 1, 1):
-        shape = (windows.stop - windows.start, (places.stop - places.start) * c, length)
-        rows = as_strided(image[first:], shape, (c * line, line, image.itemsize))
-        np.matmul(filters[:, places.start * c : places.stop * c], rows, out=out[windows])
+        shape = (1, windows.stop - windows.start, (places.stop - places.start) * c, length)
+        rows = as_strided(image[first:], shape, (0, c * line, line, image.itemsize))
+        multiply(bank[None, None, :, places.start * c : places.stop * c], rows, out[None, windows])
 
 
 def add_moved(products: Array, moves: list[Move], step: int, lines: Array | None, out: Array) -> None:
-    """Products (p, kw, O, W, N) -> out (p, O, Q, N), every `step`-th result of which gets the sum of some columns."""
+    """Products (p, kw, O, W, N) -> out (p, O, Q, N), every `step`-th result of which gets the sum of some columns.
+
+    They are added up where they lie, in long stretches, and put into their places at the end.
+    """
     for first in range(min(step, out.shape[2])):
-        places = slice(first, None, step)
+        places, count = slice(first, None, step), len(range(first, out.shape[2], step))
         mine = [move for move in moves if move[1].start % step == first and move[1].start < move[1].stop]
-        mine.sort(key=lambda move: move[1].start - move[1].stop)  # what reaches most results fills them
-        count = len(range(first, out.shape[2], step))
-        whole = mine.pop(0) if mine and len(range(*mine[0][1].indices(out.shape[2]))) == count else None
-        filled = 0 if whole is None else products[:, whole[0], :, whole[2]]
-        if lines is None:
-            out[:, :, places] = filled
+        mine.sort(key=lambda move: move[1].start - move[1].stop)  # one that reaches all results is the first
+        if mine and mine[0][2].stop - mine[0][2].start == count:
+            j, _, source = mine.pop(0)
+            sums = products[:, j, :, source]
         else:
-            np.add(filled, lines[:, places], out=out[:, :, places])
+            sums = borrow("sums", (len(out), out.shape[1], count, out.shape[3]), out.dtype)
+            sums[...] = 0
         for j, target, source in mine:
-            out[:, :, target] += products[:, j, :, source]
+            begin = target.start // step
+            sums[:, :, begin : begin + source.stop - source.start] += products[:, j, :, source]
+        if lines is None:
+            out[:, :, places] = sums
+        else:
+            np.add(sums, lines[:, places], out=out[:, :, places])
