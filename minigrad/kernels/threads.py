@@ -9,6 +9,7 @@ kernel right after a two-thread product of 64 × 1024 × 10 took two to three ti
 from __future__ import annotations
 
 import contextvars
+import functools
 import math
 import os
 import threading
@@ -184,16 +185,20 @@ class Blas:
 
     def acquire(self) -> None:
         with self.lock:
-            if self.libraries is None:
-                # imported here: it would cost `import minigrad` more than the rest of the library does
-                from threadpoolctl import ThreadpoolController
-
-                self.libraries = ThreadpoolController().select(user_api="blas").lib_controllers
+            libraries = self.find_libraries()
             if not self.depth:
-                self.before = [library.get_num_threads() for library in self.libraries]
-                for library in self.libraries:
+                self.before = [library.get_num_threads() for library in libraries]
+                for library in libraries:
                     library.set_num_threads(1)
             self.depth += 1
+
+    def find_libraries(self) -> list[Any]:
+        if self.libraries is None:
+            # imported here: it would cost `import minigrad` more than the rest of the library does
+            from threadpoolctl import ThreadpoolController
+
+            self.libraries = ThreadpoolController().select(user_api="blas").lib_controllers
+        return self.libraries
 
     def release(self) -> None:
         with self.lock:
@@ -208,6 +213,13 @@ class Blas:
 
 
 _blas = Blas()
+
+
+@functools.cache
+def multiplies_as_it_lies() -> bool:
+    """Whether BLAS multiplies small matrices without rearranging them first: OpenBLAS does so for AVX-512."""
+    names = [getattr(library, "architecture", None) for library in _blas.find_libraries()]
+    return any(name in ("SkylakeX", "Cooperlake", "SapphireRapids") for name in names)
 
 
 def begin_anew() -> None:
