@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 import minigrad as mg
 from minigrad.kernels import (
+    columns,
     convolution,
     definition,
     elementwise,
@@ -221,13 +222,27 @@ def test_nan_and_infinity_reach_those_results_that_depend_on_them_and_no_others(
     g = rng.standard_normal(out.shape, "f4")
     g[0, 0, 0, 0], g[1, 1, -1, 0] = -np.inf, np.nan
     g = in_memory(g, "HCWN")
+    # without a warning, as PyTorch
+    founds = out, convolution.conv2d_weight(g, x, how), input_gradient.conv2d_input(g, w, (7, 7), how)
     with np.errstate(invalid="ignore"):
-        for found, expected in (
-            (out, definition.conv2d(x, w, None, how)),
-            (convolution.conv2d_weight(g, x, how), definition.conv2d_weight(g, x, how)),
-            (input_gradient.conv2d_input(g, w, (7, 7), how), definition.conv2d_input(g, w, (7, 7), how)),
-        ):
-            np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-3)
+        slow = definition.conv2d(x, w, None, how), definition.conv2d_weight(g, x, how)
+        expecteds = *slow, definition.conv2d_input(g, w, (7, 7), how)
+    for found, expected in zip(founds, expecteds, strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize("o", [1, 6, 16, 48, 100])
+@pytest.mark.parametrize("k, length", [(27, 2048), (50, 1000), (300, 130), (1500, 40), (70, 20)])
+def test_products_in_tiles_are_the_products(monkeypatch, o, k, length):
+    monkeypatch.setattr(columns, "multiplies_as_it_lies", lambda: True)  # on any machine
+    rng = np.random.default_rng(0)
+    filters, pixels = rng.integers(-9, 10, (2, 1, o, k)) * 1.0, rng.integers(-9, 10, (2, 3, k, length)) * 1.0
+    found = np.empty((2, 3, o, length))
+    columns.multiply(filters, pixels, found)
+    np.testing.assert_array_equal(found, np.einsum("gpok,gpkn->gpon", filters.repeat(3, 1), pixels, optimize=True))
+    upstream, found = rng.integers(-9, 10, (2, 3, length, o)) * 1.0, np.empty((2, 3, k, o))
+    columns.multiply_along(pixels, upstream, found)
+    np.testing.assert_array_equal(found, np.einsum("gpkn,gpno->gpko", pixels, upstream, optimize=True))
 
 
 def test_expanded_arrays_are_accepted():

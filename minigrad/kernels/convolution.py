@@ -44,6 +44,7 @@ PARTIALS = 16  # partial sums of large weight gradients, added up in order: as m
 COPY = 16  # products in the time that an element of the columns takes
 
 
+@np.errstate(invalid="ignore")  # BLAS multiplies infinities by zeros in places that are no result
 def conv2d(x: Array, w: Array, bias: Array | None, how: Window) -> Array:
     """Cross-correlation: (N, C, H, W), (O, C/groups, kh, kw), (O) or None -> (N, O, P, Q)."""
     p, q = (count_windows(n, *axis) for n, axis in zip(x.shape[2:], how.axes(), strict=True))
@@ -158,6 +159,7 @@ def repeat_bias(bias: Array, part: Part, groups: int) -> Array:
 # ------------------------------------------------------------------------------------- the gradient of the weights
 
 
+@np.errstate(invalid="ignore")
 def conv2d_weight(g: Array, x: Array, how: Window) -> Array:
     """Gradient of the weights: (N, O, P, Q), (N, C, H, W) -> (O, C/groups, kh, kw)."""
     if are_sequences(x.shape, how):

@@ -30,6 +30,7 @@ SPARSE = 1.5  # how many times as many products of pixels as of windows are wort
 SUMS = 32  # filters a group that take as long as a sum: with fewer of them, more products are worth it
 
 
+@np.errstate(invalid="ignore")  # BLAS multiplies infinities by zeros in places that are no result
 def conv2d_input(g: Array, w: Array, size: Pair, how: Window) -> Array:
     """Gradient of the input: (N, O, P, Q), (O, C/groups, kh, kw) -> (N, C, *size).
 
