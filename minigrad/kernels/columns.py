@@ -172,8 +172,9 @@ def find_sum(k: int, o: int, length: int) -> tuple[int, int]:
 
     OpenBLAS multiplies matrices as they lie only if the result has at most `RESULT` numbers, too.
     """
-    few = k <= 3 * MANY and 4 * o <= RESULT or o <= MANY
-    if not few or length < SUM or k * o * length <= TILE and k * o <= RESULT:
+    as_it_is = k * o <= RESULT and k * o * length <= TILE
+    large = o > MANY and (k > 3 * MANY or 4 * o > RESULT)
+    if as_it_is or large or length < SUM:
         return k, length
     rows = min(k, max(1, RESULT // o))
     width = length

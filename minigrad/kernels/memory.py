@@ -98,7 +98,7 @@ def compete(line: int) -> bool:
 
 
 def pad_line(line: int) -> int:
-    """The bytes from a line of a matrix to the next one: a multiple of a cache line, and so that they do not compete."""
+    """The bytes from a line of a matrix to the next: a multiple of a cache line, and so that they do not compete."""
     line = -(-line // CACHE_LINE) * CACHE_LINE
     return line + GAP if compete(line) else line
 
