@@ -17,7 +17,7 @@ from numpy.lib.stride_tricks import as_strided
 
 from minigrad.kernels.columns import as_matrices, frame, gather_columns, multiply, multiply_along
 from minigrad.kernels.memory import BATCH_LAST, UPRIGHT_LINES, Array, borrow, put_batch_innermost
-from minigrad.kernels.pixel_rows import fits, lay_rows, list_moves, plan_rows
+from minigrad.kernels.pixel_rows import fits, lay_rows, list_moves, plan_rows, split_rows
 from minigrad.kernels.products import matmul
 from minigrad.kernels.threads import PRODUCTS, SMALL, get_num_threads, run
 from minigrad.kernels.windows import (
@@ -104,8 +104,10 @@ def convolve_by_parts(image: Array, looks: list[Look], bias: Array | None) -> No
     threads = count_threads(work)
     if len(looks) == 1 and fits(image, looks[0][0], looks[0][1].shape[2], looks[0][2]):
         w, places, how = looks[0]
-        moves = list_moves(how, places.shape[2], image.shape[2])
-        share_products(plan_rows(image, lay_rows(w), places, how.padding[0], moves, 1, bias, threads), work)
+        bank, moves = lay_rows(w), list_moves(how, places.shape[2], image.shape[2])
+        threads = -(-threads // how.dilation[0])
+        split = split_rows(image, places, how.padding[0], how.dilation[0])
+        share_products([task for part in split for task in plan_rows(*part, bank, moves, 1, bias, threads)], work)
         return
     (_, channels, _, n), groups = image.shape, looks[0][2].groups
     image, hows = frame_edges(image, *(how for _, _, how in looks))

@@ -1,7 +1,7 @@
 """The gradient of a convolution's input, which is the forward pass of a transposed convolution, too.
 
-What it is stands in `definition.py`. It is summed for each pixel (a convolution of g, in `convolution.py`), or for each
-window (products with the filters, which are added to the pixels that the window saw).
+What it is stands in `definition.py`. It is summed for each pixel (`gather`, a convolution of g), or what each window
+gives is added to the pixels that it saw (`scatter`). `add_windows` chooses.
 """
 
 from __future__ import annotations
@@ -22,12 +22,15 @@ from minigrad.kernels.convolution import (
     share_products,
 )
 from minigrad.kernels.memory import BATCH_LAST, UPRIGHT_LINES, Array, borrow, put_batch_innermost
-from minigrad.kernels.pixel_rows import lay_rows, list_moves, plan_rows
+from minigrad.kernels.pixel_rows import lay_rows, list_moves, plan_rows, split_rows
+from minigrad.kernels.products import matmul
 from minigrad.kernels.threads import PRODUCTS
 from minigrad.kernels.windows import CHUNK, Pair, Window, find_overlap
 
 SPARSE = 1.5  # how many times as many products of pixels as of windows are worth more than the sums of those,
 SUMS = 32  # filters a group that take as long as a sum: with fewer of them, more products are worth it
+GIVEN = 200_000  # numbers that are added at once, without a thought of caches and threads,
+STRETCHES = 6_000  # and so many stretches of them in memory: a short one takes as long as eight numbers
 
 
 @np.errstate(invalid="ignore")  # BLAS multiplies infinities by zeros in places that are no result
@@ -49,55 +52,76 @@ def conv2d_input(g: Array, w: Array, size: Pair, how: Window) -> Array:
 
 
 def add_windows(g: Array, w: Array, rows: Array, how: Window) -> None:
-    """Into `rows` (H, C, W, N), the sum for each pixel, the one way or the other."""
-    (p, q), (sh, sw), upstream = g.shape[2:], how.stride, put_batch_innermost(g)
+    """Into `rows` (H, C, W, N), the sum for each pixel, in the way that is the quickest."""
+    (o, c, _, _), (p, q), (sh, sw), upstream = w.shape, g.shape[2:], how.stride, put_batch_innermost(g)
     if not (g.size and w.size):
         rows[...] = 0
-    elif rows.shape[0] * rows.shape[2] > SPARSE * (1 + SUMS * how.groups / len(w)) * (p * sh) * (q * sw):
+    elif are_few(g, w, how):
+        scatter_at_once(upstream, w, rows, how)
+    elif rows.shape[0] * rows.shape[2] > SPARSE * (1 + SUMS * how.groups / o) * (p * sh) * (q * sw):
         scatter(upstream, w, rows, how)
+    elif sw > 1 and how.groups == 1 and o >= c:
+        gather_rows(np.ascontiguousarray(upstream), turn(w, 1), rows, how)
     else:
-        gather(upstream, w, rows, how)
+        gather(upstream, turn(w, how.groups), rows, how)
 
 
-def gather(upstream: Array, w: Array, rows: Array, how: Window) -> None:
+def are_few(g: Array, w: Array, how: Window) -> bool:
+    """Whether the numbers that all windows give, kh·kw·C each, are so few that calls of NumPy take longer.
+
+    There are twenty calls for each convolution of `gather`, so with a stride this is quicker than stride·stride of them
+    (in half of 190 random cases, twice as quick). Without one, what few filters give is sooner summed by a product.
+    """
+    (n, o, _, q), (_, c, kh, kw), groups = g.shape, w.shape, how.groups
+    given = g.size // o * groups * c * kh * kw
+    enough = o // groups >= (4 * c if how.stride == (1, 1) else 2)
+    return bool(enough and given <= min(GIVEN, STRETCHES * (n if n > 1 else q)))
+
+
+def turn(w: Array, groups: int) -> Array:
+    """(O, C/groups, kh, kw) -> (C, O/groups, kh, kw): channels exchanged, for the convolutions of `gather`."""
+    o, c, kh, kw = w.shape
+    return w.reshape(groups, o // groups, c, kh, kw).swapaxes(1, 2).reshape(groups * c, o // groups, kh, kw)
+
+
+# ------------------------------------------------------------------------------------------- a sum for each pixel
+
+
+def gather(upstream: Array, turned: Array, rows: Array, how: Window) -> None:
     """Into `rows` (H, C, W, N), what all windows give a pixel: convolutions of g (P, O, Q, N) with the filters turned
-    around and their channels exchanged.
+    around.
 
     Every `stride`-th pixel is seen by the same places of the filter, so there are stride·stride convolutions without
     a stride (for 2·2: a quarter of the products that one among zeros would have).
     """
-    (o, c, kh, kw), groups, (sh, sw) = w.shape, how.groups, how.stride
-    turned = w.reshape(groups, o // groups, c, kh, kw).swapaxes(1, 2).reshape(groups * c, o // groups, kh, kw)
+    (sh, sw), looks = how.stride, list[Look]()
     down, across = ([meet(i, *axis) for i in range(axis[1])] for axis in how.axes())
-    if sw > 1 and groups == 1 and all(dh == 1 for _, _, dh in down):
-        gather_rows(np.ascontiguousarray(upstream), turned, rows, how, down)
-        return
-    looks: list[Look] = []
     for i, (taken, top, dh) in enumerate(down):
         for j, (taken_across, left, dw) in enumerate(across):
             places, filters = rows[i::sh, :, j::sw], turned[:, :, taken, taken_across]
             if filters.size and places.size:
-                looks.append((filters, places, Window(filters.shape[2:], (1, 1), (top, left), (dh, dw), groups)))
+                looks.append((filters, places, Window(filters.shape[2:], (1, 1), (top, left), (dh, dw), how.groups)))
             else:
                 places[...] = 0
     if looks:
         convolve(upstream, looks)
 
 
-def gather_rows(upstream: Array, turned: Array, rows: Array, how: Window, down: list[tuple[slice, int, int]]) -> None:
-    """The same with the columns of the kernel side by side: gathered by rows, and added by columns.
+def gather_rows(upstream: Array, turned: Array, rows: Array, how: Window) -> None:
+    """The same with the columns of the kernel side by side: gathered by rows, and added by columns (pixel_rows.py).
 
-    That is a product for every `stride`-th row instead of one for each pair of a row and a column. Measured for 4 x 4
-    places and stride 2: half to two thirds of the time.
+    That is a product for every `stride`-th row instead of one for each pair of a row and a column. It is quicker where
+    g has as many channels as the pixels (measured for 4 x 4 places and stride 2: half to two thirds of the time).
     """
     moves = [(j, seen, seeing) for j, seeing, seen in list_moves(how, upstream.shape[2], rows.shape[2])]
-    work = count_work(upstream, upstream.size * turned[:, 0].size, how)
-    threads = -(-count_threads(work) // how.stride[0])
-    tasks: list[Task] = []
-    for i, (taken, top, _) in enumerate(down):
-        places, filters = rows[i :: how.stride[0]], turned[:, :, taken]
+    work, (sh, sw), tasks = count_work(upstream, upstream.size * turned[:, 0].size, how), how.stride, list[Task]()
+    threads = -(-count_threads(work) // sh)
+    for i, (taken, top, apart) in enumerate(meet(i, *next(how.axes())) for i in range(sh)):
+        places, filters = rows[i::sh], turned[:, :, taken]
         if filters.size and places.size:
-            tasks += plan_rows(upstream, lay_rows(filters), places, top, moves, how.stride[1], None, threads)
+            bank = lay_rows(filters)
+            for part in split_rows(upstream, places, top, apart):
+                tasks += plan_rows(*part, bank, moves, sw, None, threads)
         else:
             places[...] = 0
     share_products(tasks, work)
@@ -118,6 +142,9 @@ def meet(remainder: int, kernel: int, stride: int, padding: int, dilation: int) 
     nearest = (remainder + padding - first * dilation) // stride
     last = first + (count - 1) * step
     return slice(last, first - step if first >= step else None, -step), (count - 1) * apart - nearest, apart
+
+
+# ------------------------------------------------------------------------------------------ a sum for each window
 
 
 def scatter(upstream: Array, w: Array, rows: Array, how: Window) -> None:
@@ -170,3 +197,29 @@ def add_columns(given: Array, pixels: Array, how: Window) -> None:
         else:
             windows, seen = find_overlap(k * dw - pw, sw, q, width)
             pixels[:, :, :, seen] += given[:, :, :, k, windows]
+
+
+def scatter_at_once(upstream: Array, w: Array, rows: Array, how: Window) -> None:
+    """Into `rows` (H, C, W, N), what each window gives the pixels that it saw, with a single product, where calls take
+    longer than the work: it is added along the rows first, and then row by row."""
+    (o, c, kh, kw), groups, (p, _, q, n), (_, channels, width, _) = w.shape, how.groups, upstream.shape, rows.shape
+    bank = w.reshape(groups, o // groups, c * kh * kw).swapaxes(1, 2)
+    given = matmul(bank, upstream.reshape(p, groups, o // groups, q * n)).reshape(p, channels, kh, kw, q, n)
+    lines = np.zeros((p, channels, kh, width, n), rows.dtype)
+    add_along(given.transpose(3, 4, 0, 1, 2, 5), lines.transpose(3, 0, 1, 2, 4), 1, how)
+    rows[...] = 0
+    add_along(lines.transpose(2, 0, 1, 3, 4), rows, 0, how)
+
+
+def add_along(given: Array, pixels: Array, axis: int, how: Window) -> None:
+    """Add (k, p, …), what p windows of k places along an axis give, to the pixels (size, …) that they saw, window by
+    window or place by place, whichever are fewer."""
+    (k, p), size = given.shape[:2], len(pixels)
+    step, pad, apart = how.stride[axis], how.padding[axis], how.dilation[axis]
+    for i in range(min(k, p)):
+        if p < k:
+            places, seen = find_overlap(i * step - pad, apart, k, size)
+            pixels[seen] += given[places, i]
+        else:
+            windows, seen = find_overlap(i * apart - pad, step, p, size)
+            pixels[seen] += given[i, windows]

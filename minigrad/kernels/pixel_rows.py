@@ -10,18 +10,17 @@ The gradient of the input is such a convolution of g, and with a stride, one for
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
 from minigrad.kernels.columns import multiply
-from minigrad.kernels.memory import Array, borrow, compete
+from minigrad.kernels.memory import Array, borrow
 from minigrad.kernels.windows import CHUNK, COLUMNS, Window, cut, cut_evenly, find_overlap, list_bands
 
-HIGH = 48  # filters of all columns of the kernel from which their product is fast
-DEEP = 96  # pixels of all rows that it sums from which it is worth the sums of its results
+DEEP = 96  # pixels of all rows that a product sums from which it is worth the sums of its results
 
 Move = tuple[int, slice, slice]  # a column of the kernel, the results that it adds to, and the products that it adds
 
@@ -29,14 +28,29 @@ Move = tuple[int, slice, slice]  # a column of the kernel, the results that it a
 def fits(image: Array, w: Array, windows: int, how: Window) -> bool:
     """Whether a convolution of an image (H, C, W, N) can be done by its rows, and is done sooner so.
 
-    windows: how many there are in a row. The product is taken for all pixels, and more of them would be in vain. Rows
-    that compete for the cache are worth it only if there are more of them, or twice as many as filters.
+    windows: how many there are in a row; the product is taken for all pixels, and more of them would be in vain. By
+    rows, kw numbers are added for each of the O results, and by columns, kw are copied for each of the C channels. So
+    few filters are sooner done by rows, and more of them where products are large. (Measured for 1140 random
+    convolutions: the way that this finds takes 1 % longer than the quicker one, in the mean.)
     """
     o, c, kh, kw = w.shape
-    simple = how.stride == (1, 1) and how.dilation[0] == 1 and how.groups == 1 and image.flags.c_contiguous
-    useful = 4 * windows >= 3 * image.shape[2]
-    deep = 2 * DEEP if compete(image.strides[1]) and c < 2 * o else DEEP
-    return simple and useful and kw > 1 and kw * o >= HIGH and kh * c >= deep
+    simple = how.stride == (1, 1) and how.groups == 1 and image.flags.c_contiguous and kw > 1
+    few = c >= 2 * o and 2 * windows >= image.shape[2]
+    deep = 2 * c >= o and kh * c >= DEEP and 4 * windows >= 3 * image.shape[2]
+    return simple and (few or deep)
+
+
+def split_rows(image: Array, places: Array, top: int, apart: int) -> Iterator[tuple[Array, Array, int]]:
+    """Convolutions that see rows next to each other, in place of one that sees rows `apart` of each other.
+
+    Each is an image (H, C, W, N), the results (P, O, Q, N) and the zeros above the image that its windows begin at.
+    """
+    if apart == 1:
+        yield image, places, top
+        return
+    for i in range(min(apart, len(places))):
+        first = (i - top) % apart
+        yield np.ascontiguousarray(image[first::apart]), places[i::apart], (top - i + first) // apart
 
 
 def list_moves(how: Window, windows: int, width: int) -> list[tuple[int, slice, slice]]:
@@ -56,24 +70,24 @@ def lay_rows(w: Array) -> Array:
 
 
 def plan_rows(
-    image: Array, bank: Array, places: Array, top: int, moves: list[Move], step: int, bias: Array | None, threads: int
+    image: Array, places: Array, top: int, bank: Array, moves: list[Move], step: int, bias: Array | None, threads: int
 ) -> list[Callable[[], None]]:
     """Tasks that convolve an image (H, C, W, N) with a bank of filters (kw·O, kh·C) into `places` (P, O, Q, N).
 
     top: the zeros above the image that the first row of windows begins at. step: every how many results a column of
     the kernel adds to.
     """
-    (p, o, q, n), kh = places.shape, bank.shape[1] // image.shape[1]
+    (p, o, q, n), (_, c, width, _), kw_o = places.shape, image.shape, len(bank)
     lines = None if bias is None else np.repeat(bias, q * n).reshape(o, q, n)
 
     def fill(part: slice) -> None:
-        products = borrow("products", (part.stop - part.start, len(bank), image[0, 0].size), places.dtype)
+        products = borrow("products", (part.stop - part.start, kw_o, width * n), places.dtype)
         # This is where the sum over c happens: a row of the filters meets a column of pixels, over i and c.
-        multiply_rows(bank, image, part.start - top, kh, products)
+        multiply_rows(bank, image, part.start - top, bank.shape[1] // c, products)
         # And here the one over j: what a column of the kernel gives is moved to the windows that see it there.
-        add_moved(products.reshape(len(products), -1, o, *image.shape[2:]), moves, step, lines, places[part])
+        add_moved(products.reshape(len(products), -1, o, width, n), moves, step, lines, places[part])
 
-    row = len(bank) * image[0, 0].size * image.itemsize
+    row = kw_o * width * n * image.itemsize
     tall = cut_evenly(-(-p // threads), max(1, (CHUNK if threads == 1 else COLUMNS) // row))
     return [partial(fill, part) for part in cut(p, tall)]
 
@@ -96,13 +110,15 @@ def add_moved(products: Array, moves: list[Move], step: int, lines: Array | None
     for first in range(min(step, out.shape[2])):
         places, count = slice(first, None, step), len(range(first, out.shape[2], step))
         mine = [move for move in moves if move[1].start % step == first and move[1].start < move[1].stop]
-        mine.sort(key=lambda move: move[1].start - move[1].stop)  # one that reaches all results is the first
-        if mine and mine[0][2].stop - mine[0][2].start == count:
-            j, _, source = mine.pop(0)
+        mine.sort(key=lambda move: move[1].start - move[1].stop)  # the one that reaches most results is the first
+        j, target, source = mine.pop(0) if mine else (0, slice(first, first), slice(0, 0))
+        if source.stop - source.start == count:
             sums = products[:, j, :, source]
         else:
             sums = borrow("sums", (len(out), out.shape[1], count, out.shape[3]), out.dtype)
-            sums[...] = 0
+            begin = target.start // step
+            sums[:, :, :begin] = sums[:, :, begin + source.stop - source.start :] = 0
+            sums[:, :, begin : begin + source.stop - source.start] = products[:, j, :, source]
         for j, target, source in mine:
             begin = target.start // step
             sums[:, :, begin : begin + source.stop - source.start] += products[:, j, :, source]
