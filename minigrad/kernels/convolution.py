@@ -15,7 +15,7 @@ from functools import partial
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
-from minigrad.kernels.columns import as_matrices, frame, gather_columns, multiply, multiply_along
+from minigrad.kernels.columns import as_matrices, frame, gather_columns, join, multiply, multiply_along
 from minigrad.kernels.memory import BATCH_LAST, UPRIGHT_LINES, Array, borrow, put_batch_innermost
 from minigrad.kernels.pixel_rows import fits, lay_rows, list_moves, plan_rows, split_rows
 from minigrad.kernels.products import matmul
@@ -90,12 +90,18 @@ def copy_windows(image: Array, count: Pair, how: Window) -> Array:
     (height, channels, width, n), (p, q) = image.shape, count
     (kh, kw), (sh, sw), (ph, pw), (dh, dw), groups, _ = how
     tall, wide = (p - 1) * sh + (kh - 1) * dh + 1, (q - 1) * sw + (kw - 1) * dw + 1
-    whole = np.zeros((tall, channels, wide, n), image.dtype)
-    (into, rows), (across, columns) = find_overlap(-ph, 1, tall, height), find_overlap(-pw, 1, wide, width)
-    whole[into, :, across] = image[rows, :, columns]
-    c, (down, channel, right, item) = channels // groups, whole.strides
+    if ph or pw or tall > height or wide > width or not image.flags.c_contiguous:
+        whole = np.zeros((tall, channels, wide, n), image.dtype)
+        (into, rows), (across, columns) = find_overlap(-ph, 1, tall, height), find_overlap(-pw, 1, wide, width)
+        whole[into, :, across] = image[rows, :, columns]
+        image = whole
+    pixels = join(image) if sw > 1 else image
+    c, (down, channel, right, item) = channels // groups, pixels.strides
     steps = (c * channel, sh * down, dh * down, channel, dw * right, sw * right, item)
-    return np.ndarray((groups, p, kh, c, kw, q, n), image.dtype, whole, 0, steps).reshape(groups, p, kh * c * kw, q * n)
+    windows: Array = np.ndarray((groups, p, kh, c, kw, q, pixels.shape[3]), pixels.dtype, pixels, 0, steps)
+    if pixels is not image:
+        windows = np.ascontiguousarray(windows).view(image.dtype)
+    return windows.reshape(groups, p, kh * c * kw, q * n)
 
 
 def convolve_by_parts(image: Array, looks: list[Look], bias: Array | None) -> None:

@@ -10,7 +10,7 @@ from minigrad.kernels.threads import MODEST, PRODUCTS, SMALL, one_blas_thread, r
 
 def matmul(x: Array, y: Array) -> Array:
     """`np.matmul`, on our threads if the matrices are two, and on one if they are stacked."""
-    if x.ndim == y.ndim == 2 and x.shape[1] == len(y) == 1:
+    if x.ndim == y.ndim > 1 and x.shape[-1] == y.shape[-2] == 1:
         return np.multiply(x, y, order="C")  # matmul has no BLAS for a column and a row (measured: five times as long)
     if 0 in (x.ndim, y.ndim) or x.size * y.shape[-1] <= (SMALL if 1 in x.shape[-2:] + y.shape[-2:] else MODEST):
         return np.matmul(x, y)  # type: ignore[no-any-return]
