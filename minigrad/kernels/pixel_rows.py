@@ -97,6 +97,9 @@ def multiply_rows(bank: Array, image: Array, top: int, kh: int, out: Array) -> N
     height, c, width, n = image.shape
     length, line = width * n, width * n * image.itemsize
     for windows, places, first in list_bands(top, len(out), height, kh, 1, 1):
+        if places.start == places.stop:  # these windows see no pixel
+            out[windows] = 0
+            continue
         shape = (1, windows.stop - windows.start, (places.stop - places.start) * c, length)
         rows = as_strided(image[first:], shape, (0, c * line, line, image.itemsize))
         multiply(bank[None, None, :, places.start * c : places.stop * c], rows, out[None, windows])
@@ -111,7 +114,10 @@ def add_moved(products: Array, moves: list[Move], step: int, lines: Array | None
         places, count = slice(first, None, step), len(range(first, out.shape[2], step))
         mine = [move for move in moves if move[1].start % step == first and move[1].start < move[1].stop]
         mine.sort(key=lambda move: move[1].start - move[1].stop)  # the one that reaches most results is the first
-        j, target, source = mine.pop(0) if mine else (0, slice(first, first), slice(0, 0))
+        if not mine:
+            out[:, :, places] = 0 if lines is None else lines[:, places]
+            continue
+        j, target, source = mine.pop(0)
         if source.stop - source.start == count:
             sums = products[:, j, :, source]
         else:
