@@ -7,12 +7,13 @@ gives is added to the pixels that it saw (`scatter`). `add_windows` chooses.
 from __future__ import annotations
 
 from functools import partial
+from itertools import product
 from math import gcd
 
 import numpy as np
 
 from minigrad.kernels.convolution import (
-    PARTIALS,
+    LITTLE,
     Look,
     Task,
     are_sequences,
@@ -21,26 +22,21 @@ from minigrad.kernels.convolution import (
     count_work,
     share_products,
 )
-from minigrad.kernels.memory import BATCH_LAST, UPRIGHT_LINES, Array, borrow, put_batch_innermost
+from minigrad.kernels.memory import BATCH_LAST, UPRIGHT_LINES, Array, put_batch_innermost
 from minigrad.kernels.pixel_rows import lay_rows, list_moves, plan_rows, split_rows
 from minigrad.kernels.products import matmul
-from minigrad.kernels.threads import PRODUCTS
-from minigrad.kernels.windows import CHUNK, Pair, Window, find_overlap
+from minigrad.kernels.windows import Pair, Window, cut, find_overlap
 
-SPARSE = 1.5  # how many times as many products of pixels as of windows are worth more than the sums of those,
-SUMS = 32  # filters a group that take as long as a sum: with fewer of them, more products are worth it
-GIVEN = 200_000  # numbers that are added at once, without a thought of caches and threads,
+GIVEN = 200_000  # numbers that are added at once, without a thought of caches,
 STRETCHES = 6_000  # and so many stretches of them in memory: a short one takes as long as eight numbers
+APART = 3  # pixels for each window, from which convolutions of g are mostly in vain
+COPIES = 1 << 17  # pixels that a convolution of g may copy at once
+VAIN = 50  # products in vain in the time of a sum
+PIECE = 1 << 17  # numbers that windows give in a task, and that stay in cache
 
 
-@np.errstate(invalid="ignore")  # BLAS multiplies infinities by zeros in places that are no result
 def conv2d_input(g: Array, w: Array, size: Pair, how: Window) -> Array:
-    """Gradient of the input: (N, O, P, Q), (O, C/groups, kh, kw) -> (N, C, *size).
-
-    It is summed for each pixel over the windows that may have seen it, which are a convolution of g, if there are not
-    many more pixels than the windows see. Otherwise most of those are outside of g, and what each window gives is
-    added to the pixels that it saw: products by the size of g, though sums that BLAS does not do.
-    """
+    """Gradient of the input: (N, O, P, Q), (O, C/groups, kh, kw) -> (N, C, *size)."""
     shape, dtype = (len(g), w.shape[1] * how.groups, *size), np.result_type(g, w)
     if are_sequences(shape, how):
         out = np.empty_like(UPRIGHT_LINES, dtype, shape=shape)
@@ -56,26 +52,31 @@ def add_windows(g: Array, w: Array, rows: Array, how: Window) -> None:
     (o, c, _, _), (p, q), (sh, sw), upstream = w.shape, g.shape[2:], how.stride, put_batch_innermost(g)
     if not (g.size and w.size):
         rows[...] = 0
-    elif are_few(g, w, how):
-        scatter_at_once(upstream, w, rows, how)
-    elif rows.shape[0] * rows.shape[2] > SPARSE * (1 + SUMS * how.groups / o) * (p * sh) * (q * sw):
+        return
+    sparse = max(1, rows.shape[0] * rows.shape[2] / (p * sh * q * sw))  # pixels for each that a window begins at
+    work = sparse * g.size * w[0].size
+    if are_few(g, w, how, sparse):
         scatter(upstream, w, rows, how)
-    elif sw > 1 and how.groups == 1 and o >= c:
+    elif how.groups == 1 and ((sw > 1 and o >= c) or (sparse > APART and 1 < o >= c / 2 and work >= LITTLE)):
         gather_rows(np.ascontiguousarray(upstream), turn(w, 1), rows, how)
     else:
         gather(upstream, turn(w, how.groups), rows, how)
 
 
-def are_few(g: Array, w: Array, how: Window) -> bool:
-    """Whether the numbers that all windows give, kh·kw·C each, are so few that calls of NumPy take longer.
+def are_few(g: Array, w: Array, how: Window, sparse: float) -> bool:
+    """Whether the numbers that all windows give, kh·kw·C each, are so few that to add them is quicker.
 
-    There are twenty calls for each convolution of `gather`, so with a stride this is quicker than stride·stride of them
-    (in half of 190 random cases, twice as quick). Without one, what few filters give is sooner summed by a product.
+    Sums that BLAS does not do are slow. They are worth it where `gather` would make many calls, for every pair of rows
+    and columns of a stride (in half of 190 random cases, this is twice as quick), or many products in vain, for pixels
+    that few windows see. With few filters to sum over those are quick.
     """
     (n, o, _, q), (_, c, kh, kw), groups = g.shape, w.shape, how.groups
-    given = g.size // o * groups * c * kh * kw
-    enough = o // groups >= (4 * c if how.stride == (1, 1) else 2)
-    return bool(enough and given <= min(GIVEN, STRETCHES * (n if n > 1 else q)))
+    given, filters = g.size // o * groups * c * kh * kw, o // groups
+    if filters * sparse >= VAIN and (groups > 1 or filters == 1):
+        return True
+    at_once = sparse * given * filters < min(LITTLE, COPIES * c)
+    enough = 4 * c if how.stride == (1, 1) and (sparse <= APART or at_once) else 2
+    return bool(filters >= enough and given <= sparse * min(GIVEN, STRETCHES * (n if n > 1 else q)))
 
 
 def turn(w: Array, groups: int) -> Array:
@@ -148,78 +149,45 @@ def meet(remainder: int, kernel: int, stride: int, padding: int, dilation: int) 
 
 
 def scatter(upstream: Array, w: Array, rows: Array, how: Window) -> None:
-    """Into `rows` (H, C, W, N), what each window gives the pixels that it saw: products of g (P, O, Q, N) with the
-    filters, added window by window or place by place of the kernel, whichever are fewer (col2im).
+    """Into `rows` (H, C, W, N), what each window gives the pixels that it saw: a product of the filters with g
+    (P, O, Q, N), which is added along the rows of pixels first, and then row by row (col2im).
 
-    A task owns some rows of the result and takes the windows that touch them.
+    Tasks own some channels of the result, as many as give a piece of memory.
     """
-    (o, c, kh, kw), groups, (height, _, width, n), (p, _, q, _) = w.shape, how.groups, rows.shape, upstream.shape
-    (sh, _), (ph, _), (dh, _) = how.stride, how.padding, how.dilation
-    filters = w.reshape(groups, o // groups, c, kh, kw).transpose(0, 3, 2, 4, 1)  # (groups, kh, C/groups, kw, O/groups)
-    filters = np.ascontiguousarray(filters)
-    given_to = upstream.reshape(p, groups, o // groups, q * n).swapaxes(0, 1)
-    pixels = rows.reshape(height, groups, c, width, n).swapaxes(0, 1)
-    work, each = upstream.size * w[0].size, groups * c * kw * q * n * rows.itemsize
-    tall = max(1, min(-(-height // (PARTIALS if work >= PRODUCTS else 1)), CHUNK // each))
+    (o, c, kh, kw), groups, (p, _, q, n), width = w.shape, how.groups, upstream.shape, rows.shape[2]
+    filters, given_to = w.reshape(groups, o // groups, c, kh * kw), upstream.reshape(p, groups, o // groups, q * n)
+    multiply = matmul if o > groups else np.multiply  # BLAS is slow at a column times a row
 
-    def add(places: slice, windows: slice, seen: slice, top: int) -> None:
-        """What `places` rows of the kernel give: those of one window to all rows that are seen, or the reverse."""
-        count = max(places.stop - places.start, windows.stop - windows.start)
-        given = borrow("products", (groups, count, c, kw, q, n), rows.dtype)
-        bank = filters[:, places].reshape(groups, -1, c * kw, o // groups)
-        np.matmul(bank, given_to[:, windows], out=given.reshape(groups, count, c * kw, q * n))
-        add_columns(given, pixels[:, top:][:, seen], how)
+    def add(some: slice, part: slice) -> None:
+        bank, channels = filters[some, :, part], slice(some.start * c + part.start, (some.stop - 1) * c + part.stop)
+        given = multiply(bank.reshape(len(bank), o // groups, -1).swapaxes(1, 2), given_to[:, some])
+        given = given.reshape(p, -1, kh, kw, q, n)
+        lines = np.empty((*given.shape[:3], width, n), rows.dtype)
+        add_along(given.transpose(3, 4, 0, 1, 2, 5), lines.transpose(3, 0, 1, 2, 4), 1, how)
+        add_along(lines.transpose(2, 0, 1, 3, 4), rows[:, channels], 0, how)
 
-    def add_rows(top: int) -> None:
-        bottom = min(top + tall, height)
-        rows[top:bottom] = 0
-        for k in range(min(p, kh)):
-            if p < kh:
-                places, seen = find_overlap(k * sh - ph - top, dh, kh, bottom - top)
-                windows = slice(k, k + 1)
-            else:
-                windows, seen = find_overlap(k * dh - ph - top, sh, p, bottom - top)
-                places = slice(k, k + 1)
-            if seen.start < seen.stop:
-                add(places, windows, seen, top)
-
-    share_products([partial(add_rows, top) for top in range(0, height, tall)], work)
-
-
-def add_columns(given: Array, pixels: Array, how: Window) -> None:
-    """Add (groups, rows, C/groups, kw, q, n) to the pixels (groups, rows, C/groups, W, n) that they are for."""
-    (kw, q), width = given.shape[3:5], pixels.shape[3]
-    (_, sw), (_, pw), (_, dw) = how.stride, how.padding, how.dilation
-    for k in range(min(q, kw)):
-        if q < kw:
-            places, seen = find_overlap(k * sw - pw, dw, kw, width)
-            pixels[:, :, :, seen] += given[:, :, :, places, k]
-        else:
-            windows, seen = find_overlap(k * dw - pw, sw, q, width)
-            pixels[:, :, :, seen] += given[:, :, :, k, windows]
-
-
-def scatter_at_once(upstream: Array, w: Array, rows: Array, how: Window) -> None:
-    """Into `rows` (H, C, W, N), what each window gives the pixels that it saw, with a single product, where calls take
-    longer than the work: it is added along the rows first, and then row by row."""
-    (o, c, kh, kw), groups, (p, _, q, n), (_, channels, width, _) = w.shape, how.groups, upstream.shape, rows.shape
-    bank = w.reshape(groups, o // groups, c * kh * kw).swapaxes(1, 2)
-    given = matmul(bank, upstream.reshape(p, groups, o // groups, q * n)).reshape(p, channels, kh, kw, q, n)
-    lines = np.zeros((p, channels, kh, width, n), rows.dtype)
-    add_along(given.transpose(3, 4, 0, 1, 2, 5), lines.transpose(3, 0, 1, 2, 4), 1, how)
-    rows[...] = 0
-    add_along(lines.transpose(2, 0, 1, 3, 4), rows, 0, how)
+    step = max(1, PIECE // (p * kh * kw * q * n))
+    parts = list(product(cut(groups, max(1, step // c)), cut(c, step)))
+    if len(parts) == 1:
+        add(*parts[0])
+    else:
+        share_products([partial(add, *part) for part in parts], upstream.size * w[0].size)
 
 
 def add_along(given: Array, pixels: Array, axis: int, how: Window) -> None:
-    """Add (k, p, …), what p windows of k places along an axis give, to the pixels (size, …) that they saw, window by
+    """Into the pixels (size, …) of an axis, the sums of what p windows of k places along it give, (k, p, …): window by
     window or place by place, whichever are fewer."""
-    (k, p), size = given.shape[:2], len(pixels)
+    (k, p), size, count = given.shape[:2], len(pixels), min(given.shape[:2])
     step, pad, apart = how.stride[axis], how.padding[axis], how.dilation[axis]
-    for i in range(min(k, p)):
+    pixels[...] = 0
+    for i in range(count):
         if p < k:
             places, seen = find_overlap(i * step - pad, apart, k, size)
-            pixels[seen] += given[places, i]
+            seeing, more = pixels[seen], given[places, i]
         else:
             windows, seen = find_overlap(i * apart - pad, step, p, size)
-            pixels[seen] += given[i, windows]
+            seeing, more = pixels[seen], given[i, windows]
+        if count == 1:
+            seeing[...] = more
+        else:
+            seeing += more
