@@ -29,7 +29,7 @@ from minigrad.kernels.windows import Pair, Window, cut, find_overlap
 
 GIVEN = 200_000  # numbers that are added at once, without a thought of caches,
 STRETCHES = 6_000  # and so many stretches of them in memory: a short one takes as long as eight numbers
-APART = 3  # pixels for each window, from which convolutions of g are mostly in vain
+APART = 4  # pixels for each window, from which convolutions of g are mostly in vain
 COPIES = 1 << 17  # pixels that a convolution of g may copy at once
 VAIN = 50  # products in vain in the time of a sum
 PIECE = 1 << 17  # numbers that windows give in a task, and that stay in cache
