@@ -26,7 +26,7 @@ T = TypeVar("T")
 
 BLOCK = 1 << 16  # elements of an elementwise task of several steps: what is between them stays in cache
 WORTH = 1 << 20  # elements from which cheap work is worth sharing: to hand over costs 0.1 to 0.3 ms on some machines
-PRODUCTS = 1 << 24  # multiplications from which matrix products are worth it, too: half a millisecond of a core
+PRODUCTS = 1 << 25  # multiplications from which matrix products are worth it, too: a third of a millisecond of a core
 SMALL = 9_000  # multiplications up to which BLAS libraries use one thread by themselves, for a matrix and a vector
 MODEST = 1 << 18  # and for two matrices: OpenBLAS's own thresholds, twenty microseconds of a core
 
