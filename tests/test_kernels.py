@@ -190,6 +190,32 @@ def test_convolutions_by_parts_match_the_definition_however_their_lines_lie(geom
         compare_convolutions(x, w, how, layout, np.float32, 1e-5)
 
 
+@settings(max_examples=150)
+@given(geometries(4), st.data())
+def test_every_way_to_sum_an_input_gradient_matches_the_definition(geometry, data):
+    how, _ = geometry
+    x, w, _ = draw_images(data, geometry, st.integers(1, 5))
+    shape = definition.conv2d(x, w, None, how).shape
+    g = in_memory(np.random.default_rng(1).standard_normal(shape), "HCWN")
+    if g.size:
+        for odd in data.draw(st.sampled_from([(), (np.inf, np.nan)])):  # only pixels of these windows may show it
+            g = g.copy(order="K")
+            g[tuple(data.draw(st.integers(0, n - 1)) for n in g.shape)] = odd
+    upstream, turned = g.transpose(2, 1, 3, 0), input_gradient.turn(w, how.groups)
+    found = np.empty(x.transpose(2, 1, 3, 0).shape)
+    with pytest.MonkeyPatch.context() as patch, np.errstate(invalid="ignore"):
+        expected = definition.conv2d_input(g, w, x.shape[2:], how).transpose(2, 1, 3, 0)
+        patch.setattr(input_gradient, "PIECE", data.draw(st.sampled_from([1, 1 << 17])))
+        patch.setattr(convolution, "LITTLE", data.draw(st.sampled_from([0, 1 << 20])))
+        input_gradient.scatter(upstream, w, found, how)
+        np.testing.assert_allclose(found, expected, atol=1e-12)
+        input_gradient.gather(upstream, turned, found, how)
+        np.testing.assert_allclose(found, expected, atol=1e-12)
+        if how.groups == 1:
+            input_gradient.gather_rows(upstream, turned, found, how)
+            np.testing.assert_allclose(found, expected, atol=1e-12)
+
+
 def test_bias_is_added_to_every_pixel_of_its_channel():
     rng = np.random.default_rng(0)
     how = window(3, 2, stride=(2, 1), padding=1)

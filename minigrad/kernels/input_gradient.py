@@ -19,7 +19,6 @@ from minigrad.kernels.convolution import (
     are_sequences,
     convolve,
     count_threads,
-    count_work,
     share_products,
 )
 from minigrad.kernels.memory import BATCH_LAST, UPRIGHT_LINES, Array, put_batch_innermost
@@ -27,12 +26,13 @@ from minigrad.kernels.pixel_rows import lay_rows, list_moves, plan_rows, split_r
 from minigrad.kernels.products import matmul
 from minigrad.kernels.windows import Pair, Window, cut, find_overlap
 
-GIVEN = 200_000  # numbers that are added at once, without a thought of caches,
-STRETCHES = 6_000  # and so many stretches of them in memory: a short one takes as long as eight numbers
-APART = 4  # pixels for each window, from which convolutions of g are mostly in vain
-COPIES = 1 << 17  # pixels that a convolution of g may copy at once
+GIVEN = 200_000  # numbers that windows give, up to which it is quicker to add them than to call NumPy more often,
+STRETCHES = 6_000  # if they are in so few stretches of memory: a short one takes as long as thirty numbers
+APART = 4  # pixels for each window, above which most products of a convolution of g are in vain
 VAIN = 50  # products in vain in the time of a sum
-PIECE = 1 << 17  # numbers that windows give in a task, and that stay in cache
+COPIES = 1 << 17  # pixels that a convolution of g copies at once, sooner than others are added
+PIECE = 1 << 17  # numbers that windows give in a task: they stay in cache
+LARGEST = 1 << 20  # and those for a single channel, at the most: 4 MB
 
 
 def conv2d_input(g: Array, w: Array, size: Pair, how: Window) -> Array:
@@ -49,34 +49,42 @@ def conv2d_input(g: Array, w: Array, size: Pair, how: Window) -> Array:
 
 def add_windows(g: Array, w: Array, rows: Array, how: Window) -> None:
     """Into `rows` (H, C, W, N), the sum for each pixel, in the way that is the quickest."""
-    (o, c, _, _), (p, q), (sh, sw), upstream = w.shape, g.shape[2:], how.stride, put_batch_innermost(g)
+    (p, q), (sh, sw), upstream = g.shape[2:], how.stride, put_batch_innermost(g)
     if not (g.size and w.size):
         rows[...] = 0
         return
     sparse = max(1, rows.shape[0] * rows.shape[2] / (p * sh * q * sw))  # pixels for each that a window begins at
-    work = sparse * g.size * w[0].size
-    if are_few(g, w, how, sparse):
+    if is_scattered_sooner(g, w, how, sparse):
         scatter(upstream, w, rows, how)
-    elif how.groups == 1 and ((sw > 1 and o >= c) or (sparse > APART and 1 < o >= c / 2 and work >= LITTLE)):
+    elif is_gathered_by_rows(g, w, how, sparse):
         gather_rows(np.ascontiguousarray(upstream), turn(w, 1), rows, how)
     else:
         gather(upstream, turn(w, how.groups), rows, how)
 
 
-def are_few(g: Array, w: Array, how: Window, sparse: float) -> bool:
-    """Whether the numbers that all windows give, kh·kw·C each, are so few that to add them is quicker.
+def is_scattered_sooner(g: Array, w: Array, how: Window, sparse: float) -> bool:
+    """Whether windows give few numbers, kh·kw·C each, beside what `gather` would do.
 
-    Sums that BLAS does not do are slow. They are worth it where `gather` would make many calls, for every pair of rows
-    and columns of a stride (in half of 190 random cases, this is twice as quick), or many products in vain, for pixels
-    that few windows see. With few filters to sum over those are quick.
+    Sums that BLAS does not do are slow. They are worth it where `gather` makes many calls, for every pair of rows and
+    columns of a stride (in half of 190 random cases, this is twice as quick), or many products in vain, for pixels that
+    few windows see. Where there are few filters to sum over, those are quick.
     """
     (n, o, _, q), (_, c, kh, kw), groups = g.shape, w.shape, how.groups
-    given, filters = g.size // o * groups * c * kh * kw, o // groups
+    filters, given = o // groups, g.size // o * groups * c * kh * kw
     if filters * sparse >= VAIN and (groups > 1 or filters == 1):
         return True
     at_once = sparse * given * filters < min(LITTLE, COPIES * c)
     enough = 4 * c if how.stride == (1, 1) and (sparse <= APART or at_once) else 2
-    return bool(filters >= enough and given <= sparse * min(GIVEN, STRETCHES * (n if n > 1 else q)))
+    stretches = STRETCHES * (n if n > 1 else q)
+    return bool(filters >= enough and given <= min(sparse * GIVEN, sparse * stretches, LARGEST * c * groups))
+
+
+def is_gathered_by_rows(g: Array, w: Array, how: Window, sparse: float) -> bool:
+    """Whether `gather_rows` is quicker than `gather`: with a stride, if g has as many channels as the pixels; and where
+    few windows see a pixel, as it leaves out those that do not."""
+    (o, c, _, _), work = w.shape, sparse * g.size * w[0].size
+    strided, vain = how.stride[1] > 1 and o >= c, sparse > APART and 1 < o >= c / 2 and work >= LITTLE
+    return how.groups == 1 and (strided or vain)
 
 
 def turn(w: Array, groups: int) -> Array:
@@ -95,7 +103,8 @@ def gather(upstream: Array, turned: Array, rows: Array, how: Window) -> None:
     Every `stride`-th pixel is seen by the same places of the filter, so there are stride·stride convolutions without
     a stride (for 2·2: a quarter of the products that one among zeros would have).
     """
-    (sh, sw), looks = how.stride, list[Look]()
+    looks: list[Look] = []
+    sh, sw = how.stride
     down, across = ([meet(i, *axis) for i in range(axis[1])] for axis in how.axes())
     for i, (taken, top, dh) in enumerate(down):
         for j, (taken_across, left, dw) in enumerate(across):
@@ -111,12 +120,13 @@ def gather(upstream: Array, turned: Array, rows: Array, how: Window) -> None:
 def gather_rows(upstream: Array, turned: Array, rows: Array, how: Window) -> None:
     """The same with the columns of the kernel side by side: gathered by rows, and added by columns (pixel_rows.py).
 
-    That is a product for every `stride`-th row instead of one for each pair of a row and a column. It is quicker where
-    g has as many channels as the pixels (measured for 4 x 4 places and stride 2: half to two thirds of the time).
+    That is a product for every `stride`-th row instead of one for each pair of a row and a column. Measured for 4 x 4
+    places and stride 2: half to two thirds of the time.
     """
     moves = [(j, seen, seeing) for j, seeing, seen in list_moves(how, upstream.shape[2], rows.shape[2])]
-    work, (sh, sw), tasks = count_work(upstream, upstream.size * turned[:, 0].size, how), how.stride, list[Task]()
+    work, (sh, sw) = upstream.size * turned[:, 0].size, how.stride
     threads = -(-count_threads(work) // sh)
+    tasks: list[Task] = []
     for i, (taken, top, apart) in enumerate(meet(i, *next(how.axes())) for i in range(sh)):
         places, filters = rows[i::sh], turned[:, :, taken]
         if filters.size and places.size:
@@ -150,10 +160,7 @@ def meet(remainder: int, kernel: int, stride: int, padding: int, dilation: int) 
 
 def scatter(upstream: Array, w: Array, rows: Array, how: Window) -> None:
     """Into `rows` (H, C, W, N), what each window gives the pixels that it saw: a product of the filters with g
-    (P, O, Q, N), which is added along the rows of pixels first, and then row by row (col2im).
-
-    Tasks own some channels of the result, as many as give a piece of memory.
-    """
+    (P, O, Q, N), which is added along the rows of pixels, and then row by row (col2im). A task owns some channels."""
     (o, c, kh, kw), groups, (p, _, q, n), width = w.shape, how.groups, upstream.shape, rows.shape[2]
     filters, given_to = w.reshape(groups, o // groups, c, kh * kw), upstream.reshape(p, groups, o // groups, q * n)
     multiply = matmul if o > groups else np.multiply  # BLAS is slow at a column times a row
