@@ -13,12 +13,12 @@ from math import gcd
 import numpy as np
 
 from minigrad.kernels.convolution import (
-    LITTLE,
     Look,
     Task,
     are_sequences,
     convolve,
     count_threads,
+    is_little,
     share_products,
 )
 from minigrad.kernels.memory import BATCH_LAST, UPRIGHT_LINES, Array, put_batch_innermost
@@ -30,7 +30,6 @@ GIVEN = 200_000  # numbers that windows give, up to which it is quicker to add t
 STRETCHES = 6_000  # if they are in so few stretches of memory: a short one takes as long as thirty numbers
 APART = 4  # pixels for each window, above which most products of a convolution of g are in vain
 VAIN = 50  # products in vain in the time of a sum
-COPIES = 1 << 17  # pixels that a convolution of g copies at once, sooner than others are added
 PIECE = 1 << 17  # numbers that windows give in a task: they stay in cache
 LARGEST = 1 << 20  # and those for a single channel, at the most: 4 MB
 
@@ -73,7 +72,7 @@ def is_scattered_sooner(g: Array, w: Array, how: Window, sparse: float) -> bool:
     filters, given = o // groups, g.size // o * groups * c * kh * kw
     if filters * sparse >= VAIN and (groups > 1 or filters == 1):
         return True
-    at_once = sparse * given * filters < min(LITTLE, COPIES * c)
+    at_once = is_little(sparse * given * filters, c)
     enough = 4 * c if how.stride == (1, 1) and (sparse <= APART or at_once) else 2
     stretches = STRETCHES * (n if n > 1 else q)
     return bool(filters >= enough and given <= min(sparse * GIVEN, sparse * stretches, LARGEST * c * groups))
@@ -82,9 +81,11 @@ def is_scattered_sooner(g: Array, w: Array, how: Window, sparse: float) -> bool:
 def is_gathered_by_rows(g: Array, w: Array, how: Window, sparse: float) -> bool:
     """Whether `gather_rows` is quicker than `gather`: with a stride, if g has as many channels as the pixels; and where
     few windows see a pixel, as it leaves out those that do not."""
-    (o, c, _, _), work = w.shape, sparse * g.size * w[0].size
-    strided, vain = how.stride[1] > 1 and o >= c, sparse > APART and 1 < o >= c / 2 and work >= LITTLE
-    return how.groups == 1 and (strided or vain)
+    o, c = w.shape[:2]
+    vain = sparse > APART and 1 < o >= c / 2
+    return (
+        how.groups == 1 and ((how.stride[1] > 1 and o >= c) or vain) and not is_little(sparse * g.size * w[0].size, c)
+    )
 
 
 def turn(w: Array, groups: int) -> Array:
