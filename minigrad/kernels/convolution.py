@@ -16,7 +16,7 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
 from minigrad.kernels.columns import as_matrices, frame, gather_columns, join, multiply, multiply_along
-from minigrad.kernels.memory import BATCH_LAST, UPRIGHT_LINES, Array, borrow, put_batch_innermost
+from minigrad.kernels.memory import BATCH_LAST, UPRIGHT_LINES, Array, borrow, keep_apart, put_batch_innermost
 from minigrad.kernels.pixel_rows import fits, lay_rows, list_moves, plan_rows, split_rows
 from minigrad.kernels.products import matmul
 from minigrad.kernels.threads import PRODUCTS, SMALL, get_num_threads, run
@@ -165,7 +165,7 @@ def lay_filters(w: Array, groups: int) -> Array:
     Numbers of the same place lie side by side in memory, as OpenBLAS likes it (measured: a tenth less time).
     """
     o, c, kh, kw = w.shape
-    filters = w.reshape(groups, o // groups, c, kh, kw).transpose(0, 3, 2, 4, 1)
+    filters = keep_apart(w).reshape(groups, o // groups, c, kh, kw).transpose(0, 3, 2, 4, 1)
     return np.ascontiguousarray(filters).reshape(groups, 1, kh * c * kw, o // groups).swapaxes(2, 3)
 
 

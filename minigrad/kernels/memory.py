@@ -140,6 +140,20 @@ def borrow(name: str, shape: Sequence[int], dtype: np.dtype[Any]) -> Array:
     return np.ndarray(shape, dtype, memory)
 
 
+def keep_apart(a: Array) -> Array:
+    """The same array (n, …), copied with gaps between the n lines if they would compete.
+
+    What puts the n numbers of a place side by side reads every line in turn (measured for 128 filters of 64 · 4 · 4: a
+    sixth of the time).
+    """
+    line = a.strides[0]
+    if not (a.flags.c_contiguous and compete(line)) or len(a) < 2:
+        return a
+    lines = borrow("lines", (len(a), pad_line(line)), np.dtype(np.uint8))[:, :line].view(a.dtype).reshape(a.shape)
+    lines[...] = a
+    return lines
+
+
 # ------------------------------------------------------------------------------------------------------ views
 
 
