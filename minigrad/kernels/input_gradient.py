@@ -26,7 +26,7 @@ from minigrad.kernels.pixel_rows import lay_rows, list_moves, plan_rows, split_r
 from minigrad.kernels.products import matmul
 from minigrad.kernels.windows import Pair, Window, cut, find_overlap
 
-GIVEN = 150_000  # numbers that windows give, up to which it is quicker to add them than to call NumPy more often,
+GIVEN = 100_000  # numbers that windows give, up to which it is quicker to add them than to call NumPy more often,
 STRETCHES = 6_000  # if they are in so few stretches of memory: a short one takes as long as thirty numbers
 APART = 4  # pixels for each window, above which most products of a convolution of g are in vain
 VAIN = 50  # products in vain in the time of a sum
@@ -91,7 +91,7 @@ def is_gathered_by_rows(g: Array, w: Array, how: Window, sparse: float) -> bool:
     o, c = w.shape[:2]
     if how.groups > 1 or is_little(sparse * g.size * w[0].size, c):
         return False
-    return (count_looks(how) > 1 and o >= c) or (sparse > APART and 1 < o >= c / 4)
+    return (how.stride[1] > 1 and o >= c) or (sparse > APART and 1 < o >= c / 4)
 
 
 def count_looks(how: Window) -> int:
