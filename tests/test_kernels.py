@@ -444,6 +444,17 @@ def test_matmul_is_numpys(left, right):
         np.testing.assert_allclose(products.matmul(x, np.asfortranarray(y)), np.matmul(x, y), atol=1e-12)
 
 
+@pytest.mark.parametrize("n, k, m", [(32, 784, 130), (64, 1601, 10), (8, 520, 700), (300, 4, 1100), (4, 9000, 70)])
+@pytest.mark.parametrize("turned", [False, True])
+def test_products_of_few_rows_in_tiles_are_the_products(monkeypatch, n, k, m, turned):
+    monkeypatch.setattr(products, "multiplies_as_it_lies", lambda: True)
+    rng = np.random.default_rng(0)
+    x, y = rng.integers(-8, 9, (n, k)).astype(np.float32), rng.integers(-8, 9, (k, m)).astype(np.float32)
+    for a, b in ((x, y), (np.asfortranarray(x), y), (y.T, x.T)):
+        expected = a.astype(np.float64) @ b.astype(np.float64)  # of whole numbers, exact in float32, too
+        np.testing.assert_array_equal(products.matmul(a, np.asfortranarray(b) if turned else b), expected)
+
+
 @pytest.mark.parametrize("left, right", [((3, 4), (5, 6)), ((300, 400), (300, 400)), ((), (3,)), ((3,), ())], ids=str)
 def test_matmul_refuses_what_numpy_refuses(left, right):
     with pytest.raises(ValueError, match="matmul"):
