@@ -19,10 +19,13 @@ def matmul(x: Array, y: Array) -> Array:
         return np.multiply(x, y, order="C")  # matmul has no BLAS for a column and a row (measured: five times as long)
     if 0 in (x.ndim, y.ndim) or x.size * y.shape[-1] <= (SMALL if 1 in x.shape[-2:] + y.shape[-2:] else MODEST):
         return np.matmul(x, y)  # type: ignore[no-any-return]
-    if x.ndim == 2 == y.ndim and x.shape[1] == y.shape[0] and x.size * y.shape[1] >= PRODUCTS:
-        return multiply(x, y)
+    if x.ndim == 2 == y.ndim and x.shape[1] == y.shape[0]:
+        if x.size * y.shape[1] >= PRODUCTS:
+            return multiply(x, y)
+        if lines := find_tile(x, y):
+            return multiply_tiles(x, y, lines)
     with one_blas_thread():
-        return multiply_tiles(x, y) if x.ndim == 2 == y.ndim else np.matmul(x, y)  # type: ignore[no-any-return]
+        return np.matmul(x, y)  # type: ignore[no-any-return]
 
 
 def match_rows(x: Array, y: Array) -> Array:
@@ -54,34 +57,36 @@ def multiply(x: Array, y: Array) -> Array:
     return out
 
 
-def multiply_tiles(x: Array, y: Array) -> Array:
-    """The product of two matrices on one thread, in tiles of the longer side where they are fast."""
-    rows, columns = len(x), y.shape[1]
-    lines = find_tile(x, y) if 1 < min(rows, len(y), columns) <= FEW else 0
-    if not lines:
+def multiply_tiles(x: Array, y: Array, lines: int) -> Array:
+    """The product of two matrices by so many lines of the longer side at once, which BLAS does on one thread."""
+    if lines >= max(len(x), y.shape[1]):
         return np.matmul(x, y)  # type: ignore[no-any-return]
-    out = np.empty((rows, columns), x.dtype)
-    for i in range(0, max(rows, columns), lines):
-        if rows > columns:
+    out = np.empty((len(x), y.shape[1]), x.dtype)
+    if len(x) > y.shape[1]:
+        for i in range(0, len(x), lines):
             np.matmul(x[i : i + lines], y, out=out[i : i + lines])
-        else:
+    else:
+        for i in range(0, y.shape[1], lines):
             np.matmul(x, y[:, i : i + lines], out=out[:, i : i + lines])
     return out
 
 
 def find_tile(x: Array, y: Array) -> int:
-    """How many lines of a product's longer side to multiply at once; 0 for all.
+    """How many lines of a product's longer side OpenBLAS takes as they lie; 0 where it should rearrange the matrices.
 
-    BLAS rearranges the matrices first, which few rows, or sums of few products, do not make up for. OpenBLAS leaves it
-    out of products of at most `TILE` multiplications (measured with a batch of 64, 1600 features and 10 classes: half
-    the time; with a batch of 4 and weights of 512 x 2048, half forward and a fifth to two fifths back).
+    That takes longer than the product of few rows, or of sums of few products. OpenBLAS leaves it out, and takes one
+    thread by itself, up to `TILE` multiplications (measured with a batch of 64, 1600 features and 10 classes: half the
+    time; with a batch of 4 and weights of 512 x 2048: half forward, and a fifth to two fifths back).
     """
-    inner, (shorter, longer) = len(y), sorted((len(x), y.shape[1]))
-    transposed = y.strides[0] < y.strides[1]
-    few = shorter <= FEW or inner <= FEW // 2 and shorter * inner * longer > 4 * TILE
-    if not few or shorter * inner * longer <= TILE or x.shape[1] != inner or (transposed and inner < LONG):
-        return 0
     if not x.dtype == y.dtype == np.float32 or not multiplies_as_it_lies():
+        return 0
+    (rows, inner), columns = x.shape, y.shape[1]
+    shorter, products = min(rows, columns), rows * inner * columns
+    transposed = y.strides[0] < y.strides[1]
+    if products <= TILE:
+        return 0 if transposed and rows * columns > RESULT else max(rows, columns)
+    few = 1 < shorter <= FEW or (inner <= FEW // 2 and products > 4 * TILE)
+    if not few or (transposed and inner < LONG):
         return 0
     most = min(TILE // (shorter * inner), RESULT // shorter if transposed else WIDE)
     return most // 64 * 64 or (most // 16 * 16 if transposed else 0)
