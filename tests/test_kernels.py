@@ -619,6 +619,15 @@ def test_channels_of_nothing_sum_to_zero(shape):
     np.testing.assert_array_equal(normalise.channel_sum(np.ones(shape, np.float32)), np.zeros(shape[1]))
 
 
+@pytest.mark.parametrize("shape", [(40, 7), (7, 40), (40, 40), (1, 3), (40, 1)], ids=str)
+def test_the_largest_of_each_row_is_pythons_and_not_a_number_beside_one(shape):
+    x = np.random.default_rng(0).standard_normal(shape).astype(np.float32)
+    x[0, 0], x[-1, -1] = -math.inf, math.inf
+    np.testing.assert_array_equal(rows.find_largest(x), [[max(row)] for row in x.tolist()])
+    x[:, shape[1] // 2] = math.nan
+    assert np.isnan(rows.find_largest(x)).all()
+
+
 @pytest.mark.parametrize("height", [-200.0, -20.0, 0.0, 7.0, 30.0, 1e30])
 @pytest.mark.parametrize("length", [3, 700])
 def test_a_softmax_in_float32_is_exact_wherever_its_rows_lie(height, length):

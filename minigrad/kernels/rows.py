@@ -16,6 +16,7 @@ from minigrad.kernels.memory import Array, short_buffer
 from minigrad.kernels.sums import RUN, add_up_rows, ones
 from minigrad.kernels.threads import BLOCK, WORTH, share_slices
 
+NARROW = 32  # numbers in a row up to which more rows than that are quicker upright
 DOT = 1 << 13  # numbers up to which a product with ones is as exact as a sum in pairs, and less than half as long
 
 LEAST, MOST = 1e-3, 1e20  # a sum of exponentials between these lost no digits, though none was shifted
@@ -43,10 +44,21 @@ def sum_rows(x: Array) -> Array:
 # ------------------------------------------------------------------------------------------------------ softmax
 
 
+def find_largest(x: Array) -> Array:
+    """The largest number of each row, as a column: (rows, 1).
+
+    NumPy begins anew with each row. It takes all rows at once where short ones are copied to stand upright (measured
+    with 2048 rows of 10: a tenth of the time).
+    """
+    if x.shape[1] <= NARROW < len(x):
+        return maximum_along(np.ascontiguousarray(x.T), axis=0, initial=-math.inf)[:, None]  # type: ignore[no-any-return]
+    return maximum_along(x, axis=1, keepdims=True, initial=-math.inf)  # type: ignore[no-any-return]
+
+
 def subtract_largest(x: Array, out: Array) -> None:
     """x less the largest number of its row, so that no exponential overflows; not a number where that is infinite."""
     with np.errstate(invalid="ignore"):
-        np.subtract(x, maximum_along(x, axis=1, keepdims=True, initial=-math.inf), out=out)
+        np.subtract(x, find_largest(x), out=out)
 
 
 def softmax(x: Array) -> Array:
