@@ -13,11 +13,9 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
 from minigrad.kernels.memory import Array, borrow, compete, copy_rows, pad_line
-from minigrad.kernels.threads import multiplies_as_it_lies
+from minigrad.kernels.threads import RESULT, TILE, multiplies_as_it_lies
 from minigrad.kernels.windows import Part, Window, cut_evenly, list_bands
 
-TILE = 10**6  # multiplications of a product that OpenBLAS does as it lies
-RESULT = 1200  # and numbers of its result, where the second matrix lies transposed
 SUM = 32  # and sums of at least so many products
 SHORT, LONG = 32, 512  # columns of such a product between which it is fast
 MANY = 64  # filters, or three times as many rows of columns, from which a product that is not small is fast, too

@@ -4,9 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 
-from minigrad.kernels.columns import RESULT, TILE
 from minigrad.kernels.memory import Array
-from minigrad.kernels.threads import MODEST, PRODUCTS, SMALL, multiplies_as_it_lies, one_blas_thread, run
+from minigrad.kernels.threads import (
+    MODEST,
+    PRODUCTS,
+    RESULT,
+    SMALL,
+    TILE,
+    multiplies_as_it_lies,
+    one_blas_thread,
+    run,
+)
 
 FEW = 32  # rows or columns of a result for which BLAS should not rearrange the other matrix
 WIDE = 256  # lines of a tile, beyond which they leave the cache

@@ -29,6 +29,8 @@ WORTH = 1 << 20  # elements from which cheap work is worth sharing: to hand over
 PRODUCTS = 1 << 25  # multiplications from which matrix products are worth it, too: a third of a millisecond of a core
 SMALL = 9_000  # multiplications up to which BLAS libraries use one thread by themselves, for a matrix and a vector
 MODEST = 1 << 18  # and for two matrices: OpenBLAS's own thresholds, twenty microseconds of a core
+TILE = 10**6  # multiplications of two float32 matrices that OpenBLAS does as they lie, on one thread
+RESULT = 1200  # and numbers of their product, where the second matrix lies transposed
 
 
 class State(threading.local):
