@@ -28,19 +28,18 @@ def position(dim: Any, ndim: int, name: str = "") -> int:
     name: what the error begins with, where no primitive adds its own. A tensor without dimensions has dimension 0, as
     in PyTorch.
     """
-    who = f"{name}: " if name else ""
-    number = whole_number(dim, f"{who}dim")
+    number = dim if type(dim) is int else whole_number(dim, f"{name}: dim".removeprefix(": "))
     most = ndim or 1
     if not -most <= number < most:
-        raise IndexError(f"{who}dimension {number} is out of range [{-most}, {most - 1}]")
-    return number % most
+        raise IndexError(f"{name}: dimension {number} is out of range [{-most}, {most - 1}]".removeprefix(": "))
+    return number % most  # type: ignore[no-any-return]
 
 
 def positions(dim: Dims | Sequence[int], ndim: int, name: str = "") -> tuple[int, ...]:
     """The dimensions in `dim`, in its order and each once: one, several, or with None or () all."""
     if dim is None or (isinstance(dim, tuple | list) and not dim):
         return tuple(range(ndim))
-    found = tuple(position(d, ndim, name) for d in (dim if isinstance(dim, tuple | list) else (dim,)))
+    found = tuple([position(d, ndim, name) for d in (dim if isinstance(dim, tuple | list) else (dim,))])
     if len(set(found)) < len(found):
         raise ValueError(f"{name}: a dimension comes twice in dim={dim}".removeprefix(": "))
     return found if ndim else ()
