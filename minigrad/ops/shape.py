@@ -67,9 +67,10 @@ def broadcast_to(x: Any, shape: Shape) -> Tensor:
     return expand(x, tuple(shape))
 
 
-def spread(g: Any, shape: Shape, dim: Dims) -> Any:
-    """What was reduced along `dim`, repeated over `shape` again."""
-    return expand(g if dim is None else reshape(g, kept(tuple(shape), dim)), tuple(shape))
+@primitive(x=lambda g, x_shape, dim: reshape(g.sum(dim), x_shape))
+def spread(x: Array, shape: Shape, dim: Dims) -> Array:
+    """What was reduced along `dim`, repeated over `shape` again without a copy: the transpose of a sum."""
+    return np.broadcast_to(x if dim is None else x.reshape(kept(tuple(shape), dim)), shape)
 
 
 @allow_spellings
