@@ -32,7 +32,7 @@ def position(dim: Any, ndim: int, name: str = "") -> int:
     most = ndim or 1
     if not -most <= number < most:
         raise IndexError(f"{name}: dimension {number} is out of range [{-most}, {most - 1}]".removeprefix(": "))
-    return number % most  # type: ignore[no-any-return]
+    return number % most
 
 
 def positions(dim: Dims | Sequence[int], ndim: int, name: str = "") -> tuple[int, ...]:
