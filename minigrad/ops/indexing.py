@@ -214,6 +214,11 @@ def add_up_arrays(values: np.ndarray, index: Index, shape: Shape) -> np.ndarray:
     """`add_up` for the arrays of an index into a view of `shape`."""
     assert index.advanced is not None
     axes = array_axes(index)
+    total_dtype = np.float32 if values.dtype == np.float16 else values.dtype
+    if axes == [0]:  # rows of a table, as an embedding's: nothing has another order (measured: two thirds of the time)
+        total, rows = np.zeros((shape[0], prod(shape[1:])), total_dtype), index.advanced[0].reshape(-1)
+        add_rows(total, rows, values.reshape(len(rows), total.shape[1]))
+        return total.astype(values.dtype, copy=False).reshape(shape)
     arrays = np.broadcast_arrays(*(index.advanced[i] for i in axes))
     # The dimensions of the arrays stand in the place of the first if they are side by side, and else in front.
     first = axes[0] if axes[-1] - axes[0] == len(axes) - 1 else 0
@@ -224,7 +229,7 @@ def add_up_arrays(values: np.ndarray, index: Index, shape: Shape) -> np.ndarray:
     lengths = [shape[i] for i in order]
     count, width = prod(lengths[: len(axes)]), prod(lengths[len(axes) :])
     rows = np.ravel_multi_index(arrays, lengths[: len(axes)]).reshape(-1) if values.size else np.zeros(0, np.int64)
-    total = np.zeros((count, width), np.float32 if values.dtype == np.float16 else values.dtype)
+    total = np.zeros((count, width), total_dtype)
     add_rows(total, rows, values.reshape(len(rows), width))
     return total.astype(values.dtype, copy=False).reshape(lengths).transpose(np.argsort(order))
 
