@@ -346,7 +346,7 @@ class Elementwise(Optimizer):
 
     def read_options(self, group: Group) -> Any:
         """A group's options as attributes, numbers as Python's own: these never widen an array."""
-        return SimpleNamespace(**copy_plain({key: group[key] for key in self.defaults}))
+        return SimpleNamespace(**{key: copy_plain(group[key]) for key in self.defaults})
 
     def update(self, p: Array, g: Array, state: State, o: Any) -> None:
         """Change `p` and the state block by block, in place."""
